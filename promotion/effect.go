@@ -1,0 +1,173 @@
+package promotion
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// EffectKind names something that has to happen outside a transaction.
+type EffectKind string
+
+// The kinds of effect and who performs them.
+const (
+	// Performed by the registry client.
+	EffectInspect  EffectKind = "inspect"   // InspectWork → Result.Image
+	EffectReadTags EffectKind = "read-tags" // ReadTagsWork → Result.Tags
+	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
+	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
+
+	// Performed in Slack.
+	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
+	EffectNotice EffectKind = "notice" // NoticeWork
+	EffectTell   EffectKind = "tell"   // TellWork
+	EffectPerson EffectKind = "person" // PersonWork → Result.Person
+	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
+
+	// Wakes: nothing is performed, their time has come.
+	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
+	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
+	EffectRefresh EffectKind = "refresh" // read again who holds the roles
+)
+
+// Effect is a row of the outbox: what to do, when, and under which key it may
+// be asked for only once while it is unfinished.
+type Effect struct {
+	ID        int64
+	Kind      EffectKind
+	Key       string
+	Promotion ID // 0 when it belongs to none
+	Payload   json.RawMessage
+	DueAt     time.Time
+
+	// Set by a claim. Attempt counts claims, so that an effect whose first
+	// performer was killed can tell that it may already have happened, and
+	// together with Owner it fences the report of a performer that was too slow.
+	Attempt    int
+	Owner      string
+	LeaseUntil time.Time
+}
+
+// NewEffect describes an effect; the payload must marshal to JSON.
+func NewEffect(kind EffectKind, key string, of ID, payload any, due time.Time) Effect {
+	b, err := json.Marshal(payload)
+	if err != nil {
+		panic(fmt.Sprintf("promotion: payload of effect %s: %v", kind, err))
+	}
+	return Effect{Kind: kind, Key: key, Promotion: of, Payload: b, DueAt: due}
+}
+
+// Work decodes the payload of an effect. A payload that does not decode was
+// written by another version of the program; the error is Invalid.
+func Work[T any](e Effect) (T, error) {
+	var w T
+	if err := json.Unmarshal(e.Payload, &w); err != nil {
+		return w, Errorf(Invalid, "effect %d (%s): payload: %w", e.ID, e.Kind, err)
+	}
+	return w, nil
+}
+
+// InspectWork asks for what the manifest and config of a digest say.
+type InspectWork struct {
+	Repository Repository
+	Digest     Digest
+}
+
+// ReadTagsWork asks what tags point at.
+type ReadTagsWork struct {
+	Repository Repository
+	Tags       []string
+}
+
+// ResolveWork asks what one tag points at, for the gesture that named it.
+type ResolveWork struct {
+	Repository Repository
+	Tag        string
+	Gesture    string
+}
+
+// MoveWork is the plan of an execution: it is written down with the intent and
+// never changes afterwards.
+type MoveWork struct {
+	Repository Repository
+	Digest     Digest
+	Targets    []Target
+}
+
+// NoticeKind names a reply in the thread of a card.
+type NoticeKind string
+
+// The notices.
+const (
+	NoticeSoaked     NoticeKind = "soaked"
+	NoticeVote       NoticeKind = "vote"
+	NoticeExecuting  NoticeKind = "executing"
+	NoticeEnded      NoticeKind = "ended"
+	NoticeReminder   NoticeKind = "reminder"
+	NoticeSuperseded NoticeKind = "superseded"
+)
+
+// NoticeWork is a reply in the thread of the card of Effect.Promotion.
+type NoticeWork struct {
+	Kind     NoticeKind
+	Person   PersonID // who did it, for a vote
+	Decision Decision
+	Reason   string
+}
+
+// TellWork is a private answer to one person.
+type TellWork struct {
+	Channel     string
+	Person      PersonID
+	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
+	Answer      Answer
+}
+
+// PersonWork asks who a user is.
+type PersonWork struct{ ID PersonID }
+
+// GroupWork asks who is in a user group.
+type GroupWork struct{ ID GroupID }
+
+// RemindWork names the schedule whose instant has come.
+type RemindWork struct {
+	Schedule string // the cron expression as configured
+	Tick     time.Time
+}
+
+// Result is what performing an effect brought to light; the field that
+// belongs to the kind is set, or Failure.
+type Result struct {
+	Image   *Image
+	Tags    []TagReading
+	Digest  Digest
+	Moves   []Move
+	Card    *Card
+	Person  *Person
+	Group   *Group
+	Failure *Failure
+}
+
+// TagReading is what a tag pointed at.
+type TagReading struct {
+	Tag    string
+	Digest Digest // empty when the tag does not exist
+	ReadAt time.Time
+}
+
+// Failure says that an effect could not be performed. Nothing may be concluded
+// from it but that.
+type Failure struct {
+	Kind       Kind
+	Text       string        // fit for people
+	RetryAfter time.Duration // asked for by the other side; 0 when it did not
+}
+
+// FailureOf makes the failure of an error.
+func FailureOf(err error) *Failure {
+	f := &Failure{Kind: KindOf(err), Text: err.Error()}
+	if e := errorOf(err); e != nil {
+		f.RetryAfter = e.RetryAfter
+	}
+	return f
+}

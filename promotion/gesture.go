@@ -1,0 +1,94 @@
+package promotion
+
+import "time"
+
+// GestureKind names what a person did.
+type GestureKind string
+
+// The gestures that decide something.
+const (
+	GestureVote    GestureKind = "vote"
+	GestureRequest GestureKind = "request"
+)
+
+// Gesture is something that a person did in Slack, as it was received. It is
+// recorded before it is acknowledged, and it is decided exactly once, however
+// often it is delivered.
+type Gesture struct {
+	Key         string // the same for every delivery of one gesture
+	Kind        GestureKind
+	Person      PersonID
+	At          time.Time // when it was first taken
+	Channel     string    // where it was made, and where it is answered
+	ResponseURL string
+
+	// A vote.
+	Promotion ID
+	Decision  Decision
+	Reason    string
+	Terms     string // hash of the terms that were shown; empty when typed as a command, which means the present ones
+	CardTS    string // the message that was clicked; empty when typed
+
+	// A request.
+	App string
+	Ref string // tag, digest, or empty for what is in the environment now
+}
+
+// Verb says what came of a gesture.
+type Verb string
+
+// The outcomes of a gesture.
+const (
+	Counted   Verb = "counted"   // recorded, and it helps
+	Repeated  Verb = "repeated"  // this person had said so already
+	Refused   Verb = "refused"   // may not, or makes no sense; Reason says why
+	Outdated  Verb = "outdated"  // what was shown is no longer so
+	Closed    Verb = "closed"    // the promotion has ended or is being executed
+	Checking  Verb = "checking"  // recorded; decided when it is known who this is or what the tag means
+	Requested Verb = "requested" // a promotion was opened
+	Existing  Verb = "existing"  // there is one open already
+	Missing   Verb = "missing"   // no such promotion, app or digest
+)
+
+// Answer is what the person is told. It holds facts, not sentences.
+type Answer struct {
+	Verb      Verb
+	Decision  Decision
+	Promotion ID
+	App       string
+	Digest    Digest
+	Role      string   // the role that the approval fills
+	Reason    string   // why not
+	Could     []string // which roles could
+	Missing   []string // what is still missing, in words
+	Late      bool     // decided after the gesture was acknowledged
+}
+
+// Sighting is one complete look at the watched tags of an app in an
+// environment. A failed look has a Fault and no Tags: it says nothing about
+// what is there.
+type Sighting struct {
+	App         string
+	Environment string
+	Side        Side
+	At          time.Time
+	Tags        []TaggedDigest
+	Fault       string
+}
+
+// Side tells what is looked at: the tags that bring candidates into the
+// environment's soak, or those that promotions into it set.
+type Side string
+
+// The two sides of an environment.
+const (
+	Source Side = "source"
+	Held   Side = "held"
+)
+
+// TaggedDigest is a tag and what it pointed at.
+type TaggedDigest struct {
+	Tag      string
+	Digest   Digest
+	Captures map[string]string // what the placeholders of a tag pattern matched
+}

@@ -1,0 +1,60 @@
+package promotion
+
+import "time"
+
+// PersonID is a Slack user id ("U…" or "W…"). Names and handles can be taken
+// over by somebody else; ids can't.
+type PersonID string
+
+// Person is what Slack said about a user, and when.
+type Person struct {
+	ID       PersonID
+	Name     string // for display only
+	TimeZone string // IANA name
+	Standing Standing
+	ReadAt   time.Time
+}
+
+// Standing says whether a user is a person of this workspace at all. Only
+// members can decide anything.
+type Standing string
+
+// The standings. Everything but Member is refused.
+const (
+	Member      Standing = "member"
+	Guest       Standing = "guest"       // restricted or single-channel account
+	External    Standing = "external"    // another workspace, Slack Connect
+	Bot         Standing = "bot"         // bot or workflow
+	Deactivated Standing = "deactivated" // left
+	Unknown     Standing = "unknown"     // Slack has no such user, or none that we may see
+)
+
+// GroupID is a Slack user group id ("S…").
+type GroupID string
+
+// Group is the membership of a Slack user group, and when it was read.
+type Group struct {
+	ID      GroupID
+	Handle  string
+	Members []PersonID
+	ReadAt  time.Time
+}
+
+// Roster is a role resolved to people.
+type Roster struct {
+	Role    string
+	Members []PersonID // sorted, without duplicates
+	Groups  []GroupID  // the groups that Members were partly read from
+	ReadAt  *time.Time // the oldest reading of Groups; nil when the role names people only
+	Fault   string     // why a group could not be read; empty when all could
+}
+
+// Has tells whether the person is in the roster.
+func (r Roster) Has(p PersonID) bool {
+	for _, m := range r.Members {
+		if m == p {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,109 @@
+// Package policy decides whether a promotion may go ahead.
+//
+// It is one pure function: Evaluate(document, facts, now) returns a Verdict, a
+// tree of findings that says for every rule whether it is met, what is missing,
+// who could change that, and when it changes by itself. The card, "why", the
+// click and the executor all ask the same function, so they can't disagree.
+// "No" is a value, never an error.
+//
+// What a finding says holds until the next instant that the verdict announces
+// (NextChange) or until a fact changes. Texts therefore name instants, never
+// "three hours left". And absence of knowledge denies: a fact that could not be
+// read is a reason to wait, never a reason to go on.
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// Document is what a team has written down for one step of the chain.
+type Document struct {
+	Name                string        // for people; renaming a policy does not change it
+	Soak                time.Duration // at least this long in the environment; 0 means none
+	Approvals           []Requirement // all of them, by distinct people
+	RequesterMayApprove bool
+}
+
+// Requirement is a number of approvals by holders of a role.
+type Requirement struct {
+	Role  string
+	Count int
+}
+
+// Hash identifies what the document demands. Votes are bound to it.
+func (d Document) Hash() string {
+	d.Name = ""
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic("policy: a document always marshals: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Requires tells whether the document asks for approvals by the role.
+func (d Document) Requires(role string) bool {
+	for _, r := range d.Approvals {
+		if r.Role == role {
+			return true
+		}
+	}
+	return false
+}
+
+// How old a reading of Slack's directory may be. People leave and groups
+// change; a click is decided on what was read within KnownFor (the directory
+// is read again every ten minutes, so this outlives two failed rounds), and
+// execution starts only on what was read within SureFor.
+const (
+	KnownFor = 30 * time.Minute
+	SureFor  = time.Minute
+)
+
+// Facts is everything a verdict rests on, as it stood in one transaction.
+type Facts struct {
+	Promotion promotion.Promotion
+	Votes     []promotion.Vote     // oldest first
+	Presence  []promotion.Interval // of the digest in the From environment, oldest first
+	Source    Look                 // at the From environment
+	Target    Look                 // at the tags in the To environment
+	Rosters   map[string]promotion.Roster
+	People    map[promotion.PersonID]promotion.Person
+	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
+	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
+}
+
+// Look is how well the registry could be seen. Nothing is concluded from a
+// failed look but that it failed.
+type Look struct {
+	Fault string // empty when the last look succeeded
+	Since time.Time
+}
+
+// Subject is a person or a group that has to be read again.
+type Subject struct {
+	Person promotion.PersonID
+	Group  promotion.GroupID
+}
+
+// Evaluate is the verdict on the promotion.
+func Evaluate(d Document, f Facts, now time.Time) Verdict {
+	approvals, assigned, discounted := approvals(d, f)
+	v := Verdict{
+		Findings:   []Finding{source(f), soak(d, f, now), tags(f), order(f), approvals, turn(f)},
+		Assigned:   assigned,
+		Discounted: discounted,
+	}
+	v.sum()
+	if v.Outcome == Met {
+		who, lookups := identity(d, f, assigned, now)
+		v.Findings, v.Lookups = append(v.Findings, who), lookups
+		v.sum()
+	}
+	return v
+}

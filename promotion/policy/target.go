@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+func tags(f Facts) Finding {
+	p := f.Promotion
+	finding := Finding{Rule: RuleTags, Outcome: Waiting}
+	switch {
+	case p.PlanFault != "":
+		finding.Outcome, finding.Reason = Blocked, p.PlanFault
+		return finding
+	case len(p.Targets) == 0:
+		finding.Reason = "the image and the tags of " + p.To + " have not been read yet"
+		return finding
+	case f.Target.Fault != "":
+		finding.Reason = fmt.Sprintf("the tags of %s can't be read since %s: %s", p.To, instant(f.Target.Since), f.Target.Fault)
+		return finding
+	}
+	var names []string
+	for _, t := range p.Targets {
+		if t.ReadAt == nil {
+			finding.Reason = fmt.Sprintf("what %s points at has not been read yet", t.Tag)
+			return finding
+		}
+		if !t.Floating && t.Now != "" && t.Now != p.Digest {
+			finding.Outcome = Blocked
+			finding.Reason = fmt.Sprintf("%s already points at %s, and a version tag is never moved: release this build under a version of its own", t.Tag, t.Now.Short())
+			return finding
+		}
+		names = append(names, t.Tag)
+	}
+	finding.Outcome, finding.Reason = Met, "will set "+strings.Join(names, ", ")
+	return finding
+}
+
+func order(f Facts) Finding {
+	if f.Newer == nil {
+		return Finding{Rule: RuleOrder, Outcome: Met, Reason: "nothing newer has been promoted to " + f.Promotion.To}
+	}
+	return Finding{Rule: RuleOrder, Outcome: Blocked,
+		Reason: fmt.Sprintf("a newer build, %s, was promoted to %s in #%d: going back to an older one is a rollback, not a promotion", f.Newer.Digest.Short(), f.Promotion.To, f.Newer.ID)}
+}
+
+func turn(f Facts) Finding {
+	if f.Executing == 0 {
+		return Finding{Rule: RuleTurn, Outcome: Met, Reason: "nothing else is moving " + f.Promotion.To}
+	}
+	return Finding{Rule: RuleTurn, Outcome: Waiting, Reason: fmt.Sprintf("#%d is being promoted to %s right now", f.Executing, f.Promotion.To)}
+}

@@ -1,0 +1,127 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// Outcome is what a rule says.
+type Outcome string
+
+// The outcomes, from best to worst.
+const (
+	Met     Outcome = "met"
+	Waiting Outcome = "waiting" // time, a person or a reading can still meet it
+	Blocked Outcome = "blocked" // nothing that is on its way will meet it
+)
+
+func worse(a, b Outcome) Outcome {
+	rank := map[Outcome]int{Met: 0, Waiting: 1, Blocked: 2}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// Finding is what one rule says, and why.
+type Finding struct {
+	Rule      Rule
+	Outcome   Outcome
+	Reason    string               // a sentence for people, without markup
+	Who       []promotion.PersonID // could satisfy it
+	ChangesAt *time.Time           // when it changes by itself
+	Children  []Finding
+}
+
+// Rule names a rule.
+type Rule string
+
+// The rules.
+const (
+	RuleSource    Rule = "source"    // the digest is in the environment it comes from
+	RuleSoak      Rule = "soak"      // it has been there long enough
+	RuleTags      Rule = "tags"      // the tags to set are known and free
+	RuleOrder     Rule = "order"     // nothing newer has been promoted
+	RuleApprovals Rule = "approvals" // enough people have approved
+	RuleRole      Rule = "role"      // one requirement of the approvals
+	RuleTurn      Rule = "turn"      // nothing else is moving the target
+	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
+)
+
+// Verdict is the answer to "may this go ahead, and if not, why not?".
+type Verdict struct {
+	Outcome    Outcome
+	Findings   []Finding
+	Assigned   []Assignment // whose approval fills which role
+	Discounted []Discount   // approvals that don't count, and why
+	Lookups    []Subject    // what has to be read before it can go ahead
+	NextChange *time.Time   // the earliest instant at which a finding changes by itself
+}
+
+// Assignment is an approval that counts.
+type Assignment struct {
+	Person promotion.PersonID
+	Role   string
+	At     time.Time
+}
+
+// Discount is an approval that does not count.
+type Discount struct {
+	Person promotion.PersonID
+	Reason string
+}
+
+// Finding returns what the rule says at the top of the tree.
+func (v Verdict) Finding(rule Rule) (Finding, bool) {
+	for _, f := range v.Findings {
+		if f.Rule == rule {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
+// Missing are the reasons of all rules that are not met, in order; where a
+// finding has children, theirs.
+func (v Verdict) Missing() []Finding {
+	var missing []Finding
+	for _, f := range v.Findings {
+		missing = append(missing, f.missing()...)
+	}
+	return missing
+}
+
+func (f Finding) missing() []Finding {
+	if f.Outcome == Met {
+		return nil
+	}
+	if len(f.Children) == 0 {
+		return []Finding{f}
+	}
+	var missing []Finding
+	for _, c := range f.Children {
+		missing = append(missing, c.missing()...)
+	}
+	return missing
+}
+
+// OnlyApprovals tells whether approvals are all that is missing.
+func (v Verdict) OnlyApprovals() bool {
+	for _, f := range v.Findings {
+		if f.Outcome != Met && f.Rule != RuleApprovals {
+			return false
+		}
+	}
+	return v.Outcome != Met
+}
+
+func (v *Verdict) sum() {
+	v.Outcome, v.NextChange = Met, nil
+	for _, f := range v.Findings {
+		v.Outcome = worse(v.Outcome, f.Outcome)
+		if f.ChangesAt != nil && (v.NextChange == nil || f.ChangesAt.Before(*v.NextChange)) {
+			v.NextChange = f.ChangesAt
+		}
+	}
+}

@@ -1,0 +1,142 @@
+// Package promotion is the vocabulary of promotebot and its state machine.
+//
+// A promotion is one attempt to bring one digest of one app from an
+// environment to the next. The digest is the truth; a tag is a label that
+// happens to point at it. Everything else hangs off that sentence: a vote is
+// bound to a digest and to the tags it was shown with (Terms), a state changes
+// only through Step, and what has to happen outside the process is an Effect
+// that is written down before it is performed.
+//
+// The package imports nothing else of this module and does no I/O. It never
+// asks for the time: it is given it.
+package promotion
+
+import (
+	"time"
+)
+
+// ID numbers promotions in the order in which they were opened, from 1.
+type ID int64
+
+// Promotion is one digest of one app on its way from one environment to the
+// next. Times are UTC; a nil time has not happened.
+type Promotion struct {
+	ID         ID
+	App        string
+	From, To   string // environments
+	Repository Repository
+	Digest     Digest
+	SourceTag  string   // the tag it was noticed behind; empty when it was requested by digest
+	Requester  PersonID // empty when the watcher noticed it
+	Captures   map[string]string
+
+	State     State
+	Reason    string // why it ended; empty while it has not
+	Successor ID     // the promotion that superseded it, if any
+	Revision  int64  // grows with every visible change; the card shows one revision
+
+	PolicyHash string
+	Image      *Image   // nil until it has been read
+	Targets    []Target // the tags it sets, in the order in which they are put
+	PlanFault  string   // why the tags can't be named; empty when they can
+	Moves      []Move   // what became of each target, once executed
+
+	ObservedAt time.Time // when the digest was first seen in From
+	OpenedAt   time.Time
+	SoakedAt   *time.Time // when the completed soak was announced
+	StartedAt  *time.Time // when the intent to execute was written
+	FinishedAt *time.Time // set exactly when State is final
+
+	Card Card
+}
+
+// Card is where the promotion is shown in Slack and which revision it shows.
+type Card struct {
+	Channel  string
+	TS       string // message timestamp, Slack's name for a message; empty before the first post
+	Revision int64  // set only after Slack has answered
+}
+
+// Image is what was read from the manifest and the config of a digest.
+type Image struct {
+	MediaType string
+	Size      int64 // bytes of all layers, compressed; 0 for an index
+	Platforms []string
+	Created   *time.Time
+	Labels    map[string]string
+	ReadAt    time.Time
+}
+
+// The OCI annotation keys that promotebot understands
+// (github.com/opencontainers/image-spec, annotations.md).
+const (
+	LabelRevision = "org.opencontainers.image.revision"
+	LabelSource   = "org.opencontainers.image.source"
+	LabelVersion  = "org.opencontainers.image.version"
+	LabelCreated  = "org.opencontainers.image.created"
+)
+
+// Target is one tag that the promotion sets.
+type Target struct {
+	Tag      string
+	Floating bool       // may move from Now to the promoted digest; otherwise it is set once and never moved
+	Now      Digest     // what the tag points at; empty when it does not exist
+	ReadAt   *time.Time // when Now was read; nil before
+}
+
+// Move is what became of one target tag when the promotion was executed.
+type Move struct {
+	Tag     string
+	Outcome MoveOutcome
+	Found   Digest // what the tag pointed at when it was read back; empty when absent or unread
+	Detail  string
+}
+
+// MoveOutcome says how the move of one tag ended. It is always the result of
+// reading the tag, never of a status code.
+type MoveOutcome string
+
+// How a tag move can end.
+const (
+	MoveDone     MoveOutcome = "moved"    // this promotion put it and read it back
+	MoveAlready  MoveOutcome = "already"  // it pointed at the digest before
+	MoveConflict MoveOutcome = "conflict" // it points at something that nobody expected
+	MoveSkipped  MoveOutcome = "skipped"  // not attempted, because another tag was in conflict
+)
+
+// Decision is what a person says about a promotion.
+type Decision string
+
+// The two things that can be said.
+const (
+	Approve Decision = "approve"
+	Reject  Decision = "reject"
+)
+
+// Vote is a decision that was recorded. It counts only while Terms are still
+// the promotion's terms.
+type Vote struct {
+	Promotion ID
+	Person    PersonID
+	Decision  Decision
+	Reason    string
+	Terms     Terms
+	At        time.Time
+}
+
+// Interval is a stretch of time during which a digest was behind a watched
+// tag of an environment.
+type Interval struct {
+	From  time.Time
+	Until *time.Time // nil while it lasts
+}
+
+// Within is how much of the interval lies before now. A clock that was set
+// back never makes it negative.
+func (i Interval) Within(now time.Time) time.Duration {
+	end := now
+	if i.Until != nil && i.Until.Before(now) {
+		end = *i.Until
+	}
+	return max(0, end.Sub(i.From))
+}

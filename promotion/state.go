@@ -1,0 +1,58 @@
+package promotion
+
+import (
+	"slices"
+	"time"
+)
+
+// State is where a promotion stands.
+//
+//	open ──▶ executing ──▶ promoted
+//	  │          ├───────▶ conflict
+//	  │          └───────▶ failed
+//	  ├──▶ rejected
+//	  └──▶ superseded
+//
+// Soaking, waiting for approvals and ready are not states: they are what the
+// policy says about an open promotion at an instant.
+type State string
+
+// The states.
+const (
+	Open       State = "open"
+	Executing  State = "executing"
+	Promoted   State = "promoted"
+	Conflicted State = "conflict"
+	Failed     State = "failed"
+	Rejected   State = "rejected"
+	Superseded State = "superseded"
+)
+
+var next = map[State][]State{
+	Open:      {Executing, Rejected, Superseded},
+	Executing: {Promoted, Conflicted, Failed},
+}
+
+// Final tells whether nothing can follow.
+func (s State) Final() bool { return len(next[s]) == 0 }
+
+// Step moves the promotion to another state. It is the only way: it keeps
+// "finished exactly when final", and it bumps the revision so that the card is
+// redrawn. The error is Conflict when the step does not exist.
+func (p *Promotion) Step(to State, reason string, now time.Time) error {
+	if !slices.Contains(next[p.State], to) {
+		return Errorf(Conflict, "promotion %d is %s: it can't become %s", p.ID, p.State, to)
+	}
+	p.State, p.Reason = to, reason
+	switch {
+	case to.Final():
+		p.FinishedAt = &now
+	case to == Executing:
+		p.StartedAt = &now
+	}
+	p.Touch()
+	return nil
+}
+
+// Touch notes that something the card shows has changed.
+func (p *Promotion) Touch() { p.Revision++ }
