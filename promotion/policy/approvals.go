@@ -77,14 +77,18 @@ func noRole(d Document, f Facts) string {
 // share people never deadlock.
 func approvals(d Document, f Facts) (Finding, []Assignment, []Discount) {
 	var counting []promotion.Vote
-	var roles [][]string
 	var discounted []Discount
+	m := matching{}
+	for _, r := range d.Approvals {
+		m.slots = append(m.slots, slices.Repeat([]string{r.Role}, r.Count)...)
+	}
+	m.holder = slices.Repeat([]int{-1}, len(m.slots))
 	terms := f.Promotion.TermsNow()
 	for _, vote := range f.Votes {
 		if vote.Decision != promotion.Approve {
 			continue
 		}
-		may, refusal := MayApprove(d, f, vote.Person)
+		roles, refusal := MayApprove(d, f, vote.Person)
 		if refusal == "" {
 			refusal = vote.Terms.Differs(terms)
 		}
@@ -92,90 +96,122 @@ func approvals(d Document, f Facts) (Finding, []Assignment, []Discount) {
 			discounted = append(discounted, Discount{Person: vote.Person, Reason: refusal})
 			continue
 		}
-		counting, roles = append(counting, vote), append(roles, may)
+		counting = append(counting, vote)
+		m.add(roles)
 	}
 
-	var slots []string
-	for _, r := range d.Approvals {
-		slots = append(slots, slices.Repeat([]string{r.Role}, r.Count)...)
-	}
-	var assigned []Assignment
+	assigned := []Assignment{}
 	filled := map[string]int{}
-	for voter, slot := range match(roles, slots) {
-		if slot >= 0 {
-			role := slots[slot]
-			filled[role]++
-			assigned = append(assigned, Assignment{Person: counting[voter].Person, Role: role, At: counting[voter].At})
+	for slot, voter := range m.holder {
+		if voter >= 0 {
+			filled[m.slots[slot]]++
+			assigned = append(assigned, Assignment{Person: counting[voter].Person, Role: m.slots[slot], At: counting[voter].At})
 		}
 	}
+	slices.SortStableFunc(assigned, func(a, b Assignment) int { return a.At.Compare(b.At) })
 
-	top := Finding{Rule: RuleApprovals, Outcome: Met, Reason: fmt.Sprintf("%d of %d approvals", len(assigned), len(slots))}
+	top := Finding{Rule: RuleApprovals, Outcome: Met, Reason: fmt.Sprintf("%d of %d approvals", len(assigned), len(m.slots))}
+	if len(assigned) < len(m.slots) {
+		top.Outcome = Waiting
+	}
+	could, enough := whoElse(d, f, m, counting)
 	for _, r := range d.Approvals {
-		child := requirement(d, f, r, filled[r.Role], assigned)
+		child := requirement(f, r, filled[r.Role], could, enough)
 		top.Outcome = worse(top.Outcome, child.Outcome)
 		top.Children = append(top.Children, child)
 	}
 	return top, assigned, discounted
 }
 
-func requirement(d Document, f Facts, r Requirement, filled int, assigned []Assignment) Finding {
+// whoElse finds the people whose approval would fill one more slot, and
+// whether all of them together would fill every slot. Somebody about whom
+// nothing has been read yet is given the benefit of the doubt here; the vote
+// itself is not.
+func whoElse(d Document, f Facts, m matching, counting []promotion.Vote) (could []promotion.PersonID, enough bool) {
+	all := m.clone()
+	var seen []promotion.PersonID
+	for _, r := range d.Approvals {
+		for _, id := range f.Rosters[r.Role].Members {
+			voted := slices.ContainsFunc(counting, func(v promotion.Vote) bool { return v.Person == id })
+			if voted || slices.Contains(seen, id) {
+				continue
+			}
+			seen = append(seen, id)
+			if _, known := f.People[id]; known {
+				if _, refusal := MayApprove(d, f, id); refusal != "" {
+					continue
+				}
+			} else if id == f.Promotion.Requester && !d.RequesterMayApprove {
+				continue
+			}
+			roles := rolesOf(d, f, id)
+			if one := m.clone(); one.add(roles) {
+				could = append(could, id)
+			}
+			all.add(roles)
+		}
+	}
+	return could, !slices.Contains(all.holder, -1)
+}
+
+func requirement(f Facts, r Requirement, filled int, could []promotion.PersonID, enough bool) Finding {
 	finding := Finding{Rule: RuleRole, Outcome: Met, Reason: fmt.Sprintf("%d of %d from %s", filled, r.Count, r.Role)}
 	if filled >= r.Count {
 		return finding
 	}
 	finding.Outcome = Waiting
 	roster := f.Rosters[r.Role]
-	for _, id := range roster.Members {
-		spoken := slices.ContainsFunc(assigned, func(a Assignment) bool { return a.Person == id })
-		barred := id == f.Promotion.Requester && !d.RequesterMayApprove
-		if known, ok := f.People[id]; ok && known.Standing != promotion.Member {
-			barred = true
-		}
-		if !spoken && !barred {
+	for _, id := range could {
+		if roster.Has(id) {
 			finding.Who = append(finding.Who, id)
 		}
+	}
+	if len(finding.Who) == 0 {
+		// Somebody else's approval can free a holder of this role for this slot.
+		finding.Who = could
 	}
 	switch {
 	case roster.Fault != "":
 		finding.Reason += fmt.Sprintf("; its members can't be read: %s", roster.Fault)
-	case len(roster.Members) == 0 && roster.ReadAt == nil && len(roster.Groups) > 0:
+	case roster.ReadAt == nil && len(roster.Groups) > 0:
 		finding.Reason += "; its members have not been read yet"
-	case len(finding.Who) == 0:
+	case !enough:
 		finding.Outcome = Blocked
-		finding.Reason += "; nobody is left who could"
+		finding.Reason += "; not enough people are left who could"
 	}
 	return finding
 }
 
-// match gives each voter a slot whose role the voter holds, or -1, so that as
-// many slots as possible are filled (augmenting paths; both sides are small).
-// Earlier voters keep a slot once they have one.
-func match(roles [][]string, slots []string) []int {
-	voterOf := slices.Repeat([]int{-1}, len(slots))
-	var place func(voter int, tried []bool) bool
-	place = func(voter int, tried []bool) bool {
-		for s, role := range slots {
-			if tried[s] || !slices.Contains(roles[voter], role) {
-				continue
-			}
-			tried[s] = true
-			if voterOf[s] < 0 || place(voterOf[s], tried) {
-				voterOf[s] = voter
-				return true
-			}
+// matching gives slots to voters: a maximum bipartite matching, grown one voter
+// at a time along augmenting paths. Whoever has a slot keeps one.
+type matching struct {
+	slots  []string   // the role of each slot
+	holder []int      // the voter in each slot, or -1
+	roles  [][]string // the roles of each voter
+}
+
+func (m *matching) clone() matching {
+	return matching{slots: m.slots, holder: slices.Clone(m.holder), roles: slices.Clone(m.roles)}
+}
+
+// add tells whether the voter fills one slot more.
+func (m *matching) add(roles []string) bool {
+	m.roles = append(m.roles, roles)
+	return m.place(len(m.roles)-1, make([]bool, len(m.slots)))
+}
+
+func (m *matching) place(voter int, tried []bool) bool {
+	for s, role := range m.slots {
+		if tried[s] || !slices.Contains(m.roles[voter], role) {
+			continue
 		}
-		return false
-	}
-	for voter := range roles {
-		place(voter, make([]bool, len(slots)))
-	}
-	slotOf := slices.Repeat([]int{-1}, len(roles))
-	for s, voter := range voterOf {
-		if voter >= 0 {
-			slotOf[voter] = s
+		tried[s] = true
+		if m.holder[s] < 0 || m.place(m.holder[s], tried) {
+			m.holder[s] = voter
+			return true
 		}
 	}
-	return slotOf
+	return false
 }
 
 // Stale lists what has to be read before it can be said who the person is and

@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Catalog is what the configuration says about promotions. It is replaced as
+// a whole (Gate.Adopt) and never modified in place.
+type Catalog struct {
+	Apps         []App
+	Environments []Environment // the chain, first to last
+	Roles        map[string]Role
+	Reminders    []Reminder
+}
+
+// App is one image repository and the policy of each environment that it can
+// be promoted into.
+type App struct {
+	Name       string
+	Repository promotion.Repository
+	Channel    string                     // Slack channel id of its cards
+	Policies   map[string]policy.Document // by environment; every one but the first
+}
+
+// Environment is a link of the chain.
+type Environment struct {
+	Name  string
+	Watch promotion.TagPattern    // zero when it is fed explicitly
+	Tags  []promotion.TagTemplate // set by a promotion into it; none for the first
+}
+
+// Role is a list of people, directly, through Slack user groups, or through
+// other roles.
+type Role struct {
+	People []promotion.PersonID
+	Groups []promotion.GroupID
+	Roles  []string
+}
+
+// Reminder is a recurring instant at which missing approvals are asked for.
+type Reminder struct {
+	Spec     string // the cron expression, with CRON_TZ; it identifies the schedule
+	Schedule cron.Schedule
+}
+
+// App finds an app by its name.
+func (c *Catalog) App(name string) (App, bool) {
+	i := slices.IndexFunc(c.Apps, func(a App) bool { return a.Name == name })
+	if i < 0 {
+		return App{}, false
+	}
+	return c.Apps[i], true
+}
+
+// Environment finds an environment by its name.
+func (c *Catalog) Environment(name string) (Environment, bool) {
+	i := c.position(name)
+	if i < 0 {
+		return Environment{}, false
+	}
+	return c.Environments[i], true
+}
+
+// Next is the environment that follows in the chain.
+func (c *Catalog) Next(name string) (Environment, bool) {
+	i := c.position(name)
+	if i < 0 || i+1 >= len(c.Environments) {
+		return Environment{}, false
+	}
+	return c.Environments[i+1], true
+}
+
+func (c *Catalog) position(name string) int {
+	return slices.IndexFunc(c.Environments, func(e Environment) bool { return e.Name == name })
+}
+
+// members resolves a role, through other roles, to the people and groups that
+// it names. Cycles are refused when the configuration is read; here they end.
+func (c *Catalog) members(role string) (people []promotion.PersonID, groups []promotion.GroupID) {
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		r := c.Roles[name]
+		people = append(people, r.People...)
+		groups = append(groups, r.Groups...)
+		for _, other := range r.Roles {
+			visit(other)
+		}
+	}
+	visit(role)
+	slices.Sort(people)
+	slices.Sort(groups)
+	return slices.Compact(people), slices.Compact(groups)
+}
+
+// directory is everybody and every group that some role names.
+func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.GroupID) {
+	for _, role := range slices.Sorted(maps.Keys(c.Roles)) {
+		p, g := c.members(role)
+		people, groups = append(people, p...), append(groups, g...)
+	}
+	slices.Sort(people)
+	slices.Sort(groups)
+	return slices.Compact(people), slices.Compact(groups)
+}
+
+// nextTick is the first instant of the schedule after now.
+func (r Reminder) nextTick(now time.Time) time.Time { return r.Schedule.Next(now).UTC() }
