@@ -38,6 +38,7 @@ type Group struct {
 	Handle  string
 	Members []PersonID
 	ReadAt  time.Time
+	Fault   string // why Slack will not tell its members; empty when it did
 }
 
 // Roster is a role resolved to people.

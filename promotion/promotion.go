@@ -39,6 +39,7 @@ type Promotion struct {
 	Image      *Image   // nil until it has been read
 	Targets    []Target // the tags it sets, in the order in which they are put
 	PlanFault  string   // why the tags can't be named; empty when they can
+	ReadFault  string   // why the image or the tags could not be read so far
 	Moves      []Move   // what became of each target, once executed
 
 	ObservedAt time.Time // when the digest was first seen in From

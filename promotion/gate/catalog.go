@@ -117,3 +117,14 @@ func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.G
 
 // nextTick is the first instant of the schedule after now.
 func (r Reminder) nextTick(now time.Time) time.Time { return r.Schedule.Next(now).UTC() }
+
+// FloatingTags are the tags that say what is in the environment now.
+func (e Environment) FloatingTags() []string {
+	var tags []string
+	for _, t := range e.Tags {
+		if t.Floating() {
+			tags = append(tags, string(t))
+		}
+	}
+	return tags
+}

@@ -110,6 +110,11 @@ func approvals(d Document, f Facts) (Finding, []Assignment, []Discount) {
 	}
 	slices.SortStableFunc(assigned, func(a, b Assignment) int { return a.At.Compare(b.At) })
 
+	if len(d.Approvals) == 0 {
+		// An empty document is what a step has whose policy was taken out of the
+		// configuration. It must not read as "nothing is asked for".
+		return Finding{Rule: RuleApprovals, Outcome: Blocked, Reason: "the configuration has no policy for this step"}, nil, discounted
+	}
 	top := Finding{Rule: RuleApprovals, Outcome: Met, Reason: fmt.Sprintf("%d of %d approvals", len(assigned), len(m.slots))}
 	if len(assigned) < len(m.slots) {
 		top.Outcome = Waiting

@@ -12,6 +12,9 @@ func tags(f Facts) Finding {
 	case p.PlanFault != "":
 		finding.Outcome, finding.Reason = Blocked, p.PlanFault
 		return finding
+	case p.ReadFault != "":
+		finding.Reason = p.ReadFault
+		return finding
 	case len(p.Targets) == 0:
 		finding.Reason = "the image and the tags of " + p.To + " have not been read yet"
 		return finding

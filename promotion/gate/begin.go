@@ -1,0 +1,61 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+)
+
+// Begin is called once at every start, before anything else: nothing that was
+// seen before the process ended is taken for granted until it has been seen
+// again, and the recurring wakes are in place.
+func (g *Gate) Begin(ctx context.Context) error {
+	return g.update(ctx, audit.Self, func(t *turn) error {
+		for _, app := range t.catalog.Apps {
+			for _, env := range t.catalog.Environments {
+				for _, side := range []promotion.Side{promotion.Source, promotion.Held} {
+					if !t.catalog.watches(env.Name, side) {
+						continue
+					}
+					if err := t.SaveWatch(Watch{App: app.Name, Environment: env.Name, Side: side, Fault: notRead, Since: t.now}); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return t.adopted()
+	})
+}
+
+// Adopt puts another catalog in force and settles everything that is open
+// under it. When it can't be recorded, the old one stays.
+func (g *Gate) Adopt(ctx context.Context, c *Catalog) error {
+	old := g.catalog.Swap(c)
+	err := g.update(ctx, audit.Self, func(t *turn) error { return t.adopted() })
+	if err != nil {
+		g.catalog.CompareAndSwap(c, old)
+	}
+	return err
+}
+
+func (t *turn) adopted() error {
+	policies := map[string]any{}
+	for _, app := range t.catalog.Apps {
+		for to, d := range app.Policies {
+			policies[app.Name+" to "+to] = d.Hash()
+		}
+	}
+	if err := t.record(audit.Configured, nil, map[string]any{"policies": policies}); err != nil {
+		return err
+	}
+	for _, r := range t.catalog.Reminders {
+		if err := t.remindAt(r); err != nil {
+			return err
+		}
+	}
+	if err := t.refresh(); err != nil {
+		return err
+	}
+	return t.settleAll(Query{States: []promotion.State{promotion.Open}}, false)
+}

@@ -1,0 +1,97 @@
+package gate
+
+import (
+	"slices"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func (t *turn) personRead(who promotion.Person) error {
+	who.ReadAt = t.now
+	had, err := t.People([]promotion.PersonID{who.ID})
+	if err != nil {
+		return err
+	}
+	if err := t.SavePerson(who); err != nil {
+		return err
+	}
+	if err := t.undecided(ask, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
+		return err
+	}
+	changed := had[who.ID].Standing != who.Standing
+	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, changed)
+}
+
+func (t *turn) groupRead(g promotion.Group) error {
+	g.ReadAt = t.now
+	slices.Sort(g.Members)
+	had, err := t.Groups([]promotion.GroupID{g.ID})
+	if err != nil {
+		return err
+	}
+	was, known := had[g.ID]
+	changed := !known || was.Fault != g.Fault || !slices.Equal(was.Members, g.Members)
+	if changed {
+		if err := t.record(audit.Regrouped, nil, map[string]any{"group": g.ID, "members": g.Members, "fault": g.Fault}); err != nil {
+			return err
+		}
+	}
+	if err := t.SaveGroup(g); err != nil {
+		return err
+	}
+	patience := ask
+	if g.Fault != "" {
+		patience = decide
+	}
+	if err := t.undecided(patience, func(promotion.Gesture) bool { return true }); err != nil {
+		return err
+	}
+	open, err := t.query(Query{States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		app, _ := t.catalog.App(p.App)
+		if !slices.ContainsFunc(app.Policies[p.To].Approvals, func(r policy.Requirement) bool {
+			_, groups := t.catalog.members(r.Role)
+			return slices.Contains(groups, g.ID)
+		}) {
+			continue
+		}
+		if changed {
+			p.Touch()
+		}
+		if _, err := t.settle(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refresh has everybody read again whom a role names. It is due again whatever
+// comes of it.
+func (t *turn) refresh() error {
+	people, groups := t.catalog.directory()
+	known, err := t.Groups(groups)
+	if err != nil {
+		return err
+	}
+	for _, id := range groups {
+		people = append(people, known[id].Members...)
+	}
+	slices.Sort(people)
+	var subjects []policy.Subject
+	for _, id := range slices.Compact(people) {
+		subjects = append(subjects, policy.Subject{Person: id})
+	}
+	for _, id := range groups {
+		subjects = append(subjects, policy.Subject{Group: id})
+	}
+	if err := t.lookUp(subjects); err != nil {
+		return err
+	}
+	return t.refreshAt(t.now.Add(refreshEvery))
+}
+

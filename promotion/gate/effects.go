@@ -1,0 +1,79 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Effects are asked for here and nowhere else, so that their keys are in one
+// place. A key stands for one thing to be done; asking again while it is
+// unfinished changes nothing.
+
+func (t *turn) drawCard(p *promotion.Promotion) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCard, fmt.Sprintf("card/%d", p.ID), p.ID, struct{}{}, t.now))
+}
+
+// notice replies in the card's thread, once for each occasion.
+func (t *turn) notice(p *promotion.Promotion, occasion string, w promotion.NoticeWork) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectNotice, fmt.Sprintf("notice/%d/%s", p.ID, occasion), p.ID, w, t.now))
+}
+
+func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
+	w := promotion.TellWork{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Answer: a}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+g.Key, a.Promotion, w, t.now))
+}
+
+func (t *turn) inspect(p *promotion.Promotion) error {
+	w := promotion.InspectWork{Repository: p.Repository, Digest: p.Digest}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d", p.ID), p.ID, w, t.now))
+}
+
+func (t *turn) readTags(p *promotion.Promotion) error {
+	w := promotion.ReadTagsWork{Repository: p.Repository}
+	for _, target := range p.Targets {
+		w.Tags = append(w.Tags, target.Tag)
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectReadTags, fmt.Sprintf("read-tags/%d", p.ID), p.ID, w, t.now))
+}
+
+func (t *turn) move(p *promotion.Promotion) error {
+	w := promotion.MoveWork{Repository: p.Repository, Digest: p.Digest, Targets: p.Targets}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectMove, fmt.Sprintf("move/%d", p.ID), p.ID, w, t.now))
+}
+
+func (t *turn) lookUp(subjects []policy.Subject) error {
+	for _, s := range subjects {
+		e := promotion.NewEffect(promotion.EffectPerson, "person/"+string(s.Person), 0, promotion.PersonWork{ID: s.Person}, t.now)
+		if s.Group != "" {
+			e = promotion.NewEffect(promotion.EffectGroup, "group/"+string(s.Group), 0, promotion.GroupWork{ID: s.Group}, t.now)
+		}
+		if err := t.AddEffect(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wakeAt has the promotion settled at the instant. The instant is part of the
+// key: a wake that has become pointless does no harm.
+func (t *turn) wakeAt(p *promotion.Promotion, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectWake, fmt.Sprintf("wake/%d/%d", p.ID, at.UnixMicro()), p.ID, struct{}{}, at))
+}
+
+// refreshEvery is how often the directory is read: often enough that a click
+// is nearly always decided at once (policy.KnownFor), and for fifty approvers
+// far below Slack's limit for users.info (tier 4, 100 a minute).
+const refreshEvery = 10 * time.Minute
+
+func (t *turn) refreshAt(at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectRefresh, "refresh", 0, struct{}{}, at))
+}
+
+func (t *turn) remindAt(r Reminder) error {
+	tick := r.nextTick(t.now)
+	w := promotion.RemindWork{Schedule: r.Spec, Tick: tick}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectRemind, "remind/"+r.Spec, 0, w, tick))
+}

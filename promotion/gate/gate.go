@@ -1,0 +1,229 @@
+// Package gate is where things are decided. Whatever happens (a click, a look
+// at a registry, an effect that has been performed, an instant that has come)
+// ends in one of its methods, and each method is one transaction: it reads the
+// clock once, loads the rows, asks the policy, steps the state machine, writes
+// the audit log and the effects that follow, and commits. What has been
+// committed is true; nothing else is.
+//
+// The gate performs nothing. It never touches the network, so that a click is
+// acknowledged only after its commit and yet within Slack's three seconds.
+//
+// An open promotion is settled after every change: settle is the one place
+// where "the policy is satisfied" becomes "it is executed", in the very
+// transaction that evaluated the policy. A vote, a wake-up or a changed
+// configuration never starts anything by another way.
+package gate
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Store runs transactions. It is an interface because the gate may not know
+// SQL, and two databases stand behind it.
+type Store interface {
+	// Update runs f in a transaction that excludes every other Update. It
+	// commits when f returns nil and else leaves no trace.
+	Update(ctx context.Context, f func(Tx) error) error
+	// View runs f on a consistent snapshot; f must not write.
+	View(ctx context.Context, f func(Tx) error) error
+}
+
+// Tx is what the gate does to rows. Errors have kinds: NotFound for a row that
+// is not there, Stale for one that somebody else has changed, Unavailable for
+// a database that does not answer.
+type Tx interface {
+	Promotion(id promotion.ID) (promotion.Promotion, error)
+	Promotions(q Query) ([]promotion.Promotion, error)
+	// AddPromotion numbers the promotion and stores it.
+	AddPromotion(p *promotion.Promotion) error
+	// SavePromotion stores it if its revision is still was; else Stale.
+	SavePromotion(p promotion.Promotion, was int64) error
+
+	Votes(of promotion.ID) ([]promotion.Vote, error) // oldest first
+	SaveVote(v promotion.Vote) error                 // replaces the person's earlier vote
+
+	Holdings(app, environment string, side promotion.Side) ([]Holding, error)
+	Presence(app, environment string, side promotion.Side, d promotion.Digest) ([]promotion.Interval, error)
+	OpenHolding(app, environment string, side promotion.Side, h Holding) error
+	CloseHolding(app, environment string, side promotion.Side, tag string, at time.Time) error
+
+	Watches() ([]Watch, error)
+	Watch(app, environment string, side promotion.Side) (Watch, error)
+	SaveWatch(w Watch) error
+
+	People(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Person, error)
+	SavePerson(p promotion.Person) error
+	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
+	SaveGroup(g promotion.Group) error
+
+	Gesture(key string) (promotion.Gesture, *promotion.Answer, error) // nil answer: undecided
+	AddGesture(g promotion.Gesture, a *promotion.Answer) error
+	DecideGesture(key string, a promotion.Answer, at time.Time) error
+	UndecidedGestures() ([]promotion.Gesture, error)
+
+	// AddEffect adds the effect unless an unfinished one has its key.
+	AddEffect(e promotion.Effect) error
+	// FinishEffect and PostponeEffect end the claim under which e was
+	// performed; Stale when the lease went to somebody else.
+	FinishEffect(e promotion.Effect, at time.Time) error
+	PostponeEffect(e promotion.Effect, due time.Time, why string) error
+
+	// AppendAudit numbers the entry and writes it.
+	AppendAudit(e audit.Entry) error
+}
+
+// Query selects promotions, newest first. Zero fields select everything.
+type Query struct {
+	App, From, To string
+	Digest        promotion.Digest
+	DigestPrefix  string // hexadecimal digits
+	States        []promotion.State
+	ApprovedBy    promotion.PersonID
+	ObservedAfter *time.Time
+	Before        promotion.ID
+	Limit         int
+}
+
+// Holding is a tag that points at a digest, since an instant.
+type Holding struct {
+	Tag      string
+	Digest   promotion.Digest
+	Captures map[string]string
+	Since    time.Time
+}
+
+// Watch is how well the tags of an app in an environment can be seen.
+type Watch struct {
+	App, Environment string
+	Side             promotion.Side
+	Fault            string // empty when the last look succeeded
+	Since            time.Time
+}
+
+// Gate decides. It is safe for concurrent use.
+type Gate struct {
+	store   Store
+	now     func() time.Time
+	poke    func()
+	catalog atomic.Pointer[Catalog]
+}
+
+// New makes a gate on a store. now is read once per transaction; poke is
+// called after every commit, to wake whoever performs effects.
+func New(store Store, catalog *Catalog, now func() time.Time, poke func()) *Gate {
+	g := &Gate{store: store, now: now, poke: poke}
+	g.catalog.Store(catalog)
+	return g
+}
+
+// Catalog is the one in force.
+func (g *Gate) Catalog() *Catalog { return g.catalog.Load() }
+
+// turn is one transaction of the gate: its rows, its one time, its catalog.
+type turn struct {
+	Tx
+	now     time.Time
+	catalog *Catalog
+	actor   string
+	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
+}
+
+func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) error {
+	err := g.store.Update(ctx, func(tx Tx) error {
+		return f(&turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}})
+	})
+	if err == nil {
+		g.poke()
+	}
+	return err
+}
+
+// instant is the clock as the rows keep it: UTC, in microseconds.
+func (g *Gate) instant() time.Time { return g.now().UTC().Truncate(time.Microsecond) }
+
+func (t *turn) load(id promotion.ID) (*promotion.Promotion, error) {
+	p, err := t.Promotion(id)
+	if err != nil {
+		return nil, err
+	}
+	t.loaded[p.ID] = p.Revision
+	return &p, nil
+}
+
+func (t *turn) query(q Query) ([]*promotion.Promotion, error) {
+	rows, err := t.Promotions(q)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*promotion.Promotion, len(rows))
+	for i := range rows {
+		t.loaded[rows[i].ID] = rows[i].Revision
+		found[i] = &rows[i]
+	}
+	return found, nil
+}
+
+// save writes the promotion back and, if it looks different now, has its card
+// drawn again.
+func (t *turn) save(p *promotion.Promotion) error {
+	was := t.loaded[p.ID]
+	if err := t.SavePromotion(*p, was); err != nil {
+		return err
+	}
+	t.loaded[p.ID] = p.Revision
+	if p.Revision == was {
+		return nil
+	}
+	return t.drawCard(p)
+}
+
+func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string]any) error {
+	e := audit.Entry{At: t.now, Actor: t.actor, Kind: kind, Detail: detail}
+	if p != nil {
+		e.Promotion, e.App, e.From, e.To, e.Digest, e.Policy = p.ID, p.App, p.From, p.To, p.Digest, p.PolicyHash
+	}
+	return t.AppendAudit(e)
+}
+
+// end steps the promotion to a final state and says so.
+func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, detail map[string]any) error {
+	if err := p.Step(to, reason, t.now); err != nil {
+		return err
+	}
+	if detail == nil {
+		detail = map[string]any{}
+	}
+	detail["state"] = to
+	if err := t.record(audit.Ended, p, detail); err != nil {
+		return err
+	}
+	kind := promotion.NoticeEnded
+	if to == promotion.Superseded {
+		kind = promotion.NoticeSuperseded
+	}
+	if err := t.notice(p, "end", promotion.NoticeWork{Kind: kind, Person: promotion.PersonID(actorPerson(t.actor)), Reason: reason}); err != nil {
+		return err
+	}
+	return t.save(p)
+}
+
+func actorPerson(actor string) string {
+	if actor == audit.Self {
+		return ""
+	}
+	return actor
+}
+
+func (t *turn) view(p *promotion.Promotion) (policy.View, error) {
+	d, f, err := t.facts(p)
+	if err != nil {
+		return policy.View{}, err
+	}
+	return policy.ViewAt(d, f, t.now), nil
+}

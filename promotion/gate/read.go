@@ -1,0 +1,135 @@
+package gate
+
+import (
+	"context"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// read runs f on a snapshot. Reading decides nothing, but asks the same policy
+// with the same facts as deciding does.
+func (g *Gate) read(ctx context.Context, f func(*turn) error) error {
+	return g.store.View(ctx, func(tx Tx) error {
+		return f(&turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), loaded: map[promotion.ID]int64{}})
+	})
+}
+
+// View is the promotion with its verdict. The error is NotFound when there is
+// none.
+func (g *Gate) View(ctx context.Context, id promotion.ID) (v policy.View, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		p, err := t.load(id)
+		if err != nil {
+			return err
+		}
+		v, err = t.view(p)
+		return err
+	})
+	return v, err
+}
+
+// Views are the promotions that the query selects, with their verdicts.
+func (g *Gate) Views(ctx context.Context, q Query) (views []policy.View, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		views = nil
+		found, err := t.query(q)
+		if err != nil {
+			return err
+		}
+		for _, p := range found {
+			v, err := t.view(p)
+			if err != nil {
+				return err
+			}
+			views = append(views, v)
+		}
+		return nil
+	})
+	return views, err
+}
+
+// Promotions are the promotions that the query selects, as rows.
+func (g *Gate) Promotions(ctx context.Context, q Query) (found []promotion.Promotion, err error) {
+	err = g.store.View(ctx, func(tx Tx) error {
+		found, err = tx.Promotions(q)
+		return err
+	})
+	return found, err
+}
+
+// Status is what is where, for one app or, with an empty name, for all.
+func (g *Gate) Status(ctx context.Context, app string) (all []policy.AppStatus, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		all = nil
+		for _, a := range t.catalog.Apps {
+			if app != "" && a.Name != app {
+				continue
+			}
+			s, err := t.status(a)
+			if err != nil {
+				return err
+			}
+			all = append(all, s)
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (t *turn) status(a App) (policy.AppStatus, error) {
+	s := policy.AppStatus{App: a.Name, Repository: a.Repository}
+	open, err := t.Promotions(Query{App: a.Name, States: live})
+	if err != nil {
+		return s, err
+	}
+	for _, p := range open {
+		s.Open = append(s.Open, p.ID)
+	}
+	for i, env := range t.catalog.Environments {
+		side, watch := promotion.Source, env.Watch.String()
+		if i == len(t.catalog.Environments)-1 {
+			side, watch = promotion.Held, ""
+			if floating := env.FloatingTags(); len(floating) > 0 {
+				watch = floating[0]
+			}
+		}
+		status := policy.EnvironmentStatus{Name: env.Name, Watch: watch, Target: i > 0}
+		look, err := t.look(a.Name, env.Name, side)
+		if err != nil {
+			return s, err
+		}
+		if look.Fault != "" {
+			since := look.Since
+			status.Fault, status.Since = look.Fault, &since
+		}
+		holdings, err := t.Holdings(a.Name, env.Name, side)
+		if err != nil {
+			return s, err
+		}
+		for _, h := range holdings {
+			status.Holds = append(status.Holds, policy.Holding{Digest: h.Digest, Tag: h.Tag, Since: h.Since})
+		}
+		s.Environments = append(s.Environments, status)
+	}
+	return s, nil
+}
+
+// Blind are the watches that can't be seen, for metrics and health.
+func (g *Gate) Blind(ctx context.Context) (blind []Watch, err error) {
+	err = g.store.View(ctx, func(tx Tx) error {
+		watches, err := tx.Watches()
+		blind = nil
+		for _, w := range watches {
+			if w.Fault != "" && g.Catalog().watches(w.Environment, w.Side) {
+				blind = append(blind, w)
+			}
+		}
+		return err
+	})
+	return blind, err
+}
+
+// Now is the gate's clock, for whoever renders a view.
+func (g *Gate) Now() time.Time { return g.instant() }

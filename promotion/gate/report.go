@@ -1,0 +1,324 @@
+package gate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+)
+
+// Report takes the result of an effect, and ends the claim under which it was
+// performed in the same transaction: a result counts exactly once, and that of
+// a performer whose lease went to another is Stale and counts for nothing.
+func (g *Gate) Report(ctx context.Context, e promotion.Effect, r promotion.Result) error {
+	return g.update(ctx, audit.Self, func(t *turn) error {
+		if r.Failure != nil {
+			return t.failed(e, r)
+		}
+		if err := t.FinishEffect(e, t.now); err != nil {
+			return err
+		}
+		return t.performed(e, r)
+	})
+}
+
+func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
+	switch e.Kind {
+	case promotion.EffectInspect:
+		return t.inspected(e, *r.Image)
+	case promotion.EffectReadTags:
+		return t.tagsRead(e, r.Tags)
+	case promotion.EffectResolve:
+		return t.resolved(e, r.Digest)
+	case promotion.EffectMove:
+		return t.moved(e, r.Moves)
+	case promotion.EffectCard:
+		return t.drawn(e, *r.Card)
+	case promotion.EffectPerson:
+		return t.personRead(*r.Person)
+	case promotion.EffectGroup:
+		return t.groupRead(*r.Group)
+	case promotion.EffectWake:
+		return t.woken(e.Promotion)
+	case promotion.EffectRemind:
+		return t.remind(e)
+	case promotion.EffectRefresh:
+		return t.refresh()
+	}
+	return nil // notices and private answers leave nothing behind
+}
+
+func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
+	p, err := t.load(e.Promotion)
+	if err != nil {
+		return err
+	}
+	image.ReadAt = t.now
+	p.Image, p.ReadFault = &image, ""
+	p.Touch()
+	if p.State == promotion.Open {
+		t.plan(p)
+	}
+	if len(p.Targets) > 0 && p.State == promotion.Open {
+		if err := t.readTags(p); err != nil {
+			return err
+		}
+	}
+	_, err = t.settle(p)
+	return err
+}
+
+// plan names the tags to set. Tags that are set once come before the floating
+// ones: the tag that production follows moves last.
+func (t *turn) plan(p *promotion.Promotion) {
+	env, _ := t.catalog.Environment(p.To)
+	p.Targets, p.PlanFault = nil, ""
+	var floating []promotion.Target
+	for _, template := range env.Tags {
+		tag, err := template.Expand(p)
+		if err != nil {
+			p.Targets, p.PlanFault = nil, err.Error()
+			return
+		}
+		named := func(had promotion.Target) bool { return had.Tag == tag }
+		if slices.ContainsFunc(p.Targets, named) || slices.ContainsFunc(floating, named) {
+			continue
+		}
+		if target := (promotion.Target{Tag: tag, Floating: template.Floating()}); target.Floating {
+			floating = append(floating, target)
+		} else {
+			p.Targets = append(p.Targets, target)
+		}
+	}
+	p.Targets = append(p.Targets, floating...)
+}
+
+func (t *turn) tagsRead(e promotion.Effect, readings []promotion.TagReading) error {
+	p, err := t.load(e.Promotion)
+	if err != nil || p.State != promotion.Open {
+		return err
+	}
+	now := t.now
+	for i := range p.Targets {
+		for _, r := range readings {
+			if r.Tag == p.Targets[i].Tag {
+				p.Targets[i].Now, p.Targets[i].ReadAt = r.Digest, &now
+			}
+		}
+	}
+	p.ReadFault = ""
+	p.Touch()
+	if err := t.record(audit.Planned, p, map[string]any{"targets": p.TermsNow().Targets}); err != nil {
+		return err
+	}
+	_, err = t.settle(p)
+	return err
+}
+
+func (t *turn) resolved(e promotion.Effect, d promotion.Digest) error {
+	w, err := promotion.Work[promotion.ResolveWork](e)
+	if err != nil {
+		return err
+	}
+	g, decided, err := t.Gesture(w.Gesture)
+	if err != nil || decided != nil {
+		return err
+	}
+	t.actor = string(g.Person)
+	refuse := func(reason string) (promotion.Answer, error) {
+		a := promotion.Answer{Verb: promotion.Refused, App: g.App, Reason: reason}
+		return a, t.record(audit.Denied, nil, map[string]any{"app": g.App, "request": g.Ref, "why": reason})
+	}
+	app, ok := t.catalog.App(g.App)
+	var a promotion.Answer
+	switch {
+	case !ok:
+		a, err = refuse("the app is not configured any more")
+	case d == "":
+		a, err = refuse("the tag " + w.Tag + " does not exist")
+	default:
+		a, err = t.requestDigest(app, promotion.TaggedDigest{Tag: w.Tag, Digest: d}, g, promotion.Answer{App: g.App}, refuse)
+	}
+	if err != nil {
+		return err
+	}
+	a.Late = true
+	if err := t.DecideGesture(g.Key, a, t.now); err != nil {
+		return err
+	}
+	return t.tell(g, a)
+}
+
+func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
+	p, err := t.load(e.Promotion)
+	if err != nil {
+		return err
+	}
+	p.Moves, p.ReadFault = moves, ""
+	for _, m := range moves {
+		if m.Outcome == promotion.MoveConflict {
+			return t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves})
+		}
+	}
+	if err := t.end(p, promotion.Promoted, "", map[string]any{"moves": moves}); err != nil {
+		return err
+	}
+	return t.arrived(p)
+}
+
+// arrived notes that the digest is in the target now, before the next look
+// says so, and lets what was older give way.
+func (t *turn) arrived(p *promotion.Promotion) error {
+	held := promotion.Sighting{App: p.App, Environment: p.To, Side: promotion.Held}
+	for _, target := range p.Targets {
+		if target.Floating {
+			held.Tags = append(held.Tags, promotion.TaggedDigest{Tag: target.Tag, Digest: p.Digest})
+		}
+	}
+	if err := t.held(held); err != nil {
+		return err
+	}
+	if err := t.supersede(p); err != nil {
+		return err
+	}
+	waiting, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return err
+	}
+	for _, other := range waiting { // it is their turn, perhaps
+		if _, err := t.settle(other); err != nil {
+			return err
+		}
+	}
+	env, _ := t.catalog.Environment(p.To)
+	next, more := t.catalog.Next(p.To)
+	app, ok := t.catalog.App(p.App)
+	if !more || !ok || !env.Watch.IsZero() {
+		return nil
+	}
+	td := promotion.TaggedDigest{Tag: p.Targets[len(p.Targets)-1].Tag, Digest: p.Digest}
+	if err := t.feed(p.App, p.To, td); err != nil {
+		return err
+	}
+	wanted, err := t.isCandidate(p.App, next.Name, p.Digest)
+	if err != nil || !wanted {
+		return err
+	}
+	_, err = t.open(app, p.To, next.Name, td, "")
+	return err
+}
+
+func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
+	p, err := t.load(e.Promotion)
+	if err != nil {
+		return err
+	}
+	p.Card = c
+	if err := t.save(p); err != nil {
+		return err
+	}
+	if c.Revision < p.Revision {
+		return t.drawCard(p)
+	}
+	return nil
+}
+
+// failed decides whether an effect is tried again, and makes what could not be
+// read a fact.
+func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
+	f := *r.Failure
+	if again, due := t.retry(e, f); again {
+		if err := t.PostponeEffect(e, due, f.Text); err != nil {
+			return err
+		}
+		return t.unread(e, f)
+	}
+	if err := t.FinishEffect(e, t.now); err != nil {
+		return err
+	}
+	switch e.Kind {
+	case promotion.EffectMove:
+		return t.moveFailed(e, r)
+	case promotion.EffectInspect, promotion.EffectReadTags:
+		return t.unread(e, f)
+	case promotion.EffectGroup:
+		w, err := promotion.Work[promotion.GroupWork](e)
+		if err != nil {
+			return err
+		}
+		return t.groupRead(promotion.Group{ID: w.ID, ReadAt: t.now, Fault: f.Text})
+	case promotion.EffectPerson:
+		w, err := promotion.Work[promotion.PersonWork](e)
+		if err != nil {
+			return err
+		}
+		return t.undecided(decide, func(g promotion.Gesture) bool { return g.Person == w.ID })
+	case promotion.EffectResolve:
+		w, err := promotion.Work[promotion.ResolveWork](e)
+		if err != nil {
+			return err
+		}
+		return t.undecided(decide, func(g promotion.Gesture) bool { return g.Key == w.Gesture })
+	}
+	return nil
+}
+
+// Attempts after which an effect is given up that nobody would miss: a reply
+// in a thread, a private answer. Everything else is tried until it is known
+// how it ended.
+const noticeAttempts = 8
+
+// retry: how long to wait grows from one second, doubling, to a minute, or to
+// ten for a card, so that an archived channel costs little.
+func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time) {
+	longest := time.Minute
+	switch e.Kind {
+	case promotion.EffectTell, promotion.EffectNotice:
+		again = f.Kind == promotion.Unavailable && e.Attempt < noticeAttempts
+	case promotion.EffectCard:
+		again, longest = true, 10*time.Minute
+	default:
+		again = f.Kind == promotion.Unavailable
+	}
+	wait := longest
+	if e.Attempt < 10 {
+		wait = min(longest, time.Second<<max(0, e.Attempt-1))
+	}
+	return again, t.now.Add(max(wait, f.RetryAfter))
+}
+
+// unread lets the card say what could not be read or moved so far.
+func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
+	switch e.Kind {
+	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
+	default:
+		return nil
+	}
+	p, err := t.load(e.Promotion)
+	if err != nil || p.ReadFault == f.Text {
+		return err
+	}
+	p.ReadFault = f.Text
+	p.Touch()
+	_, err = t.settle(p)
+	return err
+}
+
+func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
+	p, err := t.load(e.Promotion)
+	if err != nil {
+		return err
+	}
+	p.Moves, p.ReadFault = r.Moves, ""
+	to := promotion.Failed
+	if r.Failure.Kind == promotion.Conflict {
+		to = promotion.Conflicted
+	}
+	if err := t.end(p, to, r.Failure.Text, map[string]any{"moves": r.Moves, "why": r.Failure.Text}); err != nil {
+		return err
+	}
+	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, false)
+}
+

@@ -1,0 +1,121 @@
+package gate
+
+import (
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// settle asks the policy about an open promotion and does what follows: it
+// announces a completed soak, asks for the readings that are missing, has
+// itself called again when the verdict can change by itself, and writes the
+// intent to execute when everything is met. It saves the promotion.
+func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
+	if p.State != promotion.Open {
+		return policy.Verdict{}, t.save(p)
+	}
+	d, f, err := t.facts(p)
+	if err != nil {
+		return policy.Verdict{}, err
+	}
+	if hash := d.Hash(); p.PolicyHash != hash {
+		p.PolicyHash = hash
+		p.Touch()
+		f.Promotion = *p
+		if err := t.record(audit.Repoliced, p, nil); err != nil {
+			return policy.Verdict{}, err
+		}
+	}
+	v := policy.Evaluate(d, f, t.now)
+	if soak, ok := v.Finding(policy.RuleSoak); ok && soak.Outcome == policy.Met && d.Soak > 0 && p.SoakedAt == nil {
+		if err := t.soaked(p); err != nil {
+			return v, err
+		}
+	}
+	if v.Outcome == policy.Met {
+		return v, t.intend(p, v)
+	}
+	if err := t.lookUp(v.Lookups); err != nil {
+		return v, err
+	}
+	if v.NextChange != nil {
+		if err := t.wakeAt(p, *v.NextChange); err != nil {
+			return v, err
+		}
+	}
+	if mark, ok := nextMark(d, f, t.now); ok {
+		if err := t.wakeAt(p, mark); err != nil {
+			return v, err
+		}
+	}
+	return v, t.save(p)
+}
+
+func (t *turn) settleAll(q Query, touch bool) error {
+	open, err := t.query(q)
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		if touch {
+			p.Touch()
+		}
+		if _, err := t.settle(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *turn) soaked(p *promotion.Promotion) error {
+	now := t.now
+	p.SoakedAt = &now
+	p.Touch()
+	if err := t.record(audit.Soaked, p, nil); err != nil {
+		return err
+	}
+	return t.notice(p, "soaked", promotion.NoticeWork{Kind: promotion.NoticeSoaked})
+}
+
+// intend writes the intent to execute, with the plan: from here on the tags,
+// the digest and what is expected behind each tag are fixed, and only the
+// pipeline's report ends the promotion.
+func (t *turn) intend(p *promotion.Promotion, v policy.Verdict) error {
+	if err := p.Step(promotion.Executing, "", t.now); err != nil {
+		return err
+	}
+	approvals := []map[string]any{}
+	for _, a := range v.Assigned {
+		approvals = append(approvals, map[string]any{"by": a.Person, "role": a.Role, "at": a.At})
+	}
+	if err := t.record(audit.Intended, p, map[string]any{"approvals": approvals, "targets": p.TermsNow().Targets}); err != nil {
+		return err
+	}
+	if err := t.notice(p, "executing", promotion.NoticeWork{Kind: promotion.NoticeExecuting}); err != nil {
+		return err
+	}
+	if err := t.move(p); err != nil {
+		return err
+	}
+	return t.save(p)
+}
+
+// marks is in how many steps the card shows a soak. Four keep a card fresh at
+// a cost of three updates.
+const marks = 4
+
+// nextMark is the next instant at which the card's picture of the soak moves.
+func nextMark(d policy.Document, f policy.Facts, now time.Time) (time.Time, bool) {
+	ends, running := f.SoakEnds(d, now)
+	if !running || d.Soak == 0 {
+		return time.Time{}, false
+	}
+	for i := marks - 1; i > 0; i-- {
+		if at := ends.Add(-d.Soak * time.Duration(i) / marks).Truncate(time.Microsecond); at.After(now) {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,204 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Take records a gesture and decides it, once: a gesture that was taken before
+// is answered as it was then. One that can't be decided from what is known is
+// kept, answered with Checking, and decided when the readings have come in.
+//
+// A refusal is an answer. An error means that nothing was recorded.
+func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.Answer, error) {
+	var answer promotion.Answer
+	err := g.update(ctx, string(gesture.Person), func(t *turn) error {
+		_, decided, err := t.Gesture(gesture.Key)
+		switch {
+		case err == nil && decided != nil:
+			answer = *decided
+			return nil
+		case err == nil:
+			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App}
+			return nil
+		case !errors.Is(err, promotion.NotFound):
+			return err
+		}
+		gesture.At = t.now
+		answer, err = t.decide(gesture, ask)
+		if err != nil {
+			return err
+		}
+		if answer.Verb == promotion.Checking {
+			return t.AddGesture(gesture, nil)
+		}
+		return t.AddGesture(gesture, &answer)
+	})
+	return answer, err
+}
+
+// patience says what to do about something that is not known.
+type patience int
+
+const (
+	ask    patience = iota // have it read and decide later
+	decide                 // it could not be read: decide without, which denies
+)
+
+func (t *turn) decide(g promotion.Gesture, p patience) (promotion.Answer, error) {
+	if g.Kind == promotion.GestureRequest {
+		return t.request(g, p)
+	}
+	return t.vote(g, p)
+}
+
+// undecided decides again what was waiting for a reading, for the gestures
+// that match, and tells the people what came of it.
+func (t *turn) undecided(p patience, match func(promotion.Gesture) bool) error {
+	waiting, err := t.UndecidedGestures()
+	if err != nil {
+		return err
+	}
+	actor := t.actor
+	defer func() { t.actor = actor }()
+	for _, g := range waiting {
+		if !match(g) {
+			continue
+		}
+		t.actor = string(g.Person)
+		answer, err := t.decide(g, p)
+		if err != nil {
+			return err
+		}
+		if answer.Verb == promotion.Checking {
+			continue
+		}
+		answer.Late = true
+		if err := t.DecideGesture(g.Key, answer, t.now); err != nil {
+			return err
+		}
+		if err := t.tell(g, answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *turn) vote(g promotion.Gesture, patience patience) (promotion.Answer, error) {
+	answer := promotion.Answer{Decision: g.Decision, Promotion: g.Promotion}
+	p, err := t.load(g.Promotion)
+	if errors.Is(err, promotion.NotFound) {
+		answer.Verb = promotion.Missing
+		return answer, nil
+	}
+	if err != nil {
+		return answer, err
+	}
+	answer.App, answer.Digest = p.App, p.Digest
+	switch {
+	case p.State != promotion.Open:
+		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
+		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
+	case g.CardTS != "" && g.CardTS != p.Card.TS:
+		answer.Verb, answer.Reason = promotion.Outdated, "that message is not the card of this promotion"
+		return answer, nil
+	case g.Terms != "" && g.Terms != p.TermsNow().Hash():
+		answer.Verb, answer.Reason = promotion.Outdated, "what the card showed has changed since; look at it again and decide anew"
+		return answer, t.drawCard(p)
+	}
+	d, f, err := t.facts(p)
+	if err != nil {
+		return answer, err
+	}
+	if who, known := f.People[g.Person]; !known {
+		// facts holds voters and holders of roles; this may be neither.
+		some, err := t.People([]promotion.PersonID{g.Person})
+		if err != nil {
+			return answer, err
+		}
+		if who, known = some[g.Person]; known {
+			f.People[g.Person] = who
+		}
+	}
+	if stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now); len(stale) > 0 && patience == ask {
+		answer.Verb = promotion.Checking
+		return answer, t.lookUp(stale)
+	} else if slices.Contains(stale, policy.Subject{Person: g.Person}) {
+		f.People[g.Person] = promotion.Person{} // too old to rest a decision on
+	}
+	if g.Decision == promotion.Reject {
+		return t.reject(g, p, d, f, answer)
+	}
+	return t.approve(g, p, d, f, answer)
+}
+
+func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
+	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {
+		return t.refuse(g, p, d, answer, refusal)
+	}
+	terms := p.TermsNow()
+	for _, v := range f.Votes {
+		if v.Person == g.Person && v.Decision == promotion.Approve && v.Terms.Differs(terms) == "" {
+			answer.Verb = promotion.Repeated
+			return answer, nil
+		}
+	}
+	if err := t.SaveVote(promotion.Vote{Promotion: p.ID, Person: g.Person, Decision: promotion.Approve, Terms: terms, At: t.now}); err != nil {
+		return answer, err
+	}
+	if err := t.record(audit.Voted, p, map[string]any{"decision": promotion.Approve, "terms": terms.Hash()}); err != nil {
+		return answer, err
+	}
+	said := promotion.NoticeWork{Kind: promotion.NoticeVote, Person: g.Person, Decision: promotion.Approve}
+	if err := t.notice(p, "vote/"+g.Key, said); err != nil {
+		return answer, err
+	}
+	p.Touch()
+	v, err := t.settle(p)
+	if err != nil {
+		return answer, err
+	}
+	answer.Verb = promotion.Counted
+	for _, a := range v.Assigned {
+		if a.Person == g.Person {
+			answer.Role = a.Role
+		}
+	}
+	for _, m := range v.Missing() {
+		answer.Missing = append(answer.Missing, m.Reason)
+	}
+	return answer, nil
+}
+
+func (t *turn) reject(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
+	if refusal := policy.MayReject(d, f, g.Person); refusal != "" {
+		return t.refuse(g, p, d, answer, refusal)
+	}
+	v := promotion.Vote{Promotion: p.ID, Person: g.Person, Decision: promotion.Reject, Reason: g.Reason, Terms: p.TermsNow(), At: t.now}
+	if err := t.SaveVote(v); err != nil {
+		return answer, err
+	}
+	// The reason is kept with the vote, where it can be erased; its hash says
+	// later whether it is still the one that was given.
+	sum := sha256.Sum256([]byte(g.Key + "\n" + g.Reason))
+	if err := t.record(audit.Voted, p, map[string]any{"decision": promotion.Reject, "gesture": g.Key, "reason_sha256": hex.EncodeToString(sum[:])}); err != nil {
+		return answer, err
+	}
+	answer.Verb, answer.Reason = promotion.Counted, g.Reason
+	return answer, t.end(p, promotion.Rejected, g.Reason, nil)
+}
+
+func (t *turn) refuse(g promotion.Gesture, p *promotion.Promotion, d policy.Document, answer promotion.Answer, refusal string) (promotion.Answer, error) {
+	answer.Verb, answer.Reason = promotion.Refused, refusal
+	for _, r := range d.Approvals {
+		answer.Could = append(answer.Could, r.Role)
+	}
+	return answer, t.record(audit.Denied, p, map[string]any{"decision": g.Decision, "why": refusal})
+}

@@ -1,0 +1,51 @@
+package gate
+
+import (
+	"slices"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// woken settles a promotion because an instant has come that its verdict or
+// its card announced.
+func (t *turn) woken(id promotion.ID) error {
+	p, err := t.load(id)
+	if err != nil || p.State != promotion.Open {
+		return err
+	}
+	p.Touch()
+	_, err = t.settle(p)
+	return err
+}
+
+// remind asks, in the thread of every promotion that lacks nothing but
+// approvals, for those approvals.
+func (t *turn) remind(e promotion.Effect) error {
+	w, err := promotion.Work[promotion.RemindWork](e)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(t.catalog.Reminders, func(r Reminder) bool { return r.Spec == w.Schedule })
+	if i < 0 {
+		return nil // taken out of the configuration
+	}
+	open, err := t.query(Query{States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		v, err := t.view(p)
+		if err != nil {
+			return err
+		}
+		if !v.Verdict.OnlyApprovals() {
+			continue
+		}
+		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder}); err != nil {
+			return err
+		}
+	}
+	return t.remindAt(t.catalog.Reminders[i])
+}
+
