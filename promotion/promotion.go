@@ -141,3 +141,19 @@ func (i Interval) Within(now time.Time) time.Duration {
 	}
 	return max(0, end.Sub(i.From))
 }
+
+// Join merges intervals that touch or overlap. They must be sorted by From.
+func Join(sorted []Interval) []Interval {
+	var joined []Interval
+	for _, next := range sorted {
+		if n := len(joined); n > 0 && (joined[n-1].Until == nil || !joined[n-1].Until.Before(next.From)) {
+			last := &joined[n-1]
+			if last.Until != nil && (next.Until == nil || next.Until.After(*last.Until)) {
+				last.Until = next.Until
+			}
+			continue
+		}
+		joined = append(joined, next)
+	}
+	return joined
+}

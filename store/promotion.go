@@ -1,0 +1,191 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+)
+
+const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
+	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
+	card_channel, card_ts, card_revision`
+
+func scanPromotion(r row) (promotion.Promotion, error) {
+	var p promotion.Promotion
+	var captures, targets, moves string
+	var image sql.NullString
+	var successor *int64
+	var observed, opened int64
+	var soaked, started, finished *int64
+	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
+		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision)
+	if err != nil {
+		return p, err
+	}
+	if successor != nil {
+		p.Successor = promotion.ID(*successor)
+	}
+	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
+	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
+	if image.Valid {
+		p.Image = &promotion.Image{}
+		if err := json.Unmarshal([]byte(image.String), p.Image); err != nil {
+			return p, err
+		}
+	}
+	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
+}
+
+// values are the arguments for columns, in their order.
+func values(p promotion.Promotion) ([]any, error) {
+	captures, err1 := marshal(p.Captures)
+	targets, err2 := marshal(p.Targets)
+	moves, err3 := marshal(p.Moves)
+	var image *string
+	var err4 error
+	if p.Image != nil {
+		var text string
+		text, err4 = marshal(p.Image)
+		image = &text
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	var successor *int64
+	if p.Successor != 0 {
+		id := int64(p.Successor)
+		successor = &id
+	}
+	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, successor, p.Revision,
+		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
+		p.Card.Channel, p.Card.TS, p.Card.Revision}, nil
+}
+
+func marshal(v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("encode %T for the database: %w", v, err)
+	}
+	return string(b), nil
+}
+
+func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
+	p, err := scanPromotion(t.q.QueryRowContext(t.ctx, `SELECT `+columns+` FROM promotion WHERE id = $1`, int64(id)))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return p, promotion.Errorf(promotion.NotFound, "there is no promotion #%d", id)
+	case err != nil:
+		return p, broken("read a promotion", err)
+	}
+	return p, nil
+}
+
+func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
+	var args []any
+	where := []string{"1 = 1"}
+	and := func(condition string, value any) {
+		args = append(args, value)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if q.App != "" {
+		and("app = $%d", q.App)
+	}
+	if q.From != "" {
+		and("from_env = $%d", q.From)
+	}
+	if q.To != "" {
+		and("to_env = $%d", q.To)
+	}
+	if q.Digest != "" {
+		and("digest = $%d", string(q.Digest))
+	}
+	if q.DigestPrefix != "" {
+		and("substr(digest, 8, length($%[1]d)) = $%[1]d", q.DigestPrefix)
+	}
+	if len(q.States) > 0 {
+		where = append(where, states(q.States))
+	}
+	if q.ApprovedBy != "" {
+		and("id IN (SELECT promotion FROM vote WHERE person = $%d AND decision = 'approve')", string(q.ApprovedBy))
+	}
+	if q.ObservedAfter != nil {
+		and("observed_at > $%d", micros(*q.ObservedAfter))
+	}
+	if q.Before != 0 {
+		and("id < $%d", int64(q.Before))
+	}
+	query := `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY id DESC`
+	if q.Limit > 0 {
+		query += fmt.Sprintf(" LIMIT %d", q.Limit)
+	}
+	return scan(t, "read promotions", scanPromotion, query, args...)
+}
+
+// states is written out as constants, not as parameters: only then does the
+// planner see that a partial index covers the query.
+func states(list []promotion.State) string {
+	var quoted []string
+	for _, s := range list {
+		quoted = append(quoted, "'"+string(s)+"'")
+	}
+	return "state IN (" + strings.Join(quoted, ", ") + ")"
+}
+
+func (t *tx) AddPromotion(p *promotion.Promotion) error {
+	id, err := t.sequence("promotion")
+	if err != nil {
+		return err
+	}
+	p.ID = promotion.ID(id)
+	args, err := values(*p)
+	if err != nil {
+		return err
+	}
+	var marks []any
+	mark := in(&marks, args)
+	_, err = t.exec("open a promotion", `INSERT INTO promotion (`+columns+`) VALUES (`+mark+`)`, args...)
+	return err
+}
+
+func (t *tx) SavePromotion(p promotion.Promotion, was int64) error {
+	args, err := values(p)
+	if err != nil {
+		return err
+	}
+	var set []string
+	for i, column := range strings.Split(columns, ",") {
+		set = append(set, fmt.Sprintf("%s = $%d", strings.TrimSpace(column), i+1))
+	}
+	query := fmt.Sprintf(`UPDATE promotion SET %s WHERE id = $1 AND revision = $%d`, strings.Join(set[1:], ", "), len(args)+1)
+	return t.changed(fmt.Sprintf("save promotion #%d", p.ID), query, append(args, was)...)
+}
+
+func (t *tx) Votes(of promotion.ID) ([]promotion.Vote, error) {
+	return scan(t, "read votes", func(r row) (promotion.Vote, error) {
+		v := promotion.Vote{Promotion: of}
+		var terms string
+		var us int64
+		if err := r.Scan(&v.Person, &v.Decision, &v.Reason, &terms, &us); err != nil {
+			return v, err
+		}
+		v.At = at(us)
+		return v, json.Unmarshal([]byte(terms), &v.Terms)
+	}, `SELECT person, decision, reason, terms, at FROM vote WHERE promotion = $1 ORDER BY at, person`, int64(of))
+}
+
+func (t *tx) SaveVote(v promotion.Vote) error {
+	terms, err := marshal(v.Terms)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec("record a vote", `INSERT INTO vote (promotion, person, decision, reason, terms, at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (promotion, person) DO UPDATE SET decision = EXCLUDED.decision, reason = EXCLUDED.reason, terms = EXCLUDED.terms, at = EXCLUDED.at`,
+		int64(v.Promotion), string(v.Person), string(v.Decision), v.Reason, terms, micros(v.At))
+	return err
+}
