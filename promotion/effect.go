@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -163,11 +164,13 @@ type Failure struct {
 	RetryAfter time.Duration // asked for by the other side; 0 when it did not
 }
 
-// FailureOf makes the failure of an error.
+// FailureOf makes the failure of an error. Only a text that was written for
+// people gets out; the rest is for the log.
 func FailureOf(err error) *Failure {
-	f := &Failure{Kind: KindOf(err), Text: err.Error()}
-	if e := errorOf(err); e != nil {
-		f.RetryAfter = e.RetryAfter
+	f := &Failure{Kind: KindOf(err), Text: "it failed inside promotebot; its log says why"}
+	var e *Error
+	if errors.As(err, &e) {
+		f.Text, f.RetryAfter = e.Text, e.RetryAfter
 	}
 	return f
 }

@@ -60,11 +60,3 @@ func KindOf(err error) Kind {
 	}
 	return Unavailable
 }
-
-func errorOf(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
-}

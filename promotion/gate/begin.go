@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
@@ -57,5 +58,33 @@ func (t *turn) adopted() error {
 	if err := t.refresh(); err != nil {
 		return err
 	}
-	return t.settleAll(Query{States: []promotion.State{promotion.Open}}, false)
+	return t.replan()
+}
+
+// replan names the tags of everything open anew, as the catalog has them now,
+// and settles it.
+func (t *turn) replan() error {
+	open, err := t.query(Query{States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		had, fault := p.Targets, p.PlanFault
+		if p.Image != nil {
+			t.plan(p)
+		}
+		same := func(a, b promotion.Target) bool { return a.Tag == b.Tag && a.Floating == b.Floating }
+		if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault {
+			p.Targets = had // with what was read
+		} else {
+			p.Touch()
+			if err := t.readTags(p); err != nil {
+				return err
+			}
+		}
+		if _, err := t.settle(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }

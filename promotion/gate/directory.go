@@ -94,4 +94,3 @@ func (t *turn) refresh() error {
 	}
 	return t.refreshAt(t.now.Add(refreshEvery))
 }
-

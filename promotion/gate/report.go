@@ -321,4 +321,3 @@ func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
 	}
 	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, false)
 }
-

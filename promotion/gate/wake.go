@@ -48,4 +48,3 @@ func (t *turn) remind(e promotion.Effect) error {
 	}
 	return t.remindAt(t.catalog.Reminders[i])
 }
-

@@ -1,0 +1,183 @@
+// Package pipeline performs recorded effects when they are due.
+//
+// It decides nothing. It claims an effect under a lease, calls the function
+// that performs its kind, and reports what came of it; whether to try again,
+// and what follows, is for the gate to say, in the transaction that ends the
+// claim. Between effects it sleeps until the next one is due or until it is
+// poked after a commit.
+//
+// What makes this safe is small. An effect may be performed more than once (a
+// killed process, a lost lease), so every performer is idempotent. A call gets
+// less time than its lease has left, so that no call made under a lease is
+// still under way when another performer takes over. And a report is fenced by
+// owner and attempt: the result of a performer that was too slow is refused.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// Queue hands out effects. It is an interface because the pipeline may not
+// know SQL, and two databases stand behind it.
+type Queue interface {
+	// Claim takes up to limit due effects of the kinds for owner, until the
+	// lease ends.
+	Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error)
+	// NextDue is when the next effect of the kinds is due, if there is one.
+	NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error)
+}
+
+// Perform does what one kind of effect asks for. It must be safe to repeat.
+// A result may come with an error: it is what is known so far.
+type Perform func(ctx context.Context, e promotion.Effect) (promotion.Result, error)
+
+// Report takes the result of an effect and ends its claim.
+type Report func(ctx context.Context, e promotion.Effect, r promotion.Result) error
+
+// A call may take timeout; its lease is longer by margin, which covers the
+// report and the clock's grain. The timeout leaves room for a registry that
+// asks for a pause and for Slack's usual Retry-After of up to 30 s.
+const (
+	timeout = 75 * time.Second
+	margin  = 15 * time.Second
+)
+
+// maxSleep bounds a sleep, so that a clock that jumps or an effect that was
+// added by another process is noticed.
+const maxSleep = 30 * time.Second
+
+// Lane performs some kinds of effect, a few at a time. Kinds that wait for
+// different outsiders belong in different lanes: a Slack that hangs must not
+// hold up a registry.
+type Lane struct {
+	Name    string
+	Perform map[promotion.EffectKind]Perform
+	Width   int // how many at a time
+	Queue   Queue
+	Report  Report
+	Owner   string // unique to this process
+	Log     *slog.Logger
+
+	once sync.Once
+	wake chan struct{}
+}
+
+// Poke wakes the lane: something may be due.
+func (l *Lane) Poke() {
+	l.init()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Lane) init() { l.once.Do(func() { l.wake = make(chan struct{}, 1) }) }
+
+// Run performs effects until ctx ends, and returns when those under way have
+// been performed and reported, or have run into their deadline.
+func (l *Lane) Run(ctx context.Context) error {
+	l.init()
+	var kinds []promotion.EffectKind
+	for kind := range l.Perform {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	slots := make(chan struct{}, l.Width)
+	var under sync.WaitGroup
+	defer under.Wait()
+	for ctx.Err() == nil {
+		claimed, err := l.claim(ctx, kinds, l.Width-len(slots))
+		if err != nil && ctx.Err() == nil {
+			l.Log.Error("can't claim effects", "lane", l.Name, "error", err)
+			l.sleep(ctx, time.Second)
+			continue
+		}
+		for _, e := range claimed {
+			slots <- struct{}{}
+			under.Go(func() {
+				defer func() { <-slots; l.Poke() }()
+				l.perform(ctx, e)
+			})
+		}
+		if len(claimed) > 0 && len(slots) < l.Width {
+			continue
+		}
+		l.sleep(ctx, l.untilDue(ctx, kinds, len(slots) >= l.Width))
+	}
+	return ctx.Err()
+}
+
+func (l *Lane) claim(ctx context.Context, kinds []promotion.EffectKind, free int) ([]promotion.Effect, error) {
+	if free <= 0 {
+		return nil, nil
+	}
+	now := time.Now()
+	return l.Queue.Claim(ctx, kinds, l.Owner, now, now.Add(timeout+margin), free)
+}
+
+// untilDue is how long there is nothing to do. With every slot taken the next
+// thing to happen is that one is freed, which pokes the lane.
+func (l *Lane) untilDue(ctx context.Context, kinds []promotion.EffectKind, full bool) time.Duration {
+	if full {
+		return maxSleep
+	}
+	due, any, err := l.Queue.NextDue(ctx, kinds)
+	switch {
+	case err != nil:
+		return time.Second
+	case !any:
+		return maxSleep
+	}
+	return min(maxSleep, time.Until(due))
+}
+
+func (l *Lane) sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-l.wake:
+	case <-t.C:
+	}
+}
+
+// perform ends with a report, also when the process is asked to stop: what was
+// done is reported, and what was not done keeps its lease and is due again.
+func (l *Lane) perform(ctx context.Context, e promotion.Effect) {
+	call, cancel := context.WithDeadline(ctx, e.LeaseUntil.Add(-margin))
+	defer cancel()
+	result, err := l.call(call, e)
+	if err != nil {
+		if ctx.Err() != nil {
+			return
+		}
+		result.Failure = promotion.FailureOf(err)
+		l.Log.Warn("effect failed", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "kind", string(result.Failure.Kind), "error", err)
+	}
+	report, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin/2)
+	defer cancel()
+	if err := l.Report(report, e, result); err != nil {
+		// The lease will end and the effect be performed again.
+		l.Log.Error("result not taken", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "error", err)
+	}
+}
+
+func (l *Lane) call(ctx context.Context, e promotion.Effect) (result promotion.Result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Join(err, fmt.Errorf("performing %s panicked: %v", e.Kind, r))
+		}
+	}()
+	return l.Perform[e.Kind](ctx, e)
+}
