@@ -21,6 +21,7 @@ type Gesture struct {
 	At          time.Time // when it was first taken
 	Channel     string    // where it was made, and where it is answered
 	ResponseURL string
+	Reply       bool // the answer has to be sent; else whoever took it can give it at once
 
 	// A vote.
 	Promotion ID

@@ -23,7 +23,7 @@ func (t *turn) notice(p *promotion.Promotion, occasion string, w promotion.Notic
 
 func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
 	w := promotion.TellWork{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Answer: a}
-	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+g.Key, a.Promotion, w, t.now))
+	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
 }
 
 func (t *turn) inspect(p *promotion.Promotion) error {

@@ -36,6 +36,12 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		if err != nil {
 			return err
 		}
+		// A vote that counts needs no words: the card shows it.
+		if gesture.Reply && answer.Verb != promotion.Counted {
+			if err := t.tell(gesture, answer); err != nil {
+				return err
+			}
+		}
 		if answer.Verb == promotion.Checking {
 			return t.AddGesture(gesture, nil)
 		}

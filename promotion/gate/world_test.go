@@ -1,0 +1,330 @@
+package gate_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+	"github.com/promotebot/promotebot/store/sqlite"
+)
+
+// world is a gate on a real database, and a far side (registry, Slack) that
+// answers from maps. Time passes only when the test says so.
+type world struct {
+	t      *testing.T
+	gate   *gate.Gate
+	db     *sqlite.DB
+	path   string
+	now    time.Time
+	tags   map[string]promotion.Digest // what the registry holds
+	people map[promotion.PersonID]promotion.Standing
+	groups map[promotion.GroupID][]promotion.PersonID
+	labels map[string]string
+	down   map[promotion.EffectKind]promotion.Kind // what can't be performed
+	moves  []string                                // every tag that was put, "tag=short"
+	said   []string                                // every notice and private answer
+	drawn  map[promotion.ID]int64
+	clicks int
+}
+
+const (
+	repo = promotion.Repository("registry.example.com/shop/api")
+	ann  = promotion.PersonID("U0ANN")
+	bob  = promotion.PersonID("U0BOB")
+	sue  = promotion.PersonID("U0SUE")
+	eve  = promotion.PersonID("U0EVE") // a member without any role
+)
+
+func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + strings.Repeat(c, 64)) }
+
+var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func careful() policy.Document {
+	return policy.Document{Name: "careful", Soak: 24 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}}}
+}
+
+func catalog(t *testing.T, d policy.Document) *gate.Catalog {
+	t.Helper()
+	watch, err := promotion.ParseTagPattern("staging-passed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	daily, err := cron.ParseStandard("CRON_TZ=Europe/Berlin 0 9 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &gate.Catalog{
+		Apps:         []gate.App{{Name: "shop", Repository: repo, Channel: "C0SHOP", Policies: map[string]policy.Document{"production": d}}},
+		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {Name: "production", Tags: []promotion.TagTemplate{"production"}}},
+		Roles:        map[string]gate.Role{"leads": {People: []promotion.PersonID{ann, bob, sue}}},
+		Reminders:    []gate.Reminder{{Spec: "CRON_TZ=Europe/Berlin 0 9 * * *", Schedule: daily}},
+	}
+}
+
+func newWorld(t *testing.T, c *gate.Catalog) *world {
+	t.Helper()
+	t.Parallel()
+	w := &world{
+		t: t, path: filepath.Join(t.TempDir(), "bot.db"), now: start,
+		tags:   map[string]promotion.Digest{"production": digest("0")},
+		people: map[promotion.PersonID]promotion.Standing{ann: promotion.Member, bob: promotion.Member, sue: promotion.Member, eve: promotion.Member},
+		groups: map[promotion.GroupID][]promotion.PersonID{},
+		down:   map[promotion.EffectKind]promotion.Kind{},
+		drawn:  map[promotion.ID]int64{},
+	}
+	w.open(c)
+	w.look()
+	w.run()
+	return w
+}
+
+func (w *world) open(c *gate.Catalog) {
+	w.t.Helper()
+	db, err := sqlite.Open(w.t.Context(), w.path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = db.Close() }) // closed twice after a restart; the first one counts
+	w.db = db
+	w.gate = gate.New(db, c, func() time.Time { return w.now }, func() {})
+	w.must(db.ReleaseLeases(w.t.Context(), w.now))
+	w.must(w.gate.Begin(w.t.Context()))
+}
+
+func (w *world) restart() {
+	w.t.Helper()
+	w.must(w.db.Close())
+	w.open(w.gate.Catalog())
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// stage has CI move the watched tag, and the watcher see it.
+func (w *world) stage(c string) {
+	w.t.Helper()
+	w.tags["staging-passed"] = digest(c)
+	w.look()
+	w.run()
+}
+
+// look is one round of the watcher.
+func (w *world) look() {
+	w.t.Helper()
+	for env, side := range map[string]promotion.Side{"staging": promotion.Source, "production": promotion.Held} {
+		s := promotion.Sighting{App: "shop", Environment: env, Side: side, At: w.now}
+		tag := "staging-passed"
+		if side == promotion.Held {
+			tag = "production"
+		}
+		if d := w.tags[tag]; d != "" {
+			s.Tags = []promotion.TaggedDigest{{Tag: tag, Digest: d}}
+		}
+		w.must(w.gate.Sight(w.t.Context(), []promotion.Sighting{s}))
+	}
+}
+
+func (w *world) blind(fault string) {
+	w.t.Helper()
+	w.must(w.gate.Sight(w.t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, At: w.now, Fault: fault}}))
+}
+
+// wait lets time pass, and everything that falls due on the way happen at its
+// instant.
+func (w *world) wait(d time.Duration) {
+	w.t.Helper()
+	until := w.now.Add(d)
+	for {
+		due, any, err := w.db.NextDue(w.t.Context(), everything)
+		w.must(err)
+		if !any || due.After(until) {
+			break
+		}
+		if due.After(w.now) {
+			w.now = due
+		}
+		w.run()
+	}
+	w.now = until
+}
+
+var everything = []promotion.EffectKind{
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
+	promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+}
+
+// run performs what is due until nothing is.
+func (w *world) run() {
+	w.t.Helper()
+	for range 200 {
+		claimed, err := w.db.Claim(w.t.Context(), everything, "test", w.now, w.now.Add(time.Minute), 10)
+		w.must(err)
+		if len(claimed) == 0 {
+			return
+		}
+		for _, e := range claimed {
+			w.must(w.gate.Report(w.t.Context(), e, w.perform(e)))
+		}
+	}
+	w.t.Fatal("effects keep falling due: something asks for itself")
+}
+
+func (w *world) perform(e promotion.Effect) promotion.Result {
+	w.t.Helper()
+	if kind, down := w.down[e.Kind]; down {
+		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down"}}
+	}
+	switch e.Kind {
+	case promotion.EffectInspect:
+		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
+	case promotion.EffectReadTags:
+		var readings []promotion.TagReading
+		for _, tag := range work[promotion.ReadTagsWork](w, e).Tags {
+			readings = append(readings, promotion.TagReading{Tag: tag, Digest: w.tags[tag], ReadAt: w.now})
+		}
+		return promotion.Result{Tags: readings}
+	case promotion.EffectResolve:
+		return promotion.Result{Digest: w.tags[work[promotion.ResolveWork](w, e).Tag]}
+	case promotion.EffectMove:
+		return promotion.Result{Moves: w.move(work[promotion.MoveWork](w, e))}
+	case promotion.EffectCard:
+		v, err := w.gate.View(w.t.Context(), e.Promotion)
+		w.must(err)
+		p := v.Facts.Promotion
+		w.drawn[p.ID] = p.Revision
+		return promotion.Result{Card: &promotion.Card{Channel: p.Card.Channel, TS: "ts", Revision: p.Revision}}
+	case promotion.EffectNotice:
+		n := work[promotion.NoticeWork](w, e)
+		w.said = append(w.said, string(n.Kind))
+	case promotion.EffectTell:
+		a := work[promotion.TellWork](w, e)
+		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
+	case promotion.EffectPerson:
+		id := work[promotion.PersonWork](w, e).ID
+		standing := w.people[id]
+		if standing == "" {
+			standing = promotion.Unknown
+		}
+		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), Standing: standing}}
+	case promotion.EffectGroup:
+		id := work[promotion.GroupWork](w, e).ID
+		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}
+	}
+	return promotion.Result{}
+}
+
+// move is the registry's side of a move: a tag that points at something nobody
+// expected is a conflict.
+func (w *world) move(m promotion.MoveWork) []promotion.Move {
+	var moves []promotion.Move
+	for _, target := range m.Targets {
+		was := w.tags[target.Tag]
+		switch {
+		case was == m.Digest:
+			moves = append(moves, promotion.Move{Tag: target.Tag, Outcome: promotion.MoveAlready, Found: was})
+		case was == target.Now:
+			w.tags[target.Tag] = m.Digest
+			w.moves = append(w.moves, target.Tag+"="+m.Digest.Short())
+			moves = append(moves, promotion.Move{Tag: target.Tag, Outcome: promotion.MoveDone, Found: m.Digest})
+		default:
+			moves = append(moves, promotion.Move{Tag: target.Tag, Outcome: promotion.MoveConflict, Found: was, Detail: target.Tag + " was moved by somebody else"})
+		}
+	}
+	return moves
+}
+
+func work[T any](w *world, e promotion.Effect) T {
+	w.t.Helper()
+	v, err := promotion.Work[T](e)
+	w.must(err)
+	return v
+}
+
+// click is a click on the card as it looks now.
+func (w *world) click(who promotion.PersonID, what promotion.Decision) promotion.Answer {
+	w.t.Helper()
+	return w.clickOn(who, what, w.newest().Facts.Promotion)
+}
+
+func (w *world) clickOn(who promotion.PersonID, what promotion.Decision, seen promotion.Promotion) promotion.Answer {
+	w.t.Helper()
+	w.clicks++
+	a, err := w.gate.Take(w.t.Context(), promotion.Gesture{
+		Key: "click/" + string(who) + "/" + time.Duration(w.clicks).String(), Kind: promotion.GestureVote, Person: who, Channel: "C0SHOP", Reply: true,
+		Promotion: seen.ID, Decision: what, Reason: "because", Terms: seen.TermsNow().Hash(), CardTS: seen.Card.TS,
+	})
+	w.must(err)
+	w.run()
+	return a
+}
+
+func (w *world) request(who promotion.PersonID, ref string) promotion.Answer {
+	w.t.Helper()
+	w.clicks++
+	a, err := w.gate.Take(w.t.Context(), promotion.Gesture{
+		Key: "command/" + time.Duration(w.clicks).String(), Kind: promotion.GestureRequest, Person: who, Channel: "C0SHOP", App: "shop", Ref: ref,
+	})
+	w.must(err)
+	w.run()
+	return a
+}
+
+func (w *world) newest() policy.View {
+	w.t.Helper()
+	views, err := w.gate.Views(w.t.Context(), gate.Query{Limit: 1})
+	w.must(err)
+	if len(views) == 0 {
+		w.t.Fatal("there is no promotion")
+	}
+	return views[0]
+}
+
+func (w *world) get(id promotion.ID) promotion.Promotion {
+	w.t.Helper()
+	v, err := w.gate.View(w.t.Context(), id)
+	w.must(err)
+	return v.Facts.Promotion
+}
+
+func (w *world) expect(id promotion.ID, state promotion.State) {
+	w.t.Helper()
+	if p := w.get(id); p.State != state {
+		v, _ := w.gate.View(context.Background(), id)
+		w.t.Fatalf("#%d is %s (%s), want %s; verdict: %+v", id, p.State, p.Reason, state, v.Verdict.Missing())
+	}
+}
+
+func (w *world) count(said string) int {
+	n := 0
+	for _, s := range w.said {
+		if s == said {
+			n++
+		}
+	}
+	return n
+}
+
+func gateRole(group promotion.GroupID) gate.Role {
+	return gate.Role{Groups: []promotion.GroupID{group}}
+}
+
+func berlin(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
