@@ -42,10 +42,10 @@ var dialect = store.Dialect{
 // DB is an open SQLite file, and the lock that keeps a second bot off it.
 type DB struct {
 	*store.DB
-	lock *os.File
+	lock *os.File // nil when it is open for reading only
 }
 
-// Readers is the size of the read-only pool: enough for commands to be
+// readers is the size of the read-only pool: enough for commands to be
 // answered beside each other, few enough that their caches stay small.
 const readers = 4
 
@@ -65,7 +65,26 @@ func Open(ctx context.Context, path string) (*DB, error) {
 }
 
 // Close closes the file and then gives up the lock.
-func (db *DB) Close() error { return errors.Join(db.DB.Close(), db.lock.Close()) }
+func (db *DB) Close() error {
+	err := db.DB.Close()
+	if db.lock != nil {
+		err = errors.Join(err, db.lock.Close())
+	}
+	return err
+}
+
+// OpenReadOnly opens an existing file for reading, also while a bot runs on it.
+// Nothing can be written through it.
+func OpenReadOnly(_ context.Context, path string) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, promotion.Errorf(promotion.NotFound, "there is no database %s: %w", path, err)
+	}
+	read, err := pool(path, readers, "mode=ro", "_txlock=deferred")
+	if err != nil {
+		return nil, err
+	}
+	return &DB{DB: store.New(read, read, dialect)}, nil
+}
 
 // acquire takes the lock beside the file. The kernel gives it back when the
 // process ends, however it ends.
@@ -84,7 +103,7 @@ func open(ctx context.Context, path string) (*store.DB, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	write, err := pool(path, 1, "_txlock=immediate")
+	write, err := pool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +133,7 @@ func pool(path string, size int, options ...string) (*sql.DB, error) {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
 	query := strings.Join(append(options,
-		"_pragma=busy_timeout(5000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
+		"_pragma=busy_timeout(5000)", "_pragma=synchronous(FULL)",
 		"_pragma=foreign_keys(1)", "_pragma=trusted_schema(0)"), "&")
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute, RawQuery: query}).String())
 	if err != nil {

@@ -1,0 +1,257 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/store/sqlite"
+	"github.com/promotebot/promotebot/store/storetest"
+)
+
+func open(t *testing.T, path string) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func shut(t *testing.T, db *sqlite.DB) {
+	t.Helper()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		db := open(t, filepath.Join(t.TempDir(), "bot.db"))
+		t.Cleanup(func() { shut(t, db) })
+		return db
+	})
+}
+
+func TestTwoBotsOnOneFileAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	first := open(t, path)
+	_, err := sqlite.Open(t.Context(), path)
+	if !errors.Is(err, promotion.Conflict) || !strings.Contains(err.Error(), "another promotebot") {
+		t.Errorf("a second bot got: %v", err)
+	}
+	shut(t, first)
+	shut(t, open(t, path))
+}
+
+func TestTheFileIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, open(t, path))
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v (%v)", info.Mode(), err)
+	}
+}
+
+// raw changes the file behind the program's back, as an intruder would.
+func raw(t *testing.T, path string, statements ...string) error {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // the statements' errors are what is looked at
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func filled(t *testing.T, entries int) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "bot.db")
+	db := open(t, path)
+	for i := range entries {
+		err := db.Update(t.Context(), func(tx gate.Tx) error {
+			return tx.AppendAudit(audit.Entry{At: time.Unix(int64(i), 0), Actor: "U0ANN", Kind: audit.Voted})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	shut(t, db)
+	return path
+}
+
+func TestTheAuditLogIsAppendOnly(t *testing.T) {
+	path := filled(t, 3)
+	for _, s := range []string{
+		`UPDATE audit_entry SET body = x'00' WHERE seq = 1`, `DELETE FROM audit_entry`,
+		`UPDATE audit_node SET hash = x'00' WHERE id = 1`, `DELETE FROM audit_node`,
+	} {
+		if err := raw(t, path, s); err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestTamperingWithTheAuditLogIsFound(t *testing.T) {
+	disarm := []string{`DROP TRIGGER audit_entry_keep`, `DROP TRIGGER audit_entry_freeze`, `DROP TRIGGER audit_node_keep`, `DROP TRIGGER audit_node_freeze`}
+	for name, attack := range map[string][]string{
+		"an entry was edited":       {`UPDATE audit_entry SET body = CAST(replace(CAST(body AS TEXT), 'U0ANN', 'U0EVE') AS BLOB) WHERE seq = 5`},
+		"an entry was deleted":      {`DELETE FROM audit_entry WHERE seq = 5`},
+		"the rest was renumbered":   {`DELETE FROM audit_entry WHERE seq = 5`, `UPDATE audit_entry SET seq = seq - 1 WHERE seq > 5`},
+		"two entries were swapped":  {`UPDATE audit_entry SET seq = 99 WHERE seq = 3`, `UPDATE audit_entry SET seq = 3 WHERE seq = 4`, `UPDATE audit_entry SET seq = 4 WHERE seq = 99`},
+		"the last ones were cut":    {`DELETE FROM audit_entry WHERE seq > 7`},
+		"the last ones and numbers": {`DELETE FROM audit_entry WHERE seq > 7`, `UPDATE sequence SET last = 8 WHERE name = 'audit'`},
+		"a node was changed":        {`UPDATE audit_node SET hash = zeroblob(32) WHERE id = 4`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filled(t, 10)
+			if err := raw(t, path, append(disarm, attack...)...); err != nil {
+				t.Fatal(err)
+			}
+			db := open(t, path)
+			defer shut(t, db)
+			if n, _, err := db.VerifyAudit(t.Context()); !errors.Is(err, promotion.Conflict) {
+				t.Errorf("%d entries verified: %v", n, err)
+			}
+		})
+	}
+	db := open(t, filled(t, 10))
+	defer shut(t, db)
+	if n, _, err := db.VerifyAudit(t.Context()); n != 10 || err != nil {
+		t.Errorf("left alone: %d, %v", n, err)
+	}
+}
+
+func TestANewerSchemaIsRefused(t *testing.T) {
+	path := filled(t, 1)
+	if err := raw(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sqlite.Open(t.Context(), path)
+	if !errors.Is(err, promotion.Invalid) || !strings.Contains(err.Error(), "newer promotebot") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADamagedFileIsRefused(t *testing.T) {
+	path := filled(t, 200)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4096; i < len(b); i += 7 {
+		b[i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), path); !errors.Is(err, promotion.Conflict) || !strings.Contains(err.Error(), "backup") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBackupWhileABotRuns(t *testing.T) {
+	path := filled(t, 5)
+	db := open(t, path)
+	defer shut(t, db)
+	to := filepath.Join(t.TempDir(), "copy.db")
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := db.Update(t.Context(), func(tx gate.Tx) error {
+				return tx.AppendAudit(audit.Entry{At: time.Unix(int64(i), 0), Kind: audit.Voted})
+			}); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	err := sqlite.Backup(t.Context(), path, to)
+	close(stop)
+	if err := errors.Join(err, <-stopped); err != nil {
+		t.Fatal(err)
+	}
+	copied := open(t, to)
+	defer shut(t, copied)
+	if n, _, err := copied.VerifyAudit(t.Context()); n < 5 || err != nil {
+		t.Errorf("the copy: %d entries, %v", n, err)
+	}
+	if err := sqlite.Backup(t.Context(), path, to); !errors.Is(err, promotion.Conflict) {
+		t.Errorf("over an existing file: %v", err)
+	}
+	left, err := filepath.Glob(to + ".*.part*")
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %q (%v)", left, err)
+	}
+}
+
+func BenchmarkHistory(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		path := filepath.Join(b.TempDir(), fmt.Sprintf("%d.db", n))
+		db, err := sqlite.Open(b.Context(), path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() }) // the file is thrown away
+		fill(b, db, n)
+		ask := func(q gate.Query) func(*testing.B) {
+			return func(b *testing.B) {
+				for b.Loop() {
+					if err := db.View(b.Context(), func(tx gate.Tx) error { _, err := tx.Promotions(q); return err }); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		}
+		b.Run(fmt.Sprintf("history/past=%d", n), ask(gate.Query{App: "app-7", Limit: 20}))
+		b.Run(fmt.Sprintf("history-of-all/past=%d", n), ask(gate.Query{Limit: 20}))
+		b.Run(fmt.Sprintf("list/past=%d", n), ask(gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}}))
+	}
+}
+
+// fill adds n promotions of 50 apps, of which the last of each app is open.
+func fill(b *testing.B, db *sqlite.DB, n int) {
+	b.Helper()
+	at := time.Unix(1_700_000_000, 0)
+	err := db.Update(b.Context(), func(tx gate.Tx) error {
+		for i := range n {
+			now := at.Add(time.Duration(i) * time.Minute)
+			p := promotion.Promotion{
+				App: fmt.Sprintf("app-%d", i%50), From: "staging", To: "production", Repository: "registry.example.com/a", Digest: promotion.Digest(fmt.Sprintf("sha256:%064x", i)),
+				State: promotion.Promoted, Revision: 1, ObservedAt: now, OpenedAt: now, StartedAt: &now, FinishedAt: &now,
+			}
+			if i >= n-50 {
+				p.State, p.StartedAt, p.FinishedAt = promotion.Open, nil, nil
+			}
+			if err := tx.AddPromotion(&p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,412 @@
+// Package storetest is the conformance suite that any store must pass. It says
+// what the gate and the pipeline rely on; a database that passes it can stand
+// behind them. It tests behaviour, through the same interfaces, and knows no
+// SQL.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/gate"
+)
+
+// Store is everything that a database does for promotebot.
+type Store interface {
+	gate.Store
+	Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error)
+	NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error)
+	ReleaseLeases(ctx context.Context, now time.Time) error
+	Audit(ctx context.Context, from int64, f func(body []byte) error) error
+	VerifyAudit(ctx context.Context) (size int64, root audit.Hash, err error)
+}
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 123_000, time.UTC)
+
+// Run runs the suite; open gives each test an empty store.
+func Run(t *testing.T, open func(*testing.T) Store) {
+	for name, test := range map[string]func(*testing.T, Store){
+		"a promotion comes back as it was saved":             promotionRoundTrip,
+		"a save on an old revision is stale":                 staleSave,
+		"what the schema forbids is refused":                 forbidden,
+		"one promotion at a time executes":                   oneExecuting,
+		"queries select what they say":                       queries,
+		"a person's later vote replaces the earlier":         votes,
+		"a failed update leaves no trace":                    rollback,
+		"updates exclude each other":                         exclusion,
+		"a view sees one instant":                            snapshot,
+		"presence joins the tags of a digest":                presence,
+		"watches, people and groups come back":               directory,
+		"a gesture is recorded once and decided once":        gestures,
+		"an effect is asked for once while unfinished":       effectKeys,
+		"a claim takes what is due, oldest first":            claims,
+		"a lease that ended is claimed by another":           leases,
+		"a report without the lease is stale":                fencing,
+		"released leases are due at once":                    release,
+		"numbers are never given twice":                      numbers,
+		"the audit log grows without gaps and can be proved": auditLog,
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + strings.Repeat(c, 64)) }
+
+func sample(app, c string) promotion.Promotion {
+	created := noon.Add(-time.Hour)
+	return promotion.Promotion{
+		App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
+		Captures: map[string]string{"version": "1.2"}, State: promotion.Open, Revision: 1, PolicyHash: "p",
+		Image:      &promotion.Image{MediaType: "m", Labels: map[string]string{"k": "<v>"}, Created: &created, ReadAt: noon},
+		Targets:    []promotion.Target{{Tag: "production", Floating: true, Now: digest("0"), ReadAt: &created}},
+		ObservedAt: noon, OpenedAt: noon, Card: promotion.Card{Channel: "C1"},
+	}
+}
+
+func update(t *testing.T, s Store, f func(gate.Tx) error) {
+	t.Helper()
+	if err := s.Update(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t *testing.T, s Store, f func(gate.Tx) error) {
+	t.Helper()
+	if err := s.View(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func add(t *testing.T, s Store, p promotion.Promotion) promotion.Promotion {
+	t.Helper()
+	update(t, s, func(tx gate.Tx) error { return tx.AddPromotion(&p) })
+	return p
+}
+
+func refused(t *testing.T, s Store, why string, kind promotion.Kind, f func(gate.Tx) error) {
+	t.Helper()
+	if err := s.Update(t.Context(), f); !errors.Is(err, kind) {
+		t.Errorf("%s: got %v, want an error of kind %s", why, err, kind)
+	}
+}
+
+func promotionRoundTrip(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	if p.ID != 1 {
+		t.Errorf("the first promotion is #%d", p.ID)
+	}
+	later := noon.Add(time.Minute)
+	p.State, p.StartedAt, p.FinishedAt, p.Revision = promotion.Promoted, &later, &later, 4
+	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
+	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason = "1.2", 3, &later, "it's \"done\""
+	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Promotion(p.ID)
+		if !reflect.DeepEqual(got, p) {
+			t.Errorf("got  %+v\nwant %+v", got, p)
+		}
+		return err
+	})
+	if err := s.View(t.Context(), func(tx gate.Tx) error { _, err := tx.Promotion(99); return err }); !errors.Is(err, promotion.NotFound) {
+		t.Errorf("a promotion that is not there: %v", err)
+	}
+}
+
+func staleSave(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	p.Revision = 2
+	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
+	refused(t, s, "saving over revision 1 again", promotion.Stale, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
+}
+
+func forbidden(t *testing.T, s Store) {
+	for why, spoil := range map[string]func(*promotion.Promotion){
+		"finished without being final":  func(p *promotion.Promotion) { p.FinishedAt = &noon },
+		"final without being finished":  func(p *promotion.Promotion) { p.State = promotion.Rejected },
+		"promoted without an intent":    func(p *promotion.Promotion) { p.State, p.FinishedAt = promotion.Promoted, &noon },
+		"an unknown state":              func(p *promotion.Promotion) { p.State = "pending" },
+		"a short digest":                func(p *promotion.Promotion) { p.Digest = "sha256:abc" },
+		"from an environment to itself": func(p *promotion.Promotion) { p.To = p.From },
+		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
+	} {
+		p := sample("shop", "a")
+		spoil(&p)
+		if err := s.Update(t.Context(), func(tx gate.Tx) error { return tx.AddPromotion(&p) }); err == nil {
+			t.Errorf("%s was stored", why)
+		}
+	}
+}
+
+func oneExecuting(t *testing.T, s Store) {
+	a, b := add(t, s, sample("shop", "a")), add(t, s, sample("shop", "b"))
+	execute := func(p promotion.Promotion) func(gate.Tx) error {
+		p.State, p.StartedAt = promotion.Executing, &noon
+		return func(tx gate.Tx) error { return tx.SavePromotion(p, 1) }
+	}
+	update(t, s, execute(a))
+	refused(t, s, "a second one into the same target", promotion.Conflict, execute(b))
+	c := add(t, s, sample("wiki", "b"))
+	update(t, s, execute(c))
+	again := sample("shop", "b")
+	refused(t, s, "the same digest twice at once", promotion.Conflict, func(tx gate.Tx) error { return tx.AddPromotion(&again) })
+}
+
+func queries(t *testing.T, s Store) {
+	for _, c := range []string{"a", "b", "c"} {
+		p := sample("shop", c)
+		p.ObservedAt = noon.Add(time.Duration(c[0]) * time.Minute)
+		add(t, s, p)
+	}
+	rejected := sample("wiki", "a")
+	rejected.State, rejected.FinishedAt = promotion.Rejected, &noon
+	add(t, s, rejected)
+	update(t, s, func(tx gate.Tx) error {
+		return errors.Join(
+			tx.SaveVote(promotion.Vote{Promotion: 2, Person: "U1", Decision: promotion.Approve, At: noon}),
+			tx.SaveVote(promotion.Vote{Promotion: 3, Person: "U1", Decision: promotion.Reject, At: noon}))
+	})
+	b := noon.Add('b' * time.Minute)
+	for want, q := range map[string]gate.Query{
+		"4 3 2 1": {},
+		"3 2 1":   {App: "shop"},
+		"4":       {States: []promotion.State{promotion.Rejected}},
+		"3 2":     {App: "shop", Limit: 2},
+		"2 1":     {App: "shop", Before: 3},
+		"4 1":     {Digest: digest("a")},
+		"2":       {DigestPrefix: "bbbbbb"},
+		"3":       {App: "shop", ObservedAfter: &b},
+		"2 ":      {ApprovedBy: "U1"},
+		"":        {To: "staging"},
+		"3 2 1 ":  {From: "staging", States: []promotion.State{promotion.Open, promotion.Executing}},
+	} {
+		view(t, s, func(tx gate.Tx) error {
+			found, err := tx.Promotions(q)
+			var ids []string
+			for _, p := range found {
+				ids = append(ids, fmt.Sprint(p.ID))
+			}
+			if got := strings.Join(ids, " "); got != strings.TrimSpace(want) {
+				t.Errorf("%+v selects %q, want %q", q, got, want)
+			}
+			return err
+		})
+	}
+}
+
+func votes(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	first := promotion.Vote{Promotion: p.ID, Person: "U2", Decision: promotion.Approve, Terms: p.TermsNow(), At: noon.Add(time.Second)}
+	second := promotion.Vote{Promotion: p.ID, Person: "U1", Decision: promotion.Approve, Terms: p.TermsNow(), At: noon}
+	changed := promotion.Vote{Promotion: p.ID, Person: "U2", Decision: promotion.Reject, Reason: "no", Terms: promotion.Terms{Digest: digest("c"), Targets: []promotion.TermsItem{}}, At: noon.Add(time.Minute)}
+	for _, v := range []promotion.Vote{first, second, changed} {
+		update(t, s, func(tx gate.Tx) error { return tx.SaveVote(v) })
+	}
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Votes(p.ID)
+		if want := []promotion.Vote{second, changed}; !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		return err
+	})
+}
+
+func rollback(t *testing.T, s Store) {
+	stop := errors.New("changed my mind")
+	p := sample("shop", "a")
+	err := s.Update(t.Context(), func(tx gate.Tx) error {
+		return errors.Join(tx.AddPromotion(&p), tx.AppendAudit(audit.Entry{At: noon, Kind: audit.Opened}), tx.AddEffect(promotion.Effect{Kind: "k", Key: "x", DueAt: noon}), stop)
+	})
+	if !errors.Is(err, stop) {
+		t.Fatalf("got %v", err)
+	}
+	view(t, s, func(tx gate.Tx) error {
+		found, err := tx.Promotions(gate.Query{})
+		if len(found) != 0 {
+			t.Errorf("it left %+v", found)
+		}
+		return err
+	})
+	if _, any, err := s.NextDue(t.Context(), []promotion.EffectKind{"k"}); any || err != nil {
+		t.Errorf("it left an effect (%v)", err)
+	}
+	if n, _, err := s.VerifyAudit(t.Context()); n != 0 || err != nil {
+		t.Errorf("it left %d audit entries (%v)", n, err)
+	}
+}
+
+func exclusion(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	const writers, each = 8, 10
+	failures := make(chan error, writers*each)
+	done := make(chan struct{})
+	for range writers {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for range each {
+				failures <- s.Update(context.Background(), func(tx gate.Tx) error {
+					got, err := tx.Promotion(p.ID)
+					if err != nil {
+						return err
+					}
+					got.Revision++
+					return tx.SavePromotion(got, got.Revision-1)
+				})
+			}
+		}()
+	}
+	for range writers {
+		<-done
+	}
+	close(failures)
+	for err := range failures {
+		if err != nil {
+			t.Fatalf("an update failed: %v", err)
+		}
+	}
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Promotion(p.ID)
+		if got.Revision != 1+writers*each {
+			t.Errorf("%d updates left revision %d", writers*each, got.Revision)
+		}
+		return err
+	})
+}
+
+func snapshot(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	view(t, s, func(tx gate.Tx) error {
+		before, err := tx.Promotion(p.ID)
+		if err != nil {
+			return err
+		}
+		changed := before
+		changed.Revision++
+		update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(changed, before.Revision) })
+		after, err := tx.Promotion(p.ID)
+		if after.Revision != before.Revision {
+			t.Error("a view saw what was committed while it looked")
+		}
+		return err
+	})
+}
+
+func presence(t *testing.T, s Store) {
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	open := func(tag, c string, from int) {
+		update(t, s, func(tx gate.Tx) error {
+			return tx.OpenHolding("shop", "staging", promotion.Source, gate.Holding{Tag: tag, Digest: digest(c), Captures: map[string]string{"v": tag}, Since: at(from)})
+		})
+	}
+	shut := func(tag string, until int) {
+		update(t, s, func(tx gate.Tx) error {
+			return tx.CloseHolding("shop", "staging", promotion.Source, tag, at(until))
+		})
+	}
+	open("one", "a", 0)
+	open("two", "a", 5)
+	shut("one", 10)
+	shut("two", 15)
+	open("one", "b", 20)
+	shut("one", 25)
+	open("one", "a", 30)
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Presence("shop", "staging", promotion.Source, digest("a"))
+		end := at(15)
+		if want := []promotion.Interval{{From: at(0), Until: &end}, {From: at(30)}}; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		held, err2 := tx.Holdings("shop", "staging", promotion.Source)
+		if len(held) != 1 || held[0].Tag != "one" || held[0].Digest != digest("a") || !held[0].Since.Equal(at(30)) || held[0].Captures["v"] != "one" {
+			t.Errorf("holdings: %+v", held)
+		}
+		other, err3 := tx.Holdings("shop", "staging", promotion.Held)
+		if len(other) != 0 {
+			t.Errorf("the other side holds %+v", other)
+		}
+		return errors.Join(err, err2, err3)
+	})
+	refused(t, s, "a tag that points at two digests", promotion.Conflict, func(tx gate.Tx) error {
+		return tx.OpenHolding("shop", "staging", promotion.Source, gate.Holding{Tag: "one", Digest: digest("c"), Since: at(31)})
+	})
+	refused(t, s, "closing what is not open", promotion.Stale, func(tx gate.Tx) error {
+		return tx.CloseHolding("shop", "staging", promotion.Source, "two", at(31))
+	})
+}
+
+func directory(t *testing.T, s Store) {
+	w := gate.Watch{App: "shop", Environment: "staging", Side: promotion.Source, Fault: "down", Since: noon}
+	p := promotion.Person{ID: "U1", Name: "Änn", TimeZone: "Europe/Berlin", Standing: promotion.Member, ReadAt: noon}
+	g := promotion.Group{ID: "S1", Handle: "leads", Members: []promotion.PersonID{"U1", "U2"}, ReadAt: noon}
+	for range 2 { // the second time it is replaced
+		w.Fault += "!"
+		p.Name += "a"
+		g.Members = append(g.Members, "U9")
+		update(t, s, func(tx gate.Tx) error { return errors.Join(tx.SaveWatch(w), tx.SavePerson(p), tx.SaveGroup(g)) })
+	}
+	view(t, s, func(tx gate.Tx) error {
+		gotW, err := tx.Watch("shop", "staging", promotion.Source)
+		all, err2 := tx.Watches()
+		if gotW != w || !slices.Equal(all, []gate.Watch{w}) {
+			t.Errorf("watch: %+v, all: %+v", gotW, all)
+		}
+		people, err3 := tx.People([]promotion.PersonID{"U1", "U404"})
+		if len(people) != 1 || people["U1"] != p {
+			t.Errorf("people: %+v", people)
+		}
+		groups, err4 := tx.Groups([]promotion.GroupID{"S1"})
+		if !reflect.DeepEqual(groups, map[promotion.GroupID]promotion.Group{"S1": g}) {
+			t.Errorf("groups: %+v", groups)
+		}
+		_, missing := tx.Watch("shop", "staging", promotion.Held)
+		if !errors.Is(missing, promotion.NotFound) {
+			t.Errorf("a watch that never was: %v", missing)
+		}
+		return errors.Join(err, err2, err3, err4)
+	})
+}
+
+func gestures(t *testing.T, s Store) {
+	g := promotion.Gesture{Key: "click/1", Kind: promotion.GestureVote, Person: "U1", At: noon, Promotion: 7, ResponseURL: "https://hooks.example/secret"}
+	update(t, s, func(tx gate.Tx) error { return tx.AddGesture(g, nil) })
+	refused(t, s, "the same gesture again", promotion.Conflict, func(tx gate.Tx) error { return tx.AddGesture(g, nil) })
+	view(t, s, func(tx gate.Tx) error {
+		waiting, err := tx.UndecidedGestures()
+		if !reflect.DeepEqual(waiting, []promotion.Gesture{g}) {
+			t.Errorf("undecided: %+v", waiting)
+		}
+		return err
+	})
+	answer := promotion.Answer{Verb: promotion.Counted, Role: "leads"}
+	decide := func(tx gate.Tx) error { return tx.DecideGesture(g.Key, answer, noon.Add(time.Second)) }
+	update(t, s, decide)
+	refused(t, s, "deciding it again", promotion.Stale, decide)
+	view(t, s, func(tx gate.Tx) error {
+		got, decided, err := tx.Gesture(g.Key)
+		if decided == nil || !reflect.DeepEqual(*decided, answer) {
+			t.Errorf("the answer is %+v", decided)
+		}
+		if got.ResponseURL != "" {
+			t.Error("a decided gesture still holds its response URL")
+		}
+		waiting, err2 := tx.UndecidedGestures()
+		if len(waiting) != 0 {
+			t.Errorf("undecided: %+v", waiting)
+		}
+		_, _, missing := tx.Gesture("click/2")
+		if !errors.Is(missing, promotion.NotFound) {
+			t.Errorf("a gesture that never was: %v", missing)
+		}
+		return errors.Join(err, err2)
+	})
+}
