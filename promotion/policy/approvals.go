@@ -84,9 +84,10 @@ func approvals(d Document, f Facts) (Finding, []Assignment, []Discount) {
 	}
 	m.holder = slices.Repeat([]int{-1}, len(m.slots))
 	terms := f.Promotion.TermsNow()
-	for _, vote := range f.Votes {
-		if vote.Decision != promotion.Approve {
-			continue
+	for i, vote := range f.Votes {
+		again := func(later promotion.Vote) bool { return later.Person == vote.Person }
+		if vote.Decision != promotion.Approve || slices.ContainsFunc(f.Votes[i+1:], again) {
+			continue // a person's last word counts
 		}
 		roles, refusal := MayApprove(d, f, vote.Person)
 		if refusal == "" {
