@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+const (
+	keyImage   = "image"
+	exampleApp = "{name: shop, image: registry.example.com/shop/api}"
+)
+
+func (r *reader) apps(root *yaml.Node, in map[string]strict.Pair, channel fallback, chain chain, policies policies) []gate.App {
+	p, ok := in[keyApps]
+	if !ok {
+		r.missing(root, keyApps, exampleApps)
+		return nil
+	}
+	items, ok := r.List(p.Value, keyApps, exampleApps)
+	if !ok {
+		return nil
+	}
+	if len(items) == 0 {
+		r.Fault(p.Value, "apps names none", "write at least one: "+exampleApps)
+	}
+	var apps []gate.App
+	for _, item := range items {
+		apps = append(apps, r.app(item, apps, channel, chain, policies))
+	}
+	return apps
+}
+
+// fallback is the channel of apps that name none. One that is named and faulty
+// has been reported where it stands.
+type fallback struct {
+	channel string
+	named   bool
+}
+
+func (r *reader) app(n *yaml.Node, before []gate.App, other fallback, chain chain, policies policies) gate.App {
+	app := gate.App{Policies: map[string]policy.Document{}}
+	in, ok := r.Fields(n, "an app", exampleApp, keyName, keyImage, keyChannel, keyPolicy)
+	if !ok {
+		return app
+	}
+	if at, ok := r.Required(n, in, keyName, "the app", "add name: shop"); ok {
+		var taken []string
+		for _, b := range before {
+			taken = append(taken, b.Name)
+		}
+		app.Name = r.fresh(at, "app", taken)
+	}
+	if at, ok := r.Required(n, in, keyImage, "the app", "add image: registry.example.com/shop/api"); ok {
+		app.Repository = r.image(at, before)
+	}
+	var named bool
+	if app.Channel, named = r.channel(in); !named {
+		app.Channel = other.channel
+		if !other.named {
+			r.Note(n, "the app has no channel, and there is none for all", "add channel: C0SHOP here, or at the top "+exampleSlack)
+		}
+	}
+	for i, e := range chain {
+		if i > 0 {
+			app.Policies[e.Name] = e.policy
+		}
+	}
+	if p, ok := in[keyPolicy]; ok {
+		r.overrides(p.Value, app, chain, policies)
+	}
+	return app
+}
+
+func (r *reader) image(n *yaml.Node, before []gate.App) promotion.Repository {
+	image, ok := r.Text(n, keyImage)
+	if !ok {
+		return ""
+	}
+	repository, err := promotion.ParseRepository(image)
+	if err != nil {
+		r.Refuse(n, err)
+		return ""
+	}
+	for _, b := range before {
+		if b.Repository == repository {
+			r.Fault(n, fmt.Sprintf("%s has the image %s too, so it could not be told whose build a digest is", b.Name, repository), "keep one app for each image repository")
+		}
+	}
+	return repository
+}
+
+// overrides reads the policies that the app has instead of its environments'.
+func (r *reader) overrides(n *yaml.Node, app gate.App, chain chain, policies policies) {
+	last := "production"
+	if len(chain) > 0 && chain[len(chain)-1].Name != "" {
+		last = chain[len(chain)-1].Name
+	}
+	pairs, ok := r.Pairs(n, "policy of an app", fmt.Sprintf("{%s: careful}, for each environment", last))
+	if !ok {
+		return
+	}
+	names := chain.names()
+	for _, p := range pairs {
+		d := r.policyOf(p.Value, app.Name+" to "+p.Key, policies)
+		switch i := slices.Index(names, p.Key); {
+		case i > 0:
+			app.Policies[p.Key] = d
+		case len(names) < 2 || slices.Contains(names, ""):
+			// What the environments are called is not known.
+		case i == 0:
+			r.Fault(p.At, fmt.Sprintf("nothing is promoted into %s, because it is the first environment", p.Key), "name one of "+strings.Join(names[1:], ", "))
+		default:
+			r.Fault(p.At, fmt.Sprintf("there is no environment %q", strict.Clip(p.Key)), strict.Meant(p.Key, names[1:], "name one of "+strings.Join(names[1:], ", ")))
+		}
+	}
+}

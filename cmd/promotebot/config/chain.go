@@ -1,0 +1,200 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// chain is the environments, first to last.
+type chain []environment
+
+// environment is a link of the chain with the policy of apps that have none of
+// their own for it.
+type environment struct {
+	gate.Environment
+	policy  policy.Document
+	unknown bool // what is watched could not be read
+}
+
+const (
+	keyName   = "name"
+	keyWatch  = "watch"
+	keyTags   = "tags"
+	keyPolicy = "policy"
+)
+
+func (r *reader) chain(root *yaml.Node, in map[string]strict.Pair, policies policies) chain {
+	p, ok := in[keyEnvironments]
+	if !ok {
+		r.missing(root, keyEnvironments, exampleEnvironments)
+		return nil
+	}
+	items, ok := r.List(p.Value, keyEnvironments, exampleEnvironments)
+	if !ok {
+		return nil
+	}
+	if len(items) < 2 {
+		r.Fault(p.At, fmt.Sprintf("environments has %d, and a promotion goes from one to the next", len(items)), "write at least two, first to last: "+exampleEnvironments)
+	}
+	var all chain
+	for i, item := range items {
+		e, ok := r.environment(item, all, policies)
+		if last := i == len(items)-1; ok && last && i > 0 {
+			r.unwatched(e)
+		}
+		all = append(all, e.environment)
+	}
+	return all
+}
+
+// placed is an environment with the keys it was read from.
+type placed struct {
+	environment
+	in map[string]strict.Pair
+}
+
+func (r *reader) unwatched(e placed) {
+	if p, ok := e.in[keyWatch]; ok {
+		r.Fault(p.At, fmt.Sprintf("nothing follows %s, so nothing would come of watching it", e.Name), "take watch out; what runs there is read from its tags")
+	}
+}
+
+func (r *reader) environment(n *yaml.Node, before chain, policies policies) (placed, bool) {
+	e := placed{}
+	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyWatch, keyTags, keyPolicy)
+	if !ok {
+		e.unknown = true
+		return e, false
+	}
+	e.in = in
+	if at, ok := r.Required(n, in, keyName, "the environment", "add name: production"); ok {
+		e.Name = r.fresh(at, "environment", before.names())
+	}
+	if p, ok := in[keyWatch]; ok {
+		e.Watch, e.unknown = r.watch(p.Value, before)
+	}
+	if len(before) == 0 {
+		for _, key := range []string{keyTags, keyPolicy} {
+			if p, ok := in[key]; ok {
+				r.Fault(p.At, "the first environment has "+key+", and nothing is promoted into it", "take it out, or put the environment that comes before it above it")
+			}
+		}
+		return e, true
+	}
+	if at, ok := r.Required(n, in, keyTags, "the environment", "add the tags that a promotion into it sets, such as tags: [production]"); ok {
+		e.Tags = r.tags(at, before)
+	}
+	if at, ok := r.Required(n, in, keyPolicy, "the environment", "add policy: careful, a name from policies, or write it out: policy: "+examplePolicy); ok {
+		e.policy = r.policyOf(at, e.Name, policies)
+	}
+	return e, true
+}
+
+// fresh reads a name that nothing else of its kind may have.
+func (r *reader) fresh(at *yaml.Node, what string, taken []string) string {
+	name, ok := r.Text(at, "the name of the "+what)
+	if ok && r.name(at, name) && slices.Contains(taken, name) {
+		r.Fault(at, fmt.Sprintf("there is another %s %q above", what, name), "give each its own name")
+	}
+	return name
+}
+
+func (r *reader) watch(n *yaml.Node, before chain) (pattern promotion.TagPattern, unknown bool) {
+	text, ok := r.Text(n, keyWatch)
+	if !ok {
+		return pattern, true
+	}
+	if text == "" {
+		r.Fault(n, "watch is empty", "write a tag or a pattern, or take the key out when builds are announced with /promote request")
+		return pattern, true
+	}
+	pattern, err := promotion.ParseTagPattern(text)
+	if err != nil {
+		r.Refuse(n, err)
+		return pattern, true
+	}
+	for _, b := range before {
+		if b.Watch.String() == text {
+			r.Fault(n, fmt.Sprintf("%s watches %q too, so a build would be in both at once", b.Name, strict.Clip(text)), "give each environment a tag of its own")
+		}
+	}
+	return pattern, false
+}
+
+func (r *reader) tags(n *yaml.Node, before chain) []promotion.TagTemplate {
+	items, ok := r.Texts(n, keyTags, `[production, "v{version}"]`)
+	if !ok {
+		return nil
+	}
+	if len(items) == 0 {
+		r.Fault(n, "tags is empty", "write at least one, such as [production]")
+	}
+	from := before[len(before)-1]
+	var tags []promotion.TagTemplate
+	for _, item := range items {
+		text, ok := r.Text(item, "a tag")
+		if !ok {
+			continue
+		}
+		if from.unknown && strings.Contains(text, "{") {
+			continue // whether its captures exist is not known
+		}
+		tag, err := promotion.ParseTagTemplate(text, from.Watch.Captures())
+		if err != nil {
+			message, remedy := strict.Said(err)
+			if strings.Contains(text, "{") {
+				remedy += fmt.Sprintf("; a part of the source tag has to be captured by the watch of %s, such as v{version}-passed", from.Name)
+			}
+			r.Fault(item, message, remedy)
+			continue
+		}
+		if slices.Contains(tags, tag) {
+			r.Fault(item, fmt.Sprintf("the tag %q is here twice", text), "take one of the two out")
+			continue
+		}
+		r.apart(item, tag, before)
+		tags = append(tags, tag)
+	}
+	return tags
+}
+
+// apart refuses a tag that another environment would take for its own: one
+// that an earlier environment watches would come back as a candidate, and a
+// floating tag of two environments would say of neither what runs there.
+func (r *reader) apart(at *yaml.Node, tag promotion.TagTemplate, before chain) {
+	sample := strings.NewReplacer("{", "", "}", "").Replace(string(tag))
+	for _, b := range before {
+		if _, seen := b.Watch.Match(sample); seen {
+			r.Fault(at, fmt.Sprintf("%s watches %q, so it would take the tag %q for a new build", b.Name, b.Watch, tag), "choose a tag that its watch can't match, such as production, or release-{version}")
+			return
+		}
+		if tag.Floating() && slices.Contains(b.Tags, tag) {
+			r.Fault(at, fmt.Sprintf("promotions into %s set the tag %q too, so it could not be told what runs where", b.Name, tag), "give each environment a tag of its own")
+			return
+		}
+	}
+}
+
+func (c chain) names() []string {
+	var names []string
+	for _, e := range c {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+func (c chain) catalog() []gate.Environment {
+	var catalog []gate.Environment
+	for _, e := range c {
+		catalog = append(catalog, e.Environment)
+	}
+	return catalog
+}

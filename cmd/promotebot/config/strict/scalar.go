@@ -1,0 +1,56 @@
+package strict
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Count reads a whole number from 1.
+func (r *Reader) Count(n *yaml.Node, what string, most int) (int, bool) {
+	if r.known[n] {
+		return 0, false
+	}
+	count, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || n.Tag != intTag || err != nil || count < 1 || count > most {
+		r.Fault(n, fmt.Sprintf("%s must be a number from 1 to %d, not %s", what, most, Kind(n)), "write a whole number without quotes")
+		return 0, false
+	}
+	return count, true
+}
+
+var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
+
+// Duration reads a Go duration in which d stands for 24 hours. Days are what
+// people think in; the one of 23 hours and the one of 25 are not what they mean.
+func (r *Reader) Duration(n *yaml.Node, what string, example time.Duration) (time.Duration, bool) {
+	if n.Kind == yaml.ScalarNode && (n.Tag == intTag || n.Tag == floatTag) && !r.known[n] {
+		if n.Value == "0" {
+			return 0, true
+		}
+		r.Fault(n, fmt.Sprintf("%s of %s has no unit", what, Clip(n.Value)), "put one behind it: s for seconds, m for minutes, h for hours or d for days")
+		return 0, false
+	}
+	text, ok := r.Text(n, what)
+	if !ok {
+		return 0, false
+	}
+	var whole, part time.Duration
+	var err error
+	rest := text
+	if m := days.FindStringSubmatch(text); m != nil {
+		number, _ := strconv.Atoi(m[1]) // five digits always are a number
+		whole, rest = time.Duration(number)*24*time.Hour, m[2]
+	}
+	if rest != "" || whole == 0 && rest == text {
+		part, err = time.ParseDuration(rest)
+	}
+	if err != nil || whole > 0 && part < 0 || whole+part < whole && part > 0 {
+		r.Fault(n, fmt.Sprintf("%q is not a length of time", Clip(text)), fmt.Sprintf("write a number and a unit, such as %s, 36h or 1d12h", example))
+		return 0, false
+	}
+	return whole + part, true
+}
