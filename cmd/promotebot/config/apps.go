@@ -86,12 +86,12 @@ func (r *reader) image(n *yaml.Node, before []gate.App) promotion.Repository {
 	}
 	repository, err := promotion.ParseRepository(image)
 	if err != nil {
-		r.Refuse(n, err)
+		r.Refuse(n, err, "write it with its registry, as in registry.example.com/shop/api")
 		return ""
 	}
 	for _, b := range before {
 		if b.Repository == repository {
-			r.Fault(n, fmt.Sprintf("%s has the image %s too, so it could not be told whose build a digest is", b.Name, repository), "keep one app for each image repository")
+			r.Fault(n, "an app above has this image too, so it could not be told whose build a digest is", "keep one app for each image repository")
 		}
 	}
 	return repository
@@ -116,9 +116,13 @@ func (r *reader) overrides(n *yaml.Node, app gate.App, chain chain, policies pol
 		case len(names) < 2 || slices.Contains(names, ""):
 			// What the environments are called is not known.
 		case i == 0:
-			r.Fault(p.At, fmt.Sprintf("nothing is promoted into %s, because it is the first environment", p.Key), "name one of "+strings.Join(names[1:], ", "))
+			r.Fault(p.At, fmt.Sprintf("nothing is promoted into %s, because it is the first environment", p.Key), "name "+strings.Join(names[1:], " or "))
 		default:
-			r.Fault(p.At, fmt.Sprintf("there is no environment %q", strict.Clip(p.Key)), strict.Meant(p.Key, names[1:], "name one of "+strings.Join(names[1:], ", ")))
+			remedy := "name " + strings.Join(names[1:], " or ")
+			if len(names) > 2 {
+				remedy = strict.Meant(p.Key, names[1:], remedy)
+			}
+			r.Fault(p.At, fmt.Sprintf("there is no environment %q", strict.Clip(p.Key)), remedy)
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (r *reader) watch(n *yaml.Node, before chain) (pattern promotion.TagPattern
 	}
 	pattern, err := promotion.ParseTagPattern(text)
 	if err != nil {
-		r.Refuse(n, err)
+		r.Refuse(n, err, "use each name once")
 		return pattern, true
 	}
 	for _, b := range before {
@@ -149,7 +149,7 @@ func (r *reader) tags(n *yaml.Node, before chain) []promotion.TagTemplate {
 		}
 		tag, err := promotion.ParseTagTemplate(text, from.Watch.Captures())
 		if err != nil {
-			message, remedy := strict.Said(err)
+			message, remedy := strict.Said(err, "use what a tag can hold")
 			if strings.Contains(text, "{") {
 				remedy += fmt.Sprintf("; a part of the source tag has to be captured by the watch of %s, such as v{version}-passed", from.Name)
 			}

@@ -154,7 +154,7 @@ func (r *reader) missing(root *yaml.Node, key, example string) {
 // name checks a name against the vocabulary.
 func (r *reader) name(at *yaml.Node, name string) bool {
 	if _, err := promotion.ParseName(name); err != nil {
-		r.Refuse(at, err)
+		r.Refuse(at, err, "write another name")
 		return false
 	}
 	return true

@@ -15,9 +15,10 @@ import (
 
 // policies are what can be named, and the roles that any policy can ask.
 type policies struct {
-	names []string
-	by    map[string]policy.Document
-	roles roles
+	names  []string
+	by     map[string]policy.Document
+	roles  roles
+	unread bool // nothing is known about them, so nothing can be missed
 }
 
 const (
@@ -47,7 +48,8 @@ func (r *reader) policies(in map[string]strict.Pair, roles roles) policies {
 	if !ok {
 		return all
 	}
-	pairs, _ := r.Pairs(p.Value, keyPolicies, examplePolicies)
+	pairs, ok := r.Pairs(p.Value, keyPolicies, examplePolicies)
+	all.unread = !ok
 	for _, p := range pairs {
 		r.name(p.At, p.Key)
 		all.names = append(all.names, p.Key)
@@ -69,7 +71,7 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 		return policy.Document{}
 	}
 	d, ok := all.by[name]
-	if !ok {
+	if !ok && !all.unread {
 		r.Fault(n, fmt.Sprintf("there is no policy %q", strict.Clip(name)), strict.Meant(name, all.names, "define it under policies, or write it out here: "+examplePolicy))
 	}
 	return d
@@ -100,7 +102,7 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 }
 
 func (r *reader) soak(n *yaml.Node) time.Duration {
-	d, ok := r.Duration(n, keySoak, 24*time.Hour)
+	d, ok := r.Duration(n, keySoak, "24h")
 	switch {
 	case !ok:
 	case d < 0:
@@ -151,7 +153,7 @@ func hold(n int, what string) string {
 
 // asked checks that a role exists of which approvals are asked.
 func (r *reader) asked(at *yaml.Node, name string, roles roles) bool {
-	if roles.by[name] != nil {
+	if roles.by[name] != nil || roles.unread {
 		return true
 	}
 	r.Fault(at, fmt.Sprintf("there is no role %q to ask", strict.Clip(name)), strict.Meant(name, roles.names, "define it: "+exampleRoles))

@@ -15,8 +15,9 @@ import (
 
 // roles are the roles in the order of the document.
 type roles struct {
-	names []string
-	by    map[string]*role
+	names  []string
+	by     map[string]*role
+	unread bool // nothing is known about them, so nothing can be missed
 }
 
 // role is a role and where it names others.
@@ -31,9 +32,11 @@ func (r *reader) roles(root *yaml.Node, in map[string]strict.Pair) roles {
 	p, ok := in[keyRoles]
 	if !ok {
 		r.missing(root, keyRoles, exampleRoles)
+		all.unread = true
 		return all
 	}
-	pairs, _ := r.Pairs(p.Value, keyRoles, exampleRoles)
+	pairs, ok := r.Pairs(p.Value, keyRoles, exampleRoles)
+	all.unread = !ok
 	for _, p := range pairs {
 		r.name(p.At, p.Key)
 		all.names = append(all.names, p.Key)

@@ -20,6 +20,7 @@ import (
 func (r *reader) settings(in map[string]strict.Pair, c *Config) (named bool) {
 	*c = Config{Hash: c.Hash, Database: DefaultDatabase, HTTP: DefaultHTTP, Poll: Poll{DefaultEvery, DefaultConcurrency}}
 	if p, ok := in[keySlack]; ok {
+		named = true
 		if in, ok := r.Fields(p.Value, keySlack, exampleSlack, keyChannel); ok {
 			c.Slack.Channel, named = r.channel(in)
 		}
@@ -31,10 +32,7 @@ func (r *reader) settings(in map[string]strict.Pair, c *Config) (named bool) {
 		}
 	}
 	if p, ok := in[keyHTTP]; ok {
-		if address, ok := r.Text(p.Value, keyHTTP); ok {
-			r.address(p.Value, address)
-			c.HTTP = address
-		}
+		c.HTTP = r.address(p.Value)
 	}
 	if p, ok := in[keyPoll]; ok {
 		r.poll(p.Value, &c.Poll)
@@ -53,7 +51,7 @@ func (r *reader) database(at *yaml.Node, path string) {
 	case path == "":
 		r.Fault(at, "database is empty", "name a file, or take the key out for "+DefaultDatabase)
 	case strings.HasPrefix(path, ":"):
-		r.Fault(at, fmt.Sprintf("%q is not a file", path), "name a file: decisions have to outlive the process")
+		r.Fault(at, fmt.Sprintf("%q is not a file", path), "write the path of one, because decisions have to outlive the process")
 	case strings.Contains(path, "://") || strings.HasPrefix(path, "file:"):
 		r.Fault(at, fmt.Sprintf("%q is an address, not a path", path), "write the path of a file, such as /var/lib/promotebot/promotebot.db")
 	case strings.ContainsAny(path, "\x00\r\n"):
@@ -61,14 +59,19 @@ func (r *reader) database(at *yaml.Node, path string) {
 	}
 }
 
-func (r *reader) address(at *yaml.Node, address string) {
+func (r *reader) address(at *yaml.Node) string {
+	address := at.Value // a bare port is a number to YAML, and what to write instead is the same
+	if at.Kind != yaml.ScalarNode {
+		address, _ = r.Text(at, keyHTTP)
+	}
 	if address == HTTPOff {
-		return
+		return address
 	}
 	_, port, err := net.SplitHostPort(address)
 	if n, numErr := strconv.ParseUint(port, 10, 16); err != nil || numErr != nil || n > 65535 {
 		r.Fault(at, fmt.Sprintf("%q is not an address to listen on", address), "write host:port, such as "+DefaultHTTP+", or "+HTTPOff)
 	}
+	return address
 }
 
 // The bounds of polling. Registries count requests by the hour, so a shorter
@@ -98,7 +101,7 @@ func (r *reader) poll(n *yaml.Node, p *Poll) {
 		}
 		every = in[keyEvery].Value
 	}
-	d, ok := r.Duration(every, keyPoll, DefaultEvery)
+	d, ok := r.Duration(every, keyPoll, "30s")
 	if !ok {
 		return
 	}

@@ -48,13 +48,14 @@ func sorted(file string, list []Problem) *Problems {
 
 // Said splits the error of a vocabulary type, which reads `"X" is not a Y: write
 // it so`, into its message and its remedy. X may contain anything, so the colon
-// is looked for after the last quotation mark.
-func Said(err error) (message, remedy string) {
+// is looked for after the last quotation mark. Some say no more than what is
+// wrong; then the remedy is otherwise.
+func Said(err error, otherwise string) (message, remedy string) {
 	text := err.Error()
 	quoted := strings.LastIndex(text, `"`) + 1
 	message, remedy, ok := strings.Cut(text[quoted:], ": ")
 	if !ok {
-		return text, "write another one"
+		return text, otherwise
 	}
 	return text[:quoted] + message, remedy
 }
@@ -63,7 +64,11 @@ func Said(err error) (message, remedy string) {
 func nearest(word string, candidates []string) (string, bool) {
 	best, distance := "", 1+max(1, len(word)/3)
 	for _, c := range candidates {
-		if d := edits(strings.ToLower(word), c); d < distance {
+		d := edits(strings.ToLower(word), c)
+		if len(word) >= 3 && strings.HasPrefix(c, word) {
+			d = 1 // prod for production
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}

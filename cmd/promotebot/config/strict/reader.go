@@ -15,6 +15,7 @@ package strict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -42,9 +43,6 @@ func (r *Reader) Problems(file string) error {
 	return sorted(file, r.problems)
 }
 
-// Known tells whether the node is known to be faulty.
-func (r *Reader) Known(n *yaml.Node) bool { return r.known[n] }
-
 // Note reports something that is wrong at the node, such as a key that is
 // missing from it. What else the node says is still worth reading.
 func (r *Reader) Note(at *yaml.Node, message, remedy string) {
@@ -61,9 +59,10 @@ func (r *Reader) Fault(at *yaml.Node, message, remedy string) {
 	r.Note(at, message, remedy)
 }
 
-// Refuse reports the error of a vocabulary type.
-func (r *Reader) Refuse(at *yaml.Node, err error) {
-	message, remedy := Said(err)
+// Refuse reports the error of a vocabulary type; otherwise is the remedy when
+// the error names none.
+func (r *Reader) Refuse(at *yaml.Node, err error, otherwise string) {
+	message, remedy := Said(err, otherwise)
 	r.Fault(at, message, remedy)
 }
 
@@ -91,7 +90,7 @@ func (r *Reader) Pairs(n *yaml.Node, what, example string) ([]Pair, bool) {
 			continue
 		}
 		if line, twice := first[key]; twice {
-			r.Fault(at, fmt.Sprintf("the key %q is here for the second time, after line %d", key, line), "keep one of the two")
+			r.Fault(at, fmt.Sprintf("the key %q is set on line %d already", key, line), "keep one of the two")
 			continue
 		}
 		first[key] = at.Line
@@ -159,7 +158,8 @@ func (r *Reader) Fields(n *yaml.Node, what, example string, keys ...string) (map
 // Required finds a key without which its mapping makes no sense.
 func (r *Reader) Required(at *yaml.Node, in map[string]Pair, key, what, remedy string) (*yaml.Node, bool) {
 	p, ok := in[key]
-	if !ok {
+	merged := slices.ContainsFunc(at.Content, func(n *yaml.Node) bool { return n.Tag == mergeTag })
+	if !ok && !merged { // it may be among what the merge was to bring
 		r.Note(at, what+" has no "+key, remedy)
 	}
 	return p.Value, ok
@@ -189,6 +189,7 @@ const (
 	intTag   = "!!int"
 	floatTag = "!!float"
 	nullTag  = "!!null"
+	mergeTag = "!!merge"
 )
 
 // maxText bounds a text. It is twice the longest that the vocabulary allows (a

@@ -26,12 +26,16 @@ var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
 
 // Duration reads a Go duration in which d stands for 24 hours. Days are what
 // people think in; the one of 23 hours and the one of 25 are not what they mean.
-func (r *Reader) Duration(n *yaml.Node, what string, example time.Duration) (time.Duration, bool) {
+func (r *Reader) Duration(n *yaml.Node, what, example string) (time.Duration, bool) {
 	if n.Kind == yaml.ScalarNode && (n.Tag == intTag || n.Tag == floatTag) && !r.known[n] {
 		if n.Value == "0" {
 			return 0, true
 		}
 		r.Fault(n, fmt.Sprintf("%s of %s has no unit", what, Clip(n.Value)), "put one behind it: s for seconds, m for minutes, h for hours or d for days")
+		return 0, false
+	}
+	if n.Kind == yaml.SequenceNode || n.Kind == yaml.MappingNode {
+		r.Fault(n, fmt.Sprintf("%s must be a length of time, not %s", what, Kind(n)), "write a number and a unit, such as "+example)
 		return 0, false
 	}
 	text, ok := r.Text(n, what)

@@ -42,7 +42,9 @@ func (r *Reader) tree(doc []byte, empty string) *yaml.Node {
 	if err == nil {
 		err = decoder.Decode(&second)
 		if err == nil {
+			// What the first lacks may stand in the second.
 			r.Fault(&second, "a second document begins here", "keep one document in a file, and take the line --- out")
+			return nil
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -83,7 +85,7 @@ func (r *Reader) plain(n *yaml.Node) {
 	case n.Kind == yaml.AliasNode:
 		r.Fault(n, fmt.Sprintf("the alias *%s is used", Clip(n.Value)), "aliases are not supported, so that each line reads as it stands: write the value out, or give it a name where names can be used")
 		return
-	case n.Tag == "!!merge":
+	case n.Tag == mergeTag:
 		r.Fault(n, "the merge key << is used", "merging is not supported, so that each line reads as it stands: write the keys out")
 	case n.Anchor != "":
 		r.Note(n, fmt.Sprintf("the anchor &%s is set", Clip(n.Anchor)), "anchors are not supported: take it out")
@@ -95,7 +97,7 @@ func (r *Reader) plain(n *yaml.Node) {
 		r.Fault(n, "this is a Slack token, and secrets never live in this file", "set SLACK_APP_TOKEN and SLACK_BOT_TOKEN in the environment, and revoke this one if others could read it")
 	}
 	for i, child := range n.Content {
-		if i%2 == 1 && n.Kind == yaml.MappingNode && n.Content[i-1].Tag == "!!merge" {
+		if i%2 == 1 && n.Kind == yaml.MappingNode && n.Content[i-1].Tag == mergeTag {
 			continue
 		}
 		r.plain(child)

@@ -1,0 +1,174 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+const samples = "../../../fixtures/configs"
+
+func sample(t testing.TB, name string) string {
+	t.Helper()
+	doc, err := os.ReadFile(filepath.Join(samples, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(doc)
+}
+
+func load(t *testing.T, name string) *config.Config {
+	t.Helper()
+	c, err := config.Load(filepath.Join(samples, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// problems parses a document that must be at fault.
+func problems(t testing.TB, doc string) *config.Problems {
+	t.Helper()
+	c, err := config.Parse("promotebot.yaml", []byte(doc))
+	var found *config.Problems
+	if !errors.As(err, &found) {
+		t.Fatalf("the document was not refused: %v, %v\n%s", c, err, doc)
+	}
+	return found
+}
+
+func TestTheSmallestUsefulConfigIsShortAndComplete(t *testing.T) {
+	if n := strings.Count(sample(t, "smallest.yaml"), "\n"); n >= 20 {
+		t.Errorf("it has %d lines, and fewer than 20 are promised", n)
+	}
+	c := load(t, "smallest.yaml")
+	if c.Database != "promotebot.db" || c.HTTP != "127.0.0.1:8484" || c.Poll != (config.Poll{Every: 30 * time.Second, Concurrency: 8}) {
+		t.Errorf("what it does not say is %q, %q, %+v", c.Database, c.HTTP, c.Poll)
+	}
+	app, ok := c.Catalog.App("shop")
+	if !ok || app.Repository != "registry.example.com/shop/api" || app.Channel != "C0123456789" {
+		t.Errorf("the app is %+v, %v", app, ok)
+	}
+	want := policy.Document{Name: "production", Soak: 24 * time.Hour, Approvals: []policy.Requirement{{Role: "tech-leads", Count: 1}}}
+	if app.Policies["production"].Hash() != want.Hash() || len(app.Policies) != 1 {
+		t.Errorf("its policies are %+v", app.Policies)
+	}
+}
+
+func TestTheFullConfigMeansWhatItSays(t *testing.T) {
+	c := load(t, "full.yaml")
+	if c.Database != "/var/lib/promotebot/promotebot.db" || c.Slack.Channel != "C0123456789" {
+		t.Errorf("database %q, channel %q", c.Database, c.Slack.Channel)
+	}
+	if staging, _ := c.Catalog.Environment("staging"); staging.Watch.String() != "v{version}-staging-passed" || staging.Tags != nil {
+		t.Errorf("staging is %+v", staging)
+	}
+	if preview, ok := c.Catalog.Next("staging"); !ok || preview.Name != "preview" || !preview.Watch.IsZero() || len(preview.Tags) != 2 {
+		t.Errorf("after staging comes %+v", preview)
+	}
+	shop, _ := c.Catalog.App("shop")
+	if careful := shop.Policies["production"]; careful.Name != "careful" || careful.Soak != 36*time.Hour || careful.RequesterMayApprove ||
+		len(careful.Approvals) != 2 || careful.Approvals[0] != (policy.Requirement{Role: "tech-leads", Count: 2}) || careful.Approvals[1].Role != "security" {
+		t.Errorf("shop goes to production under %+v", careful)
+	}
+	handbook, _ := c.Catalog.App("handbook")
+	if quick := handbook.Policies["preview"]; quick.Name != "quick" || !quick.RequesterMayApprove || handbook.Channel != "C0123456789" {
+		t.Errorf("handbook goes to preview under %+v, in %s", quick, handbook.Channel)
+	}
+	if own := handbook.Policies["production"]; own.Name != "handbook to production" || own.Soak != time.Hour {
+		t.Errorf("handbook goes to production under %+v", own)
+	}
+	developers := c.Catalog.Roles["developers"]
+	if len(developers.Groups) != 1 || developers.Groups[0] != "S0DEVELOPERS" || len(developers.Roles) != 1 || len(c.Catalog.Roles["tech-leads"].People) != 3 {
+		t.Errorf("the roles are %+v", c.Catalog.Roles)
+	}
+	reminds(t, c.Catalog.Reminders)
+}
+
+// reminds checks the schedules where the clocks change: nine in Berlin is
+// another instant in summer.
+func reminds(t *testing.T, reminders []gate.Reminder) {
+	t.Helper()
+	if len(reminders) != 2 || reminders[0].Spec != "CRON_TZ=Europe/Berlin 0 9 * * MON-FRI" || reminders[1].Spec != "CRON_TZ=UTC @daily" {
+		t.Fatalf("the reminders are %+v", reminders)
+	}
+	friday := time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC)
+	if next := reminders[0].Schedule.Next(friday).UTC(); next != time.Date(2026, 3, 30, 7, 0, 0, 0, time.UTC) {
+		t.Errorf("after a winter Friday, nine o'clock on the summer Monday is %s", next)
+	}
+	if next := reminders[1].Schedule.Next(friday).UTC(); next != time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC) {
+		t.Errorf("the next day begins %s", next)
+	}
+}
+
+func TestTheHashIsThatOfTheBytes(t *testing.T) {
+	doc := sample(t, "smallest.yaml")
+	one, err := config.Parse("a", []byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := config.Parse("a", []byte(doc+"# a comment\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one.Hash) != 64 || one.Hash == other.Hash {
+		t.Errorf("the hashes are %s and %s", one.Hash, other.Hash)
+	}
+	a, b := one.Catalog.Apps[0].Policies["production"], other.Catalog.Apps[0].Policies["production"]
+	if a.Hash() != b.Hash() {
+		t.Error("a comment changes the policy, and so every vote")
+	}
+}
+
+func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
+	found := problems(t, sample(t, "broken.yaml"))
+	got := found.Error() + "\n"
+	golden := filepath.Join("testdata", "broken.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the problems of broken.yaml are not those of %s; when they are right, run this test with -update:\n%s", golden, got)
+	}
+	if !errors.Is(found, promotion.Invalid) || promotion.KindOf(found) != promotion.Invalid {
+		t.Errorf("the kind is %s", promotion.KindOf(found))
+	}
+}
+
+func TestAFileThatCannotBeReadIsToldFromABadOne(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "promotebot.yaml"))
+	if promotion.KindOf(err) != promotion.NotFound || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "--config") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	_, err = config.Load(t.TempDir())
+	if promotion.KindOf(err) != promotion.Unavailable || !strings.Contains(err.Error(), "must name a file") {
+		t.Errorf("a directory: %v", err)
+	}
+	if os.Geteuid() == 0 {
+		return // permissions do not stop root
+	}
+	secret := filepath.Join(t.TempDir(), "promotebot.yaml")
+	if err := os.WriteFile(secret, []byte("{}"), 0o000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(secret); promotion.KindOf(err) != promotion.Unavailable {
+		t.Errorf("a file without permission: %v", err)
+	}
+}
