@@ -395,4 +395,44 @@ var faults = []fault{
 		`6:1: the key "http" is set on line 5 already: keep one of the two`,
 		`7:1: the key "http" is set on line 5 already: keep one of the two`,
 	}},
+	{"a fault below brackets over several lines", "  leads: [U0ANN, U0BOB]\napps:", "  leads: [\n    U0ANN,\n    U0BOB\n  ]\n apps:", []string{
+		"12:2: the indentation does not fit the lines above: begin keys of one level in the same column, and items of a list with -",
+	}},
+	{"a watch that is a list", `"v{version}-passed"`, "[a, b]", []string{
+		"3:28: watch must be text, not a list: write one text",
+	}},
+	{"a watch that is faulty, and a tag that needs it", "\"v{version}-passed\"}\n  - {name: production, tags: [production]", "\"v{version}/passed\"}\n  - {name: production, tags: [production, \"v{version}\"]", []string{
+		`3:28: "v{version}/passed" can't match any tag: write something like v{version}-passed`,
+	}},
+	{"a tag that is a number", "tags: [production]", "tags: [1.10]", []string{
+		`4:31: a tag must be text, not the number 1.10: if it is meant, put it in quotes: "1.10"`,
+	}},
+	{"a tag twice", "tags: [production]", "tags: [production, production]", []string{
+		`4:43: the tag "production" is here twice: take one of the two out`,
+	}},
+	{"tags that are a mapping", "tags: [production]", "tags: {production: yes}", []string{
+		`4:30: tags must be a list, not a mapping: write it as [production, "v{version}"]`,
+	}},
+	{"a long text in a message", "U0BOB", `"@éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"`, []string{
+		`8:18: "@ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé…" is neither a person (U…), a user group (S…) nor a role: use the id, because names change hands: in Slack it is in a person's profile under ⋮ → Copy member ID (U…), or in the address of a user group's page (S…)`,
+	}},
+	{"a time zone that is a number", "apps:", "reminders: [{schedule: \"@daily\", time_zone: 1}]\napps:", []string{
+		`9:45: time_zone must be text, not the number 1: if it is meant, put it in quotes: "1"`,
+	}},
+	{"a schedule that is a number", "apps:", "reminders: [{schedule: 1}]\napps:", []string{
+		`9:24: schedule must be text, not the number 1: if it is meant, put it in quotes: "1"`,
+	}},
+	{"an item of a list that is an alias and was counted before", "U0BOB]", "&b U0BOB]\n  others: [*b]", []string{
+		"8:18: the anchor &b is set: anchors are not supported: take it out",
+		"9:12: the alias *b is used: aliases are not supported, so that each line reads as it stands: write the value out, or give it a name where names can be used",
+	}},
+	{"a policy within an app that is not defined", "com/shop", "com/shop, policy: {production: carefull}", []string{
+		`10:73: there is no policy "carefull": did you mean "careful"? Otherwise define it under policies, or write it out here: {soak: 24h, approvals: {tech-leads: 2}}`,
+	}},
+	{"a role of people in a role of others", "{leads: 1}}\nroles:", "{all: 4}}\nroles:\n  all: [leads, U0EVE]", []string{
+		"6:30: all has to approve 4 times, and only 3 people hold it: ask for fewer, or add people to the role: one person is one approval",
+	}},
+	{"an app with an environment that could be one of two", "policy: careful}\npolicies:\n  careful: {approvals: {leads: 1}}\nroles:\n  leads: [U0ANN, U0BOB]\napps:\n  - {name: shop, image: registry.example.com/shop}", "policy: careful}\n  - {name: finish, tags: finish, policy: careful}\npolicies:\n  careful: {approvals: {leads: 1}}\nroles:\n  leads: [U0ANN, U0BOB]\napps:\n  - {name: shop, image: registry.example.com/shop, policy: {finnish: careful}}", []string{
+		`11:61: there is no environment "finnish": did you mean "finish"? Otherwise name production or finish`,
+	}},
 }

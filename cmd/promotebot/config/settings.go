@@ -87,10 +87,7 @@ const (
 func (r *reader) poll(n *yaml.Node, p *Poll) {
 	every := n
 	if n.Kind == yaml.MappingNode {
-		in, ok := r.Fields(n, keyPoll, "poll: {every: 30s, concurrency: 8}", keyEvery, keyConcurrency)
-		if !ok {
-			return
-		}
+		in, _ := r.Fields(n, keyPoll, "poll: {every: 30s, concurrency: 8}", keyEvery, keyConcurrency)
 		if c, ok := in[keyConcurrency]; ok {
 			if count, ok := r.Count(c.Value, keyConcurrency, maxConcurrency); ok {
 				p.Concurrency = count

@@ -127,29 +127,36 @@ func (r *Reader) syntax(doc []byte, err error) {
 // boundary that halving finds is believed only when nothing shortly after it
 // can be read either.
 func readable(lines [][]byte) int {
+	const (
+		longestBracket = 50       // lines; a longer one is reported where it begins
+		budget         = 16 << 20 // bytes to parse, less than a second; then the place is approximate
+	)
+	spent := 0
 	ok := func(n int) bool {
+		prefix := bytes.Join(lines[:n], nil)
+		spent += len(prefix)
 		var node yaml.Node
-		decoder := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:n], nil)))
+		decoder := yaml.NewDecoder(bytes.NewReader(prefix))
 		err := decoder.Decode(&node)
 		for err == nil {
 			err = decoder.Decode(&node)
 		}
 		return errors.Is(err, io.EOF)
 	}
-	const longestBracket = 50 // lines; a longer one is reported where it begins
 	low, high := 0, len(lines)
-	for low < high-1 {
-		middle := (low + high) / 2
-		if ok(middle) {
+	for low < high-1 && spent < budget {
+		if middle := (low + high) / 2; ok(middle) {
 			low = middle
 		} else {
 			high = middle
 		}
-		if low == high-1 {
-			for n := high + 1; n < min(high+longestBracket, len(lines)); n++ {
-				if ok(n) {
-					low, high = n, len(lines)
-				}
+		if low < high-1 {
+			continue
+		}
+		for n := high + 1; n < min(low+longestBracket, len(lines)) && spent < budget; n++ {
+			if ok(n) {
+				low, high = n, len(lines)
+				break
 			}
 		}
 	}
