@@ -31,11 +31,18 @@ func (r *reader) apps(root *yaml.Node, in map[string]strict.Pair, channel fallba
 	if len(items) == 0 {
 		r.Fault(p.Value, "apps names none", "write at least one: "+exampleApps)
 	}
+	above := taken{map[string]bool{}, map[promotion.Repository]bool{}}
 	var apps []gate.App
 	for _, item := range items {
-		apps = append(apps, r.app(item, apps, channel, chain, policies))
+		apps = append(apps, r.app(item, above, channel, chain, policies))
 	}
 	return apps
+}
+
+// taken is what no other app may have.
+type taken struct {
+	names  map[string]bool
+	images map[promotion.Repository]bool
 }
 
 // fallback is the channel of apps that name none. One that is named and faulty
@@ -45,21 +52,17 @@ type fallback struct {
 	named   bool
 }
 
-func (r *reader) app(n *yaml.Node, before []gate.App, other fallback, chain chain, policies policies) gate.App {
+func (r *reader) app(n *yaml.Node, above taken, other fallback, chain chain, policies policies) gate.App {
 	app := gate.App{Policies: map[string]policy.Document{}}
 	in, ok := r.Fields(n, "an app", exampleApp, keyName, keyImage, keyChannel, keyPolicy)
 	if !ok {
 		return app
 	}
 	if at, ok := r.Required(n, in, keyName, "the app", "add name: shop"); ok {
-		var taken []string
-		for _, b := range before {
-			taken = append(taken, b.Name)
-		}
-		app.Name = r.fresh(at, "app", taken)
+		app.Name = r.fresh(at, "app", above.names)
 	}
 	if at, ok := r.Required(n, in, keyImage, "the app", "add image: registry.example.com/shop/api"); ok {
-		app.Repository = r.image(at, before)
+		app.Repository = r.image(at, above.images)
 	}
 	var named bool
 	if app.Channel, named = r.channel(in); !named {
@@ -79,7 +82,7 @@ func (r *reader) app(n *yaml.Node, before []gate.App, other fallback, chain chai
 	return app
 }
 
-func (r *reader) image(n *yaml.Node, before []gate.App) promotion.Repository {
+func (r *reader) image(n *yaml.Node, taken map[promotion.Repository]bool) promotion.Repository {
 	image, ok := r.Text(n, keyImage)
 	if !ok {
 		return ""
@@ -89,11 +92,10 @@ func (r *reader) image(n *yaml.Node, before []gate.App) promotion.Repository {
 		r.Refuse(n, err, "write it with its registry, as in registry.example.com/shop/api")
 		return ""
 	}
-	for _, b := range before {
-		if b.Repository == repository {
-			r.Fault(n, "an app above has this image too, so it could not be told whose build a digest is", "keep one app for each image repository")
-		}
+	if taken[repository] {
+		r.Fault(n, "an app above has this image too, so it could not be told whose build a digest is", "keep one app for each image repository")
 	}
+	taken[repository] = true
 	return repository
 }
 

@@ -44,9 +44,10 @@ func (r *reader) chain(root *yaml.Node, in map[string]strict.Pair, policies poli
 	if len(items) < 2 {
 		r.Fault(p.At, fmt.Sprintf("environments has %d, and a promotion goes from one to the next", len(items)), "write at least two, first to last: "+exampleEnvironments)
 	}
+	taken := map[string]bool{}
 	var all chain
 	for i, item := range items {
-		e, ok := r.environment(item, all, policies)
+		e, ok := r.environment(item, all, taken, policies)
 		if last := i == len(items)-1; ok && last && i > 0 {
 			r.unwatched(e)
 		}
@@ -67,7 +68,7 @@ func (r *reader) unwatched(e placed) {
 	}
 }
 
-func (r *reader) environment(n *yaml.Node, before chain, policies policies) (placed, bool) {
+func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, policies policies) (placed, bool) {
 	e := placed{}
 	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyWatch, keyTags, keyPolicy)
 	if !ok {
@@ -76,7 +77,7 @@ func (r *reader) environment(n *yaml.Node, before chain, policies policies) (pla
 	}
 	e.in = in
 	if at, ok := r.Required(n, in, keyName, "the environment", "add name: production"); ok {
-		e.Name = r.fresh(at, "environment", before.names())
+		e.Name = r.fresh(at, "environment", taken)
 	}
 	if p, ok := in[keyWatch]; ok {
 		e.Watch, e.unknown = r.watch(p.Value, before)
@@ -98,12 +99,13 @@ func (r *reader) environment(n *yaml.Node, before chain, policies policies) (pla
 	return e, true
 }
 
-// fresh reads a name that nothing else of its kind may have.
-func (r *reader) fresh(at *yaml.Node, what string, taken []string) string {
+// fresh reads a name that nothing else of its kind may have, and takes it.
+func (r *reader) fresh(at *yaml.Node, what string, taken map[string]bool) string {
 	name, ok := r.Text(at, "the name of the "+what)
-	if ok && r.name(at, name) && slices.Contains(taken, name) {
+	if ok && r.name(at, name) && taken[name] {
 		r.Fault(at, fmt.Sprintf("there is another %s %q above", what, name), "give each its own name")
 	}
+	taken[name] = true
 	return name
 }
 
