@@ -1,0 +1,131 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/command"
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+)
+
+// command answers a slash command. Whatever is asked is answered from the
+// database, so the answer travels in the acknowledgement; only what changes
+// something is said to the whole channel.
+func (c *Chat) command(ctx context.Context, sc slack.SlashCommand) response {
+	var apps []string
+	for _, a := range c.gate.Catalog().Apps {
+		apps = append(apps, a.Name)
+	}
+	cmd, err := command.Parse(sc.Text, apps)
+	var usage *command.Usage
+	if errors.As(err, &usage) {
+		return privately(render.Usage(usage.Problem, usage.Lines))
+	}
+	if err == nil {
+		var r response
+		if r, err = c.answer(ctx, sc, cmd); err == nil {
+			return fitting(r)
+		}
+	}
+	if promotion.KindOf(err) == promotion.Unavailable {
+		c.log.Error("a command could not be answered", "command", string(cmd.Name), "error", err)
+	}
+	return privately(render.Problem(err))
+}
+
+// historyPage is how many past promotions are listed: as many as fit into one
+// message and one acknowledgement.
+const historyPage = 20
+
+func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
+	switch cmd.Name {
+	case command.Status:
+		all, err := c.gate.Status(ctx, cmd.App)
+		return privately(render.Status(all, c.gate.Now())), err
+	case command.List:
+		open, err := c.gate.Views(ctx, gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}})
+		return privately(render.List(open)), err
+	case command.History:
+		past, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, Limit: historyPage})
+		return privately(render.History(past)), err
+	case command.Show, command.Why:
+		return c.explain(ctx, cmd)
+	case command.Request:
+		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
+	case command.Approve, command.Reject:
+		return c.vote(ctx, sc, cmd)
+	default:
+		return privately(render.Help(command.Lines(cmd.Topic))), nil
+	}
+}
+
+// explain shows the newest promotion of the app, or of the digest.
+func (c *Chat) explain(ctx context.Context, cmd command.Command) (response, error) {
+	views, err := c.gate.Views(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Limit: 1})
+	if err != nil {
+		return response{}, err
+	}
+	if len(views) == 0 {
+		return privately(render.Answer(promotion.Answer{Verb: promotion.Missing, App: cmd.App})), nil
+	}
+	if cmd.Name == command.Why {
+		return privately(render.Why(views[0])), nil
+	}
+	return privately(render.Show(views[0])), nil
+}
+
+func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
+	open, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return response{}, err
+	}
+	switch len(open) {
+	case 0:
+		return privately(render.Answer(promotion.Answer{Verb: promotion.Missing, App: cmd.App})), nil
+	case 1:
+	default:
+		return response{}, promotion.Errorf(promotion.Conflict, "%d promotions of %s are open: name the digest, as in %s@%s", len(open), cmd.App, cmd.App, open[0].Digest.Short())
+	}
+	decision := promotion.Approve
+	if cmd.Name == command.Reject {
+		decision = promotion.Reject
+	}
+	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason})
+}
+
+func (c *Chat) take(ctx context.Context, sc slack.SlashCommand, g promotion.Gesture) (response, error) {
+	// A trigger id is Slack's name for one use of a command; it is the same in
+	// every delivery.
+	g.Key = "command/" + sc.TeamID + "/" + sc.TriggerID
+	g.Person, g.Channel, g.ResponseURL = promotion.PersonID(sc.UserID), sc.ChannelID, sc.ResponseURL
+	answer, err := c.gate.Take(ctx, g)
+	if err != nil {
+		return response{}, err
+	}
+	if answer.Verb == promotion.Counted || answer.Verb == promotion.Requested {
+		return publicly(render.Answer(answer)), nil
+	}
+	return privately(render.Answer(answer)), nil
+}
+
+// ackLimit keeps a margin to the 20 kB beyond which Slack drops an
+// acknowledgement without a word.
+const ackLimit = 18_000
+
+// fitting drops blocks from the end until the acknowledgement is small enough.
+// The text is complete by itself, within Slack's advice of 4,000 characters.
+func fitting(r response) response {
+	for len(r.Blocks) > 0 {
+		b, err := json.Marshal(r)
+		if err == nil && len(b) < ackLimit {
+			return r
+		}
+		r.Blocks = r.Blocks[:len(r.Blocks)-1]
+	}
+	return r
+}

@@ -1,0 +1,123 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// decideWithin bounds what happens before an acknowledgement: the commit, and
+// where a modal is opened, that call. It is below Slack's three seconds, so
+// that somebody whose click could not be recorded is told in time.
+const decideWithin = 2 * time.Second
+
+func (c *Chat) handle(j job) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("handling an envelope panicked; it was not acknowledged", "panic", fmt.Sprint(r))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), decideWithin)
+	defer cancel()
+	switch data := j.event.Data.(type) {
+	case slack.SlashCommand:
+		c.ack(j, j.event.Request.EnvelopeID, c.command(ctx, data))
+	case slack.InteractionCallback:
+		c.interaction(ctx, j, data)
+	case *socketmode.ErrorBadMessage:
+		c.badMessage(j)
+	default: // events are not subscribed to, but an unanswered one comes again
+		c.ack(j, j.event.Request.EnvelopeID, nil)
+	}
+}
+
+func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallback) {
+	var err error
+	var payload any
+	switch {
+	case cb.Type == slack.InteractionTypeBlockActions && len(cb.ActionCallback.BlockActions) > 0:
+		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
+		payload, err = c.rejected(ctx, cb)
+	}
+	if err != nil {
+		// Nothing was recorded. Without an acknowledgement Slack shows that the
+		// click failed, which is the truth.
+		c.log.Error("a gesture could not be taken", "user", cb.User.ID, "type", string(cb.Type), "error", err)
+		return
+	}
+	c.ack(j, j.event.Request.EnvelopeID, payload)
+}
+
+func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
+	id, terms, err := render.ParseValue(action.Value)
+	if err != nil {
+		return nil // a button of ours without a meaning, such as a link
+	}
+	switch action.ActionID {
+	case render.ActionApprove:
+		_, err = c.gate.Take(ctx, promotion.Gesture{
+			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
+			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
+			Promotion: id, Decision: promotion.Approve, Terms: terms, CardTS: cb.Message.Timestamp,
+		})
+		return err
+	case render.ActionReject, render.ActionDetails:
+		return c.openModal(ctx, cb, action, id)
+	}
+	return nil
+}
+
+// openModal asks for the reason of a rejection, or shows the details. Whoever
+// wants to reject what has ended is shown how it ended.
+func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
+	v, err := c.gate.View(ctx, id)
+	if err != nil {
+		return err
+	}
+	modal := render.Details(v)
+	if action.ActionID == render.ActionReject && v.Facts.Promotion.State == promotion.Open {
+		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+	}
+	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
+		return apiError("views.open", err)
+	}
+	return nil
+}
+
+// rejected takes the submitted reason. What is wrong with it can only be said
+// in the acknowledgement.
+func (c *Chat) rejected(ctx context.Context, cb slack.InteractionCallback) (any, error) {
+	form, problems := render.ReadReject(cb.View)
+	if len(problems) > 0 {
+		return slack.NewErrorsViewSubmissionResponse(problems), nil
+	}
+	_, err := c.gate.Take(ctx, promotion.Gesture{
+		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
+		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
+		Promotion: form.Promotion, Decision: promotion.Reject, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
+	})
+	return nil, err
+}
+
+// response is how a slash command is answered in its acknowledgement
+// (docs.slack.dev, "Responding to commands").
+type response struct {
+	Type   string        `json:"response_type"`
+	Text   string        `json:"text"`
+	Blocks []slack.Block `json:"blocks,omitempty"`
+}
+
+func privately(m render.Message) response {
+	return response{Type: slack.ResponseTypeEphemeral, Text: m.Text, Blocks: m.Blocks}
+}
+
+func publicly(m render.Message) response {
+	return response{Type: slack.ResponseTypeInChannel, Text: m.Text, Blocks: m.Blocks}
+}

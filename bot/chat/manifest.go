@@ -1,0 +1,25 @@
+package chat
+
+import "github.com/slack-go/slack"
+
+// Manifest is the Slack app manifest: everything promotebot needs and nothing
+// else, with Socket Mode on, so that no address has to be reachable from
+// outside (docs.slack.dev/reference/app-manifest).
+func Manifest() slack.Manifest {
+	m := slack.Manifest{
+		Metadata: slack.ManifestMetadata{MajorVersion: 1, MinorVersion: 1},
+		Display: slack.Display{
+			Name: "promotebot", BackgroundColor: "#1d3b36",
+			Description: "Promotes container images by digest, when the policy and the people say so",
+		},
+		Settings: slack.Settings{Interactivity: &slack.Interactivity{IsEnabled: true}, SocketModeEnabled: true},
+	}
+	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
+	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
+		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: "help | status | list | why <app> | approve <app> …", ShouldEscape: true,
+	}}
+	for _, s := range Scopes {
+		m.OAuthConfig.Scopes.Bot = append(m.OAuthConfig.Scopes.Bot, s.Name)
+	}
+	return m
+}

@@ -1,0 +1,200 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// chat.postMessage can't be made idempotent, so every message of ours carries
+// metadata by which it can be found again. Metadata is visible to every app in
+// the workspace: it holds ids and nothing else.
+const (
+	metadataCard   = "promotebot_card"
+	metadataNotice = "promotebot_notice"
+	metadataKey    = "key"
+)
+
+// DrawCard posts the card of a promotion or brings it up to date. It shows
+// what is in the database when it is performed, which may be newer than what
+// was asked for.
+func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	v, err := c.gate.View(ctx, e.Promotion)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	p := v.Facts.Promotion
+	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision}
+	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
+	if card.TS == "" && e.Attempt > 1 {
+		// A performer before this one may have posted it and died.
+		if card.TS, err = c.findCard(ctx, p); err != nil {
+			return promotion.Result{}, err
+		}
+	}
+	if card.TS != "" {
+		_, _, _, err = c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...)
+		if err == nil {
+			return promotion.Result{Card: &card}, nil
+		}
+		if err = apiError("chat.update", err); promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
+			return promotion.Result{}, err
+		}
+	}
+	if _, card.TS, err = c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
+		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError("chat.postMessage", err))
+	}
+	return promotion.Result{Card: &card}, nil
+}
+
+func message(m render.Message, event, key string) []slack.MsgOption {
+	return []slack.MsgOption{
+		slack.MsgOptionText(m.Text, false), // render has escaped what is foreign
+		slack.MsgOptionBlocks(m.Blocks...),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: event, EventPayload: map[string]any{metadataKey: key}}),
+	}
+}
+
+func (c *Chat) findCard(ctx context.Context, p promotion.Promotion) (ts string, err error) {
+	params := &slack.GetConversationHistoryParameters{
+		ChannelID: p.Card.Channel, Limit: 200, IncludeAllMetadata: true,
+		Oldest: strconv.FormatInt(p.OpenedAt.Add(-time.Minute).Unix(), 10),
+	}
+	for {
+		page, err := c.api.GetConversationHistoryContext(ctx, params)
+		if err != nil {
+			return "", apiError("conversations.history", err)
+		}
+		if ts := carrying(page.Messages, metadataCard, strconv.FormatInt(int64(p.ID), 10)); ts != "" {
+			return ts, nil
+		}
+		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" {
+			return "", nil
+		}
+	}
+}
+
+func carrying(messages []slack.Message, event, key string) (ts string) {
+	for _, m := range messages {
+		if m.Metadata.EventType == event && m.Metadata.EventPayload[metadataKey] == key {
+			return m.Timestamp
+		}
+	}
+	return ""
+}
+
+// PostNotice replies in the thread of a card.
+func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.NoticeWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	v, err := c.gate.View(ctx, e.Promotion)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	card := v.Facts.Promotion.Card
+	if card.TS == "" {
+		return promotion.Result{}, promotion.Errorf(promotion.Unavailable, "the card has not been posted yet")
+	}
+	if e.Attempt > 1 {
+		replies, _, _, err := c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+			ChannelID: card.Channel, Timestamp: card.TS, Limit: 200, IncludeAllMetadata: true,
+		})
+		if err != nil {
+			return promotion.Result{}, apiError("conversations.replies", err)
+		}
+		if carrying(replies, metadataNotice, e.Key) != "" {
+			return promotion.Result{}, nil
+		}
+	}
+	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
+	if _, _, err := c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
+		return promotion.Result{}, apiError("chat.postMessage", err)
+	}
+	return promotion.Result{}, nil
+}
+
+// Tell answers one person privately. Where the bot is not in the channel, the
+// response URL of the gesture still gets there for thirty minutes.
+func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.TellWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	m := render.Answer(w.Answer)
+	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
+	_, err = c.api.PostEphemeralContext(ctx, w.Channel, string(w.Person), options...)
+	if err == nil {
+		return promotion.Result{}, nil
+	}
+	err = apiError("chat.postEphemeral", err)
+	if promotion.KindOf(err) == promotion.Unavailable || w.ResponseURL == "" {
+		return promotion.Result{}, err
+	}
+	options = append(options, slack.MsgOptionResponseURL(w.ResponseURL, slack.ResponseTypeEphemeral))
+	if _, _, err := c.api.PostMessageContext(ctx, w.Channel, options...); err != nil {
+		return promotion.Result{}, apiError("response_url", err)
+	}
+	return promotion.Result{}, nil
+}
+
+// ReadPerson asks Slack who a user is. That there is no such user is an
+// answer, not an error.
+func (c *Chat) ReadPerson(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.PersonWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	u, err := c.api.GetUserInfoContext(ctx, string(w.ID))
+	if err != nil {
+		if err = apiError("users.info", err); promotion.KindOf(err) == promotion.NotFound {
+			return promotion.Result{Person: &promotion.Person{ID: w.ID, Standing: promotion.Unknown}}, nil
+		}
+		return promotion.Result{}, err
+	}
+	name := u.Profile.DisplayName
+	if name == "" {
+		name = u.RealName
+	}
+	return promotion.Result{Person: &promotion.Person{ID: w.ID, Name: name, TimeZone: u.TZ, Standing: c.standing(u)}}, nil
+}
+
+func (c *Chat) standing(u *slack.User) promotion.Standing {
+	ours := u.TeamID == c.team || c.enterprise != "" && u.Enterprise.EnterpriseID == c.enterprise
+	switch {
+	case u.Deleted:
+		return promotion.Deactivated
+	case u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.ID == "USLACKBOT":
+		return promotion.Bot
+	case !ours || u.IsStranger:
+		return promotion.External
+	case u.IsRestricted || u.IsUltraRestricted || u.IsInvitedUser:
+		return promotion.Guest
+	}
+	return promotion.Member
+}
+
+// ReadGroup asks Slack who is in a user group.
+func (c *Chat) ReadGroup(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.GroupWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	members, err := c.api.GetUserGroupMembersContext(ctx, string(w.ID))
+	if err != nil {
+		return promotion.Result{}, apiError("usergroups.users.list", err)
+	}
+	group := &promotion.Group{ID: w.ID}
+	for _, id := range members {
+		group.Members = append(group.Members, promotion.PersonID(id))
+	}
+	return promotion.Result{Group: group}, nil
+}

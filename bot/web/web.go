@@ -1,0 +1,136 @@
+// Package web is what promotebot answers over HTTP: whether it lives, whether
+// it is ready, and its metrics. It listens on loopback unless the
+// configuration says otherwise, and nothing it shows names a person.
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+)
+
+// Slack is how the connection to Slack is doing.
+type Slack struct {
+	Connections int
+	Reconnects  int64
+	Dropped     int64
+}
+
+// Options say what is shown.
+type Options struct {
+	Gate  *gate.Gate
+	Slack func() Slack
+	Log   *slog.Logger
+}
+
+// Timeouts against clients that are slow on purpose; nothing here takes longer.
+const (
+	readTimeout  = 5 * time.Second
+	writeTimeout = 10 * time.Second
+	idleTimeout  = time.Minute
+	stopTimeout  = 2 * time.Second
+)
+
+// Serve answers on the listener until ctx ends.
+func Serve(ctx context.Context, l net.Listener, o Options) error {
+	server := &http.Server{
+		Handler: Handler(o), ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		stopped <- server.Shutdown(grace)
+	}()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
+
+// Handler serves /healthz, /readyz and /metrics.
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", o.healthz)
+	mux.HandleFunc("GET /readyz", o.readyz)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{o})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: writeTimeout / 2}))
+	return mux
+}
+
+// healthz is for whoever restarts the process: it fails only when a restart
+// could help, so a Slack or a registry that is down does not count.
+func (o Options) healthz(w http.ResponseWriter, r *http.Request) {
+	if _, err := o.Gate.Blind(r.Context()); err != nil {
+		o.Log.Error("health check", "error", err)
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n")) // the client has gone away; there is nobody to tell
+}
+
+func (o Options) readyz(w http.ResponseWriter, r *http.Request) {
+	if o.Slack().Connections == 0 {
+		http.Error(w, "not connected to Slack", http.StatusServiceUnavailable)
+		return
+	}
+	o.healthz(w, r)
+}
+
+// collector reads the state when it is scraped; nothing is counted twice.
+type collector struct{ o Options }
+
+var (
+	connections = prometheus.NewDesc("promotebot_slack_connections", "Open Socket Mode connections; two is normal.", nil, nil)
+	reconnects  = prometheus.NewDesc("promotebot_slack_reconnects_total", "Socket Mode connections that were replaced.", nil, nil)
+	dropped     = prometheus.NewDesc("promotebot_slack_envelopes_dropped_total", "Envelopes left unacknowledged because too many came at once.", nil, nil)
+	blind       = prometheus.NewDesc("promotebot_watch_blind", "1 for each watch whose registry can't be read.", []string{"app", "environment", "side"}, nil)
+	live        = prometheus.NewDesc("promotebot_promotions", "Promotions that have not ended.", []string{"state"}, nil)
+	failures    = prometheus.NewDesc("promotebot_scrape_errors", "1 when the database did not answer this scrape.", nil, nil)
+)
+
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{connections, reconnects, dropped, blind, live, failures} {
+		ch <- d
+	}
+}
+
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	s := c.o.Slack()
+	ch <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(s.Connections))
+	ch <- prometheus.MustNewConstMetric(reconnects, prometheus.CounterValue, float64(s.Reconnects))
+	ch <- prometheus.MustNewConstMetric(dropped, prometheus.CounterValue, float64(s.Dropped))
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	unseen, err := c.o.Gate.Blind(ctx)
+	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}})
+	if err := errors.Join(err, err2); err != nil {
+		c.o.Log.Error("metrics", "error", err)
+		ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 1)
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 0)
+	for _, w := range unseen {
+		ch <- prometheus.MustNewConstMetric(blind, prometheus.GaugeValue, 1, w.App, w.Environment, string(w.Side))
+	}
+	counts := map[promotion.State]int{promotion.Open: 0, promotion.Executing: 0}
+	for _, p := range open {
+		counts[p.State]++
+	}
+	for state, n := range counts {
+		ch <- prometheus.MustNewConstMetric(live, prometheus.GaugeValue, float64(n), string(state))
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/promotebot/promotebot/bot/chat"
+	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/cmd/promotebot/serve"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/store/sqlite"
+)
+
+const defaultConfig = "promotebot.yaml"
+
+func configFlag(path *string) func(*flag.FlagSet) {
+	return func(fs *flag.FlagSet) { fs.StringVar(path, "config", defaultConfig, "the configuration") }
+}
+
+func (p *program) serve(ctx context.Context, args []string) error {
+	var path string
+	if _, err := p.flags("serve", args, 0, configFlag(&path)); err != nil {
+		return err
+	}
+	return serve.Run(ctx, serve.Options{Config: path, Getenv: p.getenv, Reload: p.reload, Log: p.logger(), Version: version()})
+}
+
+func (p *program) configCheck(_ context.Context, args []string) error {
+	rest, err := p.flags("config check", args, 1, nil)
+	if err != nil {
+		return err
+	}
+	c, err := config.Load(rest[0])
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s is fine: %d apps, %d environments, %d roles\n", rest[0], len(c.Catalog.Apps), len(c.Catalog.Environments), len(c.Catalog.Roles))
+	return err
+}
+
+func (p *program) manifest(_ context.Context, args []string) error {
+	if _, err := p.flags("manifest", args, 0, nil); err != nil {
+		return err
+	}
+	enc := json.NewEncoder(p.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(chat.Manifest())
+}
+
+func (p *program) backup(ctx context.Context, args []string) error {
+	var path string
+	rest, err := p.flags("backup", args, 1, configFlag(&path))
+	if err != nil {
+		return err
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	if err := sqlite.Backup(ctx, c.Database, rest[0]); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s was copied to %s, and the copy is whole\n", c.Database, rest[0])
+	return err
+}
+
+func (p *program) auditVerify(ctx context.Context, args []string) error {
+	return p.audit(ctx, "audit verify", args, func(db *sqlite.DB) error {
+		n, root, err := db.VerifyAudit(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(p.stdout, "the audit log is whole: %d entries, root %s\n", n, root)
+		return err
+	})
+}
+
+func (p *program) auditList(ctx context.Context, args []string) error {
+	return p.audit(ctx, "audit list", args, func(db *sqlite.DB) error {
+		return db.Audit(ctx, 0, func(body []byte) error {
+			_, err := fmt.Fprintf(p.stdout, "%s\n", body)
+			return err
+		})
+	})
+}
+
+func (p *program) audit(ctx context.Context, name string, args []string, f func(*sqlite.DB) error) error {
+	var path string
+	if _, err := p.flags(name, args, 0, configFlag(&path)); err != nil {
+		return err
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.OpenReadOnly(ctx, c.Database)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // it was only read
+	return f(db)
+}
+
+// healthTimeout is shorter than the usual interval of a container health check.
+const healthTimeout = 5 * time.Second
+
+func (p *program) health(ctx context.Context, args []string) error {
+	var url string
+	if _, err := p.flags("health", args, 0, func(fs *flag.FlagSet) {
+		fs.StringVar(&url, "url", "http://"+config.DefaultHTTP+"/healthz", "where the bot answers")
+	}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return promotion.Errorf(promotion.Unavailable, "no promotebot answers at %s: %w", url, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 200))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return promotion.Errorf(promotion.Unavailable, "unhealthy: %s", body)
+	}
+	_, err = p.stdout.Write(body)
+	return err
+}

@@ -1,0 +1,163 @@
+// Command promotebot promotes container images from one environment to the
+// next by digest, behind a human approval gate in Slack.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // schedules name time zones, and a minimal image has none
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, reload: reload}
+	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// program is the command line with its surroundings, so that tests can give it
+// others.
+type program struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	reload         <-chan os.Signal
+}
+
+// command is one thing that the program does.
+type command struct {
+	name  string // one or two words
+	args  string
+	about string
+	run   func(p *program, ctx context.Context, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "-config FILE", "run the bot", (*program).serve},
+		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
+		{"manifest", "", "print the Slack app manifest to paste", (*program).manifest},
+		{"backup", "[-config FILE] TO", "copy the database, also while the bot runs", (*program).backup},
+		{"audit verify", "[-config FILE]", "recompute the audit log and say whether it is whole", (*program).auditVerify},
+		{"audit list", "[-config FILE]", "print the audit log, one JSON object a line", (*program).auditList},
+		{"health", "[-url URL]", "ask a running bot whether it is healthy; the exit code is the answer", (*program).health},
+		{"version", "", "print the version", (*program).version},
+	}
+}
+
+// Exit codes: 1 when it could not be done, 2 when the command line makes no
+// sense (the convention of package flag).
+const (
+	failed = 1
+	misuse = 2
+)
+
+var errUsage = errors.New("usage")
+
+func (p *program) run(ctx context.Context, args []string) int {
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) < len(words) || strings.Join(args[:len(words)], " ") != c.name {
+			continue
+		}
+		err := c.run(p, ctx, args[len(words):])
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.Is(err, errUsage):
+			_, _ = fmt.Fprintf(p.stderr, "%v\nusage: promotebot %s %s\n", err, c.name, c.args)
+			return misuse
+		case err != nil:
+			p.complain(err)
+			return failed
+		}
+		return 0
+	}
+	if len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
+		p.help(p.stdout)
+		return 0
+	}
+	if len(args) > 0 {
+		_, _ = fmt.Fprintf(p.stderr, "promotebot: there is no command %q\n\n", strings.Join(args, " "))
+	}
+	p.help(p.stderr)
+	return misuse
+}
+
+// complain prints a configuration's problems a line each, so that an editor
+// can jump to them.
+func (p *program) complain(err error) {
+	var problems *config.Problems
+	if errors.As(err, &problems) {
+		_, _ = fmt.Fprintln(p.stderr, problems.Error())
+		return
+	}
+	_, _ = fmt.Fprintf(p.stderr, "promotebot: %v\n", err)
+}
+
+func (p *program) help(w io.Writer) {
+	_, _ = fmt.Fprint(w, "promotebot promotes container images by digest, behind a human gate in Slack.\n\n")
+	for _, c := range commands() {
+		_, _ = fmt.Fprintf(w, "  promotebot %-32s %s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
+	}
+	_, _ = fmt.Fprint(w, "\n\"promotebot COMMAND -h\" explains the flags of a command.\n")
+}
+
+// flags parses the flags of a command and returns what is left, of which there
+// must be exactly n.
+func (p *program) flags(name string, args []string, n int, define func(*flag.FlagSet)) ([]string, error) {
+	fs := flag.NewFlagSet("promotebot "+name, flag.ContinueOnError)
+	fs.SetOutput(p.stderr)
+	if define != nil {
+		define(fs)
+	}
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if fs.NArg() != n {
+		return nil, fmt.Errorf("%w: %d arguments, and %d were expected", errUsage, fs.NArg(), n)
+	}
+	return fs.Args(), nil
+}
+
+func (p *program) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(p.stderr, nil))
+}
+
+func (p *program) version(_ context.Context, args []string) error {
+	if _, err := p.flags("version", args, 0, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(p.stdout, version())
+	return err
+}
+
+// version is what the build recorded: a tag of the module, or the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return v
+}

@@ -1,0 +1,51 @@
+package serve
+
+import (
+	"context"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/pipeline"
+	"github.com/promotebot/promotebot/promotion/registry"
+)
+
+// performRegistry says which call of the registry client performs which
+// effect.
+func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perform {
+	return map[promotion.EffectKind]pipeline.Perform{
+		promotion.EffectInspect: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.InspectWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			image, err := c.Inspect(ctx, w.Repository, w.Digest)
+			return promotion.Result{Image: &image}, err
+		},
+		promotion.EffectReadTags: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.ReadTagsWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
+			return promotion.Result{Tags: readings}, err
+		},
+		promotion.EffectResolve: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.ResolveWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			readings, err := c.ReadTags(ctx, w.Repository, []string{w.Tag})
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			return promotion.Result{Digest: readings[0].Digest}, nil
+		},
+		promotion.EffectMove: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.MoveWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			moves, err := c.Move(ctx, w)
+			return promotion.Result{Moves: moves}, err
+		},
+	}
+}
