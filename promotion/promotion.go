@@ -85,6 +85,17 @@ type Target struct {
 	ReadAt   *time.Time // when Now was read; nil before
 }
 
+// Planned tells whether it is known which tags would be set and what they point
+// at: before that there is nothing that anybody could agree to.
+func (p *Promotion) Planned() bool {
+	for _, t := range p.Targets {
+		if t.ReadAt == nil {
+			return false
+		}
+	}
+	return len(p.Targets) > 0
+}
+
 // Move is what became of one target tag when the promotion was executed.
 type Move struct {
 	Tag     string

@@ -312,12 +312,15 @@ func buttons(p promotion.Promotion) slack.Block {
 	if p.State != promotion.Open {
 		return slack.NewActionBlock(id, details)
 	}
+	reject := slack.NewButtonBlockElement(ActionReject, value, text("Reject…"))
+	reject.Style = slack.StyleDanger
+	if !p.Planned() {
+		return slack.NewActionBlock(id, reject, details)
+	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, text("Approve"))
 	approve.Style = slack.StylePrimary
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		text(cut("Approve "+p.App+" for "+p.To+"?", 100)), text(cut(confirmation(p), maxConfirm)), text("Approve"), text("Not yet"))
-	reject := slack.NewButtonBlockElement(ActionReject, value, text("Reject…"))
-	reject.Style = slack.StyleDanger
 	return slack.NewActionBlock(id, approve, reject, details)
 }
 

@@ -205,11 +205,17 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(40 * time.Second)
+	deadline := time.Now().Add(15 * time.Second)
 	for !is() {
 		if time.Now().After(deadline) {
 			m, _ := w.card()
-			w.t.Fatalf("not within 40 s: %s\nthe card: %s\nviolations: %q", what, m.Text, w.slack.Violations())
+			var private []string
+			for _, who := range []string{ann, bob, eve} {
+				for _, e := range w.slack.Ephemerals(who) {
+					private = append(private, who+": "+e.Text)
+				}
+			}
+			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

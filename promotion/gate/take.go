@@ -149,6 +149,9 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
+	if !p.Planned() {
+		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
+	}
 	terms := p.TermsNow()
 	for _, v := range f.Votes {
 		if v.Person == g.Person && v.Decision == promotion.Approve && v.Terms.Differs(terms) == "" {
