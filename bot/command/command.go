@@ -1,19 +1,18 @@
 // Package command understands what people type after /promote. One table is
-// the grammar: parsing, help and the words of a usage error all come from it.
+// the grammar: parsing, help and the words of a usage error all come from it,
+// so a new command is a new row.
 //
 // It forgives what phones and Slack do to text (curly quotes, odd spaces,
 // capitals, links made of names), takes an app by the beginning of its name, and
-// suggests the nearest word for one that it does not know. It decides nothing
-// and asks nobody.
+// suggests the nearest word for one that it does not know. A command is never
+// guessed, though: only what was typed in full is done. It decides nothing and
+// asks nobody.
 package command
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Name is the first word of a command.
@@ -42,35 +41,37 @@ type Command struct {
 	Reason string
 }
 
-// argument says what stands at a place of a command.
-type argument int
-
-const (
-	topic argument = iota
-	app
-	appAndDigest
-	ref
-	reason
-)
-
-type rule struct {
-	name     Name
-	args     []argument
-	optional int // how many of args, from the end, may be left out
-	usage    string
-	about    string
+// row is a command of the grammar. The first need arguments are required.
+type row struct {
+	name    Name
+	args    []argument
+	need    int
+	about   string
+	example string
 }
 
-var grammar = []rule{
-	{Help, []argument{topic}, 1, "help [command]", "what there is"},
-	{Status, []argument{app}, 1, "status [app]", "what is where, and which registry can't be read"},
-	{List, nil, 0, "list", "everything that is open"},
-	{Show, []argument{appAndDigest}, 0, "show <app>[@digest]", "the newest promotion of an app, in full"},
-	{Why, []argument{appAndDigest}, 0, "why <app>[@digest]", "why it is not out yet, and who could change that"},
-	{Request, []argument{app, ref}, 1, "request <app> [tag|digest]", "ask for a promotion; without a tag, of what is in the environment now"},
-	{Approve, []argument{appAndDigest}, 0, "approve <app>[@digest]", "the same as the button"},
-	{Reject, []argument{appAndDigest, reason}, 0, "reject <app>[@digest] <reason>", "the same as the button"},
-	{History, []argument{app}, 1, "history [app]", "past promotions"},
+var grammar = []row{
+	{Help, []argument{topic}, 0, "what there is", "help reject"},
+	{Status, []argument{app}, 0, "what is where, and which registry can't be read", "status shop"},
+	{List, nil, 0, "everything that is open", "list"},
+	{Show, []argument{appAndDigest}, 1, "the newest promotion of an app, in full", "show shop@4f1c2a9b"},
+	{Why, []argument{appAndDigest}, 1, "why it is not out yet, and who could change that", "why shop"},
+	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
+	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
+	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
+	{History, []argument{app}, 0, "past promotions", "history shop"},
+}
+
+func (r row) usage() string {
+	s := string(r.name)
+	for i, a := range r.args {
+		if shape := arguments[a].shape; i < r.need {
+			s += " " + shape
+		} else {
+			s += " " + strings.NewReplacer("<", "[", ">", "]").Replace(shape)
+		}
+	}
+	return s
 }
 
 // The length of a reason, in characters: long enough to say something, short
@@ -83,17 +84,23 @@ const (
 // Usage says what can't be understood and what could have been meant.
 type Usage struct {
 	Problem string
+	Command Name     // what was typed; empty when it is no command
+	Nearest string   // the command or app that was probably meant; empty when none is near
 	Lines   []string // the usage of what was probably meant
 }
 
 func (u *Usage) Error() string { return u.Problem }
 
-// Lines is the help text: the whole grammar, or the line of one command.
+// Lines is the help text: the whole grammar, or all about one command. What is
+// to be typed ends at the first ": ".
 func Lines(of Name) []string {
 	var lines []string
 	for _, r := range grammar {
 		if of == "" || r.name == of {
-			lines = append(lines, fmt.Sprintf("/promote %s: %s", r.usage, r.about))
+			lines = append(lines, fmt.Sprintf("/promote %s: %s", r.usage(), r.about))
+		}
+		if r.name == of && len(r.args) > 0 {
+			lines = append(lines, fmt.Sprintf("/promote %s: for example", r.example))
 		}
 	}
 	return lines
@@ -103,178 +110,76 @@ func Lines(of Name) []string {
 // a *Usage.
 func Parse(text string, apps []string) (Command, error) {
 	words := split(text)
+	if len(words) > 0 && strings.EqualFold(bare(words[0]), "/promote") {
+		words = words[1:] // copied from the help
+	}
 	if len(words) == 0 {
 		return Command{Name: Help}, nil
 	}
-	word := strings.ToLower(words[0])
-	i := slices.IndexFunc(grammar, func(r rule) bool { return string(r.name) == word })
-	if i < 0 {
-		names := make([]string, len(grammar))
-		for i, r := range grammar {
-			names[i] = string(r.name)
-		}
-		if near := nearest(word, names); near != "" {
-			return Command{}, &Usage{Problem: fmt.Sprintf("There is no command %q. Did you mean %q?", clip(words[0]), near), Lines: Lines(Name(near))}
-		}
-		return Command{}, &Usage{Problem: fmt.Sprintf("There is no command %q.", clip(words[0])), Lines: Lines("")}
+	r, u := find(words[0])
+	if u != nil {
+		return Command{}, u
 	}
-	return grammar[i].parse(words[1:], apps)
-}
-
-func (r rule) parse(words []string, apps []string) (Command, error) {
 	c := Command{Name: r.name}
-	fail := func(format string, args ...any) (Command, error) {
-		return Command{}, &Usage{Problem: fmt.Sprintf(format, args...), Lines: Lines(r.name)}
-	}
-	for i, kind := range r.args {
-		if len(words) == 0 {
-			if i >= len(r.args)-r.optional {
-				return c, nil
-			}
-			return fail("Something is missing.")
+	if u := r.parse(&c, words[1:], apps); u != nil {
+		u.Command, u.Lines = r.name, Lines(r.name)
+		if c.Name == Help {
+			u.Lines = Lines("")
 		}
-		word := words[0]
-		words = words[1:]
-		var problem string
-		switch kind {
-		case topic:
-			if c.Topic = Name(strings.ToLower(word)); len(Lines(c.Topic)) == 0 {
-				return Parse(word, apps) // says what is near
-			}
-		case app:
-			c.App, problem = findApp(word, apps)
-		case appAndDigest:
-			name, digest, _ := strings.Cut(word, "@")
-			if c.App, problem = findApp(name, apps); problem == "" {
-				c.Digest, problem = digits(digest)
-			}
-		case ref:
-			c.Ref = word
-		case reason:
-			c.Reason = strings.Trim(strings.Join(append([]string{word}, words...), " "), `"' `)
-			words = nil
-			switch n := utf8.RuneCountInString(c.Reason); {
-			case n < MinReason:
-				problem = "The reason is too short: say in a few words why, others will read it."
-			case n > MaxReason:
-				problem = fmt.Sprintf("The reason is too long: %d characters, and %d are allowed.", n, MaxReason)
-			}
-		}
-		if problem != "" {
-			return fail("%s", problem)
-		}
-	}
-	if len(words) > 0 {
-		return fail("%q is one word too many.", clip(words[0]))
+		return Command{}, u
 	}
 	return c, nil
 }
 
-// split cleans the text of what phones and Slack make of it, and cuts it into
-// words.
-func split(text string) []string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case strings.ContainsRune("“”„«»", r):
-			return '"'
-		case strings.ContainsRune("‘’‚", r):
-			return '\''
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == utf8.RuneError:
-			return -1 // among them everything that turns the direction of text
-		}
-		return r
-	}, text)
-	text = link.ReplaceAllString(text, "$2")
-	words := strings.Fields(text)
-	for i, w := range words[:min(3, len(words))] {
-		words[i] = strings.Trim(w, `"'`+"`")
-	}
-	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
-}
-
-// link is a name that Slack has made a link of: <http://shop.api|shop.api>.
-var link = regexp.MustCompile(`<(https?://[^|>]*)\|([^>]*)>`)
-
-func findApp(word string, apps []string) (app, problem string) {
-	word = strings.ToLower(word)
-	if slices.Contains(apps, word) {
-		return word, ""
-	}
-	var begun []string
-	for _, a := range apps {
-		if word != "" && strings.HasPrefix(a, word) {
-			begun = append(begun, a)
+func find(word string) (row, *Usage) {
+	word = strings.ToLower(bare(word))
+	names := make([]string, len(grammar))
+	for i, r := range grammar {
+		if names[i] = string(r.name); names[i] == word {
+			return r, nil
 		}
 	}
-	switch near := nearest(word, apps); {
-	case len(begun) == 1:
-		return begun[0], ""
-	case len(begun) > 1:
-		return "", fmt.Sprintf("%q could be %s.", clip(word), strings.Join(begun[:min(5, len(begun))], ", "))
-	case near != "":
-		return "", fmt.Sprintf("There is no app %q. Did you mean %q?", clip(word), near)
+	u := &Usage{Problem: fmt.Sprintf("There is no command “%s”.", clip(word)), Lines: Lines("")}
+	if u.Nearest = nearest(word, names); u.Nearest != "" {
+		u.Problem += fmt.Sprintf(" Did you mean “%s”?", u.Nearest)
+		u.Lines = Lines(Name(u.Nearest))
 	}
-	return "", fmt.Sprintf("There is no app %q.", clip(word))
+	return row{}, u
 }
 
-var hex = regexp.MustCompile(`^[0-9a-f]{6,64}$`)
-
-func digits(digest string) (string, string) {
-	if digest == "" {
-		return "", ""
-	}
-	d := strings.TrimPrefix(strings.ToLower(digest), "sha256:")
-	if !hex.MatchString(d) {
-		return "", "After @ comes a digest: at least six of its hexadecimal digits."
-	}
-	return d, ""
-}
-
-// clip keeps a message readable whatever was typed.
-func clip(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return s
-}
-
-// nearest is the candidate that is fewest edits away, if it is near at all.
-func nearest(word string, candidates []string) string {
-	best, distance := "", 3
-	if len(word) > 64 {
-		return ""
-	}
-	for _, c := range candidates {
-		if d := edits(word, c); d < distance && d < len(c) {
-			best, distance = c, d
-		}
-	}
-	return best
-}
-
-// edits counts insertions, deletions, replacements and swaps of neighbours.
-func edits(a, b string) int {
-	var before, last []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, last = last, row
-		row = make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
+func (r row) parse(c *Command, words, apps []string) *Usage {
+	words = slices.Clone(words)
+	for i, kind := range r.args {
+		if len(words) == 0 {
+			if i < r.need {
+				return &Usage{Problem: arguments[kind].missing(apps)}
 			}
-			row[j] = min(row[j-1]+1, last[j]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
+			return nil
+		}
+		rest, u := arguments[kind].take(c, words, apps)
+		if u != nil {
+			return u
+		}
+		words = rest
+	}
+	if len(words) > 0 {
+		return &Usage{Problem: fmt.Sprintf("“%s” is one word too many.", clip(words[0]))}
+	}
+	return nil
+}
+
+// Format writes the command as Slack would deliver it: Parse understands it as
+// the same command.
+func Format(c Command) string {
+	words := []string{string(c.Name)}
+	target := c.App
+	if c.Digest != "" {
+		target += "@" + c.Digest
+	}
+	for _, w := range []string{string(c.Topic), target, c.Ref, c.Reason} {
+		if w != "" {
+			words = append(words, w)
 		}
 	}
-	return row[len(b)]
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.Join(words, " "))
 }

@@ -1,0 +1,148 @@
+package command
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// argument says what stands at a place of a command.
+type argument int
+
+const (
+	topic argument = iota
+	app
+	appAndDigest
+	ref
+	reason
+)
+
+// arguments is what each kind looks like in a usage, what is said where it is
+// missing, and how it is taken from the words, of which there is at least one.
+var arguments map[argument]struct {
+	shape   string
+	missing func(apps []string) string
+	take    func(c *Command, words, apps []string) (rest []string, u *Usage)
+}
+
+// Taking the topic of help needs the grammar, which needs the arguments.
+func init() {
+	arguments = map[argument]struct {
+		shape   string
+		missing func([]string) string
+		take    func(*Command, []string, []string) ([]string, *Usage)
+	}{
+		topic:        {"<command>", nameTheApp, takeTopic},
+		app:          {"<app>", nameTheApp, takeApp},
+		appAndDigest: {"<app>[@digest]", nameTheApp, takeAppAndDigest},
+		ref:          {"<tag|digest>", nameTheApp, takeRef},
+		reason:       {"<reason>", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeReason},
+	}
+}
+
+// maxNamed is how many apps fit into a sentence that is still read.
+const maxNamed = 8
+
+func nameTheApp(apps []string) string {
+	if len(apps) == 0 {
+		return "No app is configured."
+	}
+	return "Which app? There is " + several(apps) + "."
+}
+
+func several(apps []string) string {
+	named := apps[:min(maxNamed, len(apps))]
+	if more := len(apps) - len(named); more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(named, ", "), more)
+	}
+	return strings.Join(named, ", ")
+}
+
+func takeTopic(c *Command, words, _ []string) ([]string, *Usage) {
+	r, u := find(words[0])
+	c.Topic = r.name
+	return words[1:], u
+}
+
+func takeApp(c *Command, words, apps []string) ([]string, *Usage) {
+	var u *Usage
+	c.App, u = findApp(bare(words[0]), apps)
+	return words[1:], u
+}
+
+func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
+	word := words[0]
+	words = words[1:]
+	// Phones put spaces around the @. Before a reason, which may begin with one
+	// ("@ann says no"), that is not forgiven.
+	if c.Name != Reject && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+		word, words = word+strings.Join(words, ""), nil
+	}
+	name, digest, at := strings.Cut(bare(word), "@")
+	var u *Usage
+	if c.App, u = findApp(bare(name), apps); u != nil || !at {
+		return words, u
+	}
+	c.Digest = strings.TrimPrefix(strings.ToLower(bare(digest)), "sha256:")
+	if !digits.MatchString(c.Digest) {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not a digest: after the @ come at least six of its hexadecimal digits.", clip(digest))}
+	}
+	return words, nil
+}
+
+// digits is a digest or the beginning of one. Below six digits, two builds of
+// one app are likely to be confused.
+var digits = regexp.MustCompile(`^[0-9a-f]{6,64}$`)
+
+func takeRef(c *Command, words, _ []string) ([]string, *Usage) {
+	word := bare(words[0])
+	if d, err := promotion.ParseDigest(strings.ToLower(word)); err == nil {
+		c.Ref = string(d)
+	} else if tag, err := promotion.ParseTag(word); err == nil {
+		c.Ref = tag
+	} else {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is neither a tag nor a whole digest (sha256: and 64 hexadecimal digits).", clip(word))}
+	}
+	return words[1:], nil
+}
+
+func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
+	c.Reason = unquote(strings.Join(words, " "))
+	switch n := utf8.RuneCountInString(c.Reason); {
+	case n < MinReason:
+		return nil, &Usage{Problem: "The reason is too short: say in a few words why, others will read it."}
+	case n > MaxReason:
+		return nil, &Usage{Problem: fmt.Sprintf("The reason is too long: %d characters, and %d are allowed.", n, MaxReason)}
+	}
+	return nil, nil
+}
+
+func findApp(word string, apps []string) (string, *Usage) {
+	word = strings.ToLower(word)
+	if slices.Contains(apps, word) {
+		return word, nil
+	}
+	var begun []string
+	for _, a := range apps {
+		if word != "" && strings.HasPrefix(a, word) {
+			begun = append(begun, a)
+		}
+	}
+	switch len(begun) {
+	case 1:
+		return begun[0], nil
+	case 0:
+		u := &Usage{Problem: fmt.Sprintf("There is no app “%s”.", clip(word)), Nearest: nearest(word, apps)}
+		if u.Nearest != "" {
+			u.Problem += fmt.Sprintf(" Did you mean “%s”?", u.Nearest)
+		} else {
+			u.Problem += " " + nameTheApp(apps)
+		}
+		return "", u
+	}
+	return "", &Usage{Problem: fmt.Sprintf("“%s” could be %s.", clip(word), several(begun))}
+}

@@ -1,0 +1,147 @@
+package command_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/promotebot/promotebot/bot/command"
+)
+
+var apps = []string{"shop", "shop-api", "payments", "wiki"}
+
+var whole = "sha256:" + strings.Repeat("4f1c2a9b", 8)
+
+func TestWhatIsUnderstood(t *testing.T) {
+	for _, row := range []struct {
+		name, text string
+		want       command.Command
+	}{
+		{"nothing asks for help", "  \u00a0 ", command.Command{Name: command.Help}},
+		{"capitals don't matter", "STATUS Shop", command.Command{Name: command.Status, App: "shop"}},
+		{"help about a command", "help Reject", command.Command{Name: command.Help, Topic: command.Reject}},
+		{"a line copied from the help", "/promote list", command.Command{Name: command.List}},
+		{"no-break and ideographic spaces separate words", "why\u00a0\u3000payments", command.Command{Name: command.Why, App: "payments"}},
+		{"the beginning of one name is enough", "approve pay", command.Command{Name: command.Approve, App: "payments"}},
+		{"a whole name wins over longer ones that begin with it", "approve shop", command.Command{Name: command.Approve, App: "shop"}},
+		{"six digits name a digest", "show shop@4f1c2a", command.Command{Name: command.Show, App: "shop", Digest: "4f1c2a"}},
+		{"so does a whole digest, in capitals", "show shop@" + strings.ToUpper(whole), command.Command{Name: command.Show, App: "shop", Digest: whole[7:]}},
+		{"spaces around the @ are forgiven", "why shop @ 4f1c2a", command.Command{Name: command.Why, App: "shop", Digest: "4f1c2a"}},
+		{"a space before the @", "why shop @4f1c2a", command.Command{Name: command.Why, App: "shop", Digest: "4f1c2a"}},
+		{"a space after the @", "why shop@ 4f1c2a", command.Command{Name: command.Why, App: "shop", Digest: "4f1c2a"}},
+		{"names in code or quotes", "why `shop`", command.Command{Name: command.Why, App: "shop"}},
+		{"a placeholder that was kept", "why &lt;shop&gt;", command.Command{Name: command.Why, App: "shop"}},
+		{"a name that Slack made a link of", "request shop <http://v1.4.io|v1.4.io>", command.Command{Name: command.Request, App: "shop", Ref: "v1.4.io"}},
+		{"an app and digest that Slack took for an address", "why <mailto:shop@4f1c2a.de|shop@4f1c2a>", command.Command{Name: command.Why, App: "shop", Digest: "4f1c2a"}},
+		{"a request for what is there", "request wiki", command.Command{Name: command.Request, App: "wiki"}},
+		{"a request for a tag keeps its capitals", "request wiki RC.1", command.Command{Name: command.Request, App: "wiki", Ref: "RC.1"}},
+		{"a request for a digest", "request wiki " + whole, command.Command{Name: command.Request, App: "wiki", Ref: whole}},
+		{"a reason in curly quotes", "reject shop “it’s slow”", command.Command{Name: command.Reject, App: "shop", Reason: "it’s slow"}},
+		{"a reason that only begins and ends with a quotation", `reject shop "slow" and "leaky"`, command.Command{Name: command.Reject, App: "shop", Reason: `"slow" and "leaky"`}},
+		{"a reason over several lines", "reject shop@4f1c2a it\nleaks\tmemory", command.Command{Name: command.Reject, App: "shop", Digest: "4f1c2a", Reason: "it leaks memory"}},
+		{"a reason with characters that Slack escapes", "reject shop p99 &gt; 2s &amp;&amp; rising", command.Command{Name: command.Reject, App: "shop", Reason: "p99 > 2s && rising"}},
+		{"what somebody typed of an entity stays what it was", "reject shop shows &amp;lt; on the page", command.Command{Name: command.Reject, App: "shop", Reason: "shows &lt; on the page"}},
+		{"a reason that names a person, a channel and everybody", "reject shop ask <@U024BE7LH|ann> in <#C024|ops>, not <!here>", command.Command{Name: command.Reject, App: "shop", Reason: "ask @ann in #ops, not here"}},
+		{"a reason that begins with a name", "reject shop @ann says no", command.Command{Name: command.Reject, App: "shop", Reason: "@ann says no"}},
+		{"a reason loses what turns its direction", "reject shop a\u202eb\u2066c\x07d", command.Command{Name: command.Reject, App: "shop", Reason: "abcd"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := command.Parse(row.text, apps)
+			if err != nil || got != row.want {
+				t.Errorf("%q\n is %+v, %v\nnot %+v", row.text, got, err, row.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsNot(t *testing.T) {
+	for _, row := range []struct {
+		name, text string
+		problem    string // what it has to mention
+		nearest    string
+		usage      string // what one of the lines has to mention
+	}{
+		{"a misspelt command", "statsu shop", "“statsu”", "status", "/promote status [app]"},
+		{"the beginning of a command is suggested, not done", "app shop", "“app”", "approve", "/promote approve <app>[@digest]"},
+		{"a word that is like none", "deploy shop", "“deploy”", "", "/promote list"},
+		{"help about what there is not", "help rejct", "“rejct”", "reject", "/promote help [command]"},
+		{"a misspelt app", "why paymnets", "“paymnets”", "payments", "/promote why"},
+		{"an app like none", "why blog", "shop, shop-api, payments, wiki", "", "/promote why"},
+		{"no app", "approve", "shop, shop-api, payments, wiki", "", "/promote approve"},
+		{"the beginning of two names", "approve sho", "shop, shop-api", "", "/promote approve"},
+		{"five digits", "show shop@4f1c2", "six", "", "/promote show"},
+		{"an @ without digits", "show shop@", "six", "", "/promote show"},
+		{"sixty-five digits", "show shop@" + strings.Repeat("a", 65), "six", "", "/promote show"},
+		{"digits that are none", "show shop@latest", "“latest”", "", "/promote show"},
+		{"half a digest is no tag and no digest", "request shop sha256:4f1c2a", "neither", "", "/promote request <app> [tag|digest]"},
+		{"a word too many", "approve shop now", "“now”", "", "/promote approve"},
+		{"no reason", "reject shop", "why", "", "/promote reject <app>[@digest] <reason>"},
+		{"a reason of two letters", "reject shop no", "short", "", "/promote reject"},
+		{"a reason of nothing but what can't be seen", "reject shop \u200b\u2060\u00ad.", "short", "", "/promote reject"},
+		{"a reason that is too long by one", "reject shop " + strings.Repeat("ä", command.MaxReason+1), "501", "", "/promote reject"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := command.Parse(row.text, apps)
+			var u *command.Usage
+			if !errors.As(err, &u) {
+				t.Fatalf("%q is %+v, %v", row.text, got, err)
+			}
+			if !strings.Contains(u.Problem, row.problem) || u.Nearest != row.nearest || !strings.Contains(strings.Join(u.Lines, "\n"), row.usage) {
+				t.Errorf("%q: %+v", row.text, u)
+			}
+		})
+	}
+}
+
+func TestAReasonMayBeAsLongAsIsSaid(t *testing.T) {
+	longest := strings.Repeat("ä", command.MaxReason)
+	if got, err := command.Parse("reject shop "+longest, apps); err != nil || got.Reason != longest {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// Every example of the help is a command, and help itself names all there are.
+func TestTheHelpIsTrue(t *testing.T) {
+	all := command.Lines("")
+	for _, line := range all {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, "/promote "), " ")
+		name = strings.TrimSuffix(name, ":")
+		for _, l := range command.Lines(command.Name(name))[1:] {
+			call, about, ok := strings.Cut(l, ": ")
+			got, err := command.Parse(call, apps)
+			if !ok || about == "" || err != nil || got.Name != command.Name(name) {
+				t.Errorf("%q is %+v, %v", l, got, err)
+			}
+		}
+	}
+	if len(all) != 9 {
+		t.Errorf("%d commands", len(all))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "help", "help why", "status", "list", "show shop@4f1c2a", "request shop v1", "approve pay", "reject shop “no & <http://x|y> &amp;lt;”",
+		"reject shop '\"``\"'", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := command.Parse(text, apps)
+		if err != nil {
+			var u *command.Usage
+			if !errors.As(err, &u) || u.Problem == "" || len(u.Lines) == 0 || len(u.Problem) > 2000 {
+				t.Fatalf("%q fails with %#v", text, err)
+			}
+			return
+		}
+		if c.App != "" && !slices.Contains(apps, c.App) {
+			t.Fatalf("%q names the app %q", text, c.App)
+		}
+		again, err := command.Parse(command.Format(c), apps)
+		if err != nil || again != c {
+			t.Fatalf("%q is %+v, written %q, which is %+v, %v", text, c, command.Format(c), again, err)
+		}
+	})
+}
