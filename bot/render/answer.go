@@ -2,224 +2,132 @@ package render
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// Notice is a reply in the thread of a card.
-func Notice(w promotion.NoticeWork, v policy.View) Message {
-	p := v.Facts.Promotion
-	name := fmt.Sprintf("%s %s", p.App, digest(p.Digest))
-	switch w.Kind {
-	case promotion.NoticeSoaked:
-		return say("Soak complete: %s was in %s for %s. %s", name, p.From, span(v.Document.Soak), next(v))
-	case promotion.NoticeVote:
-		return say("%s approved %s. %s", mention(w.Person), name, next(v))
-	case promotion.NoticeExecuting:
-		return say("The policy is satisfied: %s is being promoted to %s.", name, p.To)
-	case promotion.NoticeReminder:
-		return say("Still waiting: %s has soaked and lacks approvals for %s. %s", name, p.To, next(v))
-	case promotion.NoticeSuperseded:
-		return say("%s gave way to a newer build, #%d. It will not be promoted unless somebody requests it.", name, p.Successor)
-	}
-	state, detail := headline(v)
-	asked := ""
-	if p.Requester != "" {
-		asked = mention(p.Requester) + " "
-	}
-	return say("%s%s for %s: %s. %s", asked, name, p.To, state, detail)
-}
-
-// next says what is still missing, and who could give it.
-func next(v policy.View) string {
-	if v.Facts.Promotion.State != promotion.Open {
-		return ""
-	}
-	var rows []string
-	for _, f := range v.Verdict.Missing() {
-		row := line(f.Reason)
-		if len(f.Who) > 0 {
-			row += " (" + mentions(f.Who, 2*maxPeople) + " could)"
-		}
-		rows = append(rows, row)
-	}
-	if len(rows) == 0 {
-		return "Nothing is missing."
-	}
-	return "Still missing: " + strings.Join(rows, "; ") + "."
-}
-
-// Answer is what a person is told about what they did.
+// Answer is what a person is told about what they did. That of a vote or a
+// request that counts can be read by the whole channel.
 func Answer(a promotion.Answer) Message {
-	subject := a.App
-	if a.Digest != "" {
-		subject += " " + digest(a.Digest)
+	m := answer(a)
+	if a.Late {
+		return say("About what you did a moment ago:", m)
 	}
-	did := "approval"
-	if a.Decision == promotion.Reject {
-		did = "rejection"
+	return say(m)
+}
+
+func answer(a promotion.Answer) markup {
+	it := write("*%s*", a.App)
+	switch {
+	case a.App == "" && a.Promotion != 0:
+		it = write("promotion #%d", a.Promotion)
+	case a.Digest != "":
+		it += write(" %s", a.Digest)
 	}
 	switch a.Verb {
 	case promotion.Counted:
-		return counted(a, subject)
+		return counted(a, it)
 	case promotion.Repeated:
-		return say("You had approved %s already. It counts once.", subject)
+		return write("You had approved %s already. A person counts once; nothing was changed.", it)
 	case promotion.Refused:
-		return refused(a, subject, did)
+		return refused(a, it)
 	case promotion.Outdated:
-		return say("Your %s of %s was not recorded: %s.", did, subject, line(a.Reason))
+		return write("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
 	case promotion.Closed:
-		return say("Your %s of %s came too late and was not recorded: it is %s.", did, subject, line(a.Reason))
+		return write("Your %s of %s was not counted: it %s. Nothing was changed.", deed(a.Decision), it, ended(a.Reason))
 	case promotion.Checking:
-		return say("Recorded. promotebot is checking who you are, or what the tag means, and will tell you here what came of it.")
+		if a.Decision == "" {
+			return write("Your request for %s is recorded. promotebot is asking Slack who you are or the registry what the tag means, and tells you here what comes of it.", it)
+		}
+		return write("Your %s of %s is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it.", deed(a.Decision), it)
 	case promotion.Requested:
-		return say("Promotion #%d of %s was opened. Its card is on its way to the channel.", a.Promotion, subject)
+		return write("Promotion #%d of %s is open. Its card comes to the channel of the app; nothing is promoted before the policy is met.", a.Promotion, it)
 	case promotion.Existing:
-		return say("A promotion of %s is open already: #%d. Nothing was changed.", subject, a.Promotion)
+		return write("#%d is open for %s already: no second one was opened. `/promote why %s` says what it lacks.", a.Promotion, it, a.App)
+	case promotion.Missing:
+		if a.App == "" {
+			return "There is no such promotion, and nothing was changed. Is another promotebot connected to this Slack app?"
+		}
+		return write("No such promotion of %s is open or on record, and nothing was changed. `/promote status %s` shows what is where, `/promote request %s` asks for a promotion.", it, a.App, a.App)
 	}
-	if a.App == "" {
-		return say("There is no such promotion. Is another promotebot connected to this Slack app?")
-	}
-	return say("Nothing of %s is open or known under that digest. `/promote status %s` shows what is where.", subject, a.App)
+	return write("promotebot has no words for what came of it (%s). `/promote list` shows what is open.", string(a.Verb))
 }
 
-func counted(a promotion.Answer, subject string) Message {
+func counted(a promotion.Answer, it markup) markup {
 	if a.Decision == promotion.Reject {
-		return say("%s was rejected: “%s”", subject, quote(a.Reason))
+		return write("Rejected %s: %s. No tag was moved.", it, because(a.Reason))
 	}
-	role := ""
+	m := write("Approved %s", it)
 	if a.Role != "" {
-		role = " as " + line(a.Role)
+		m += write(" as one of %s", a.Role)
 	}
 	if len(a.Missing) == 0 {
-		return say("Approved %s%s. Nothing is missing any more.", subject, role)
+		return m + ". Nothing is missing any more."
 	}
-	return say("Approved %s%s. Still missing: %s.", subject, role, line(strings.Join(a.Missing, "; ")))
+	var all []markup
+	for _, reason := range a.Missing {
+		all = append(all, because(reason))
+	}
+	return m + ". Still missing: " + join(all, maxCalled) + "."
 }
 
-func refused(a promotion.Answer, subject, did string) Message {
+func refused(a promotion.Answer, it markup) markup {
 	if a.Decision == "" {
-		return say("The request for %s was refused: %s. Nothing was changed.", subject, quote(a.Reason))
+		return write("No promotion of %s was opened: %s.", it, because(a.Reason))
 	}
-	could := ""
-	if len(a.Could) > 0 {
-		could = " Holders of these roles could: " + line(strings.Join(a.Could, ", ")) + "."
+	m := write("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
+	if len(a.Could) == 0 {
+		return m
 	}
-	return say("Your %s of %s was not recorded: %s.%s", did, subject, line(a.Reason), could)
+	var roles []markup
+	for _, r := range a.Could {
+		roles = append(roles, write("%s", r))
+	}
+	return m + " Who holds one of these roles could: " + join(roles, maxCalled) + "."
+}
+
+func deed(d promotion.Decision) markup {
+	if d == promotion.Reject {
+		return "rejection"
+	}
+	return "approval"
+}
+
+// ended says what a promotion's state means for somebody who comes too late.
+func ended(state string) markup {
+	switch promotion.State(state) {
+	case promotion.Executing:
+		return "is being promoted already"
+	case promotion.Promoted:
+		return "has been promoted already"
+	case promotion.Rejected:
+		return "has been rejected already"
+	case promotion.Superseded:
+		return "has been superseded by a newer build"
+	case promotion.Conflicted:
+		return "ended in a conflict"
+	case promotion.Failed:
+		return "has failed"
+	}
+	return "is not open any more"
 }
 
 // Show is the newest promotion of an app, in full.
 func Show(v policy.View) Message {
-	p := v.Facts.Promotion
-	m := Card(v)
-	m.Blocks = details(v, fmt.Sprintf("%s → %s", p.App, p.To), maxBlocks)
-	return m
+	return Message{Text: summary(v), Blocks: details(v)}
 }
 
 // Why is every rule of an open promotion, or how an ended one ended.
 func Why(v policy.View) Message {
-	p := v.Facts.Promotion
-	state, detail := headline(v)
-	title := fmt.Sprintf("%s %s for %s: %s", p.App, digest(p.Digest), p.To, state)
-	if p.State != promotion.Open {
-		return say("%s. %s", title, detail)
+	p := &v.Facts.Promotion
+	_, sentence := state(v, nil)
+	lines := []markup{write("*%s* %s, %s → %s: ", p.App, p.Digest, p.From, p.To) + sentence}
+	if p.State == promotion.Open {
+		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}
-	return say("%s.\n%s\n%s", title, tree(v), discounted(v))
-}
-
-// List is everything that is open.
-func List(open []policy.View) Message {
-	if len(open) == 0 {
-		return say("Nothing is open.")
-	}
-	var rows []string
-	for _, v := range open {
-		p := v.Facts.Promotion
-		state, _ := headline(v)
-		rows = append(rows, fmt.Sprintf("*%s* %s → %s: %s. %s (#%d, opened %s)", p.App, digest(p.Digest), p.To, state, next(v), p.ID, ago(p.OpenedAt)))
-	}
-	return lines("Open promotions", rows)
-}
-
-// Status is what is where.
-func Status(apps []policy.AppStatus, _ time.Time) Message {
-	var rows []string
-	for _, a := range apps {
-		row := "*" + a.App + "*"
-		for _, e := range a.Environments {
-			row += "\n" + e.Name + ": " + environment(e)
-		}
-		rows = append(rows, row)
-	}
-	if len(rows) == 0 {
-		return say("There is no such app.")
-	}
-	return lines("Status", rows)
-}
-
-func environment(e policy.EnvironmentStatus) string {
-	var holds []string
-	for _, h := range e.Holds[:min(maxTags, len(e.Holds))] {
-		s := digest(h.Digest)
-		if h.Tag != "" {
-			s = code(h.Tag) + " is " + s
-		}
-		holds = append(holds, s+" since "+date(h.Since))
-	}
-	if more := len(e.Holds) - len(holds); more > 0 {
-		holds = append(holds, fmt.Sprintf("%d more", more))
-	}
-	s := "nothing yet"
-	if len(holds) > 0 {
-		s = strings.Join(holds, ", ")
-	}
-	if e.Fault != "" {
-		s += ". *It can't be read*"
-		if e.Since != nil {
-			s += " since " + date(*e.Since)
-		}
-		s += ": " + line(e.Fault)
-	}
-	return s
-}
-
-// History is past and present promotions, newest first.
-func History(past []promotion.Promotion) Message {
-	if len(past) == 0 {
-		return say("No promotion is on record.")
-	}
-	var rows []string
-	for _, p := range past {
-		when := p.OpenedAt
-		if p.FinishedAt != nil {
-			when = *p.FinishedAt
-		}
-		row := fmt.Sprintf("#%d *%s* %s → %s: %s %s", p.ID, p.App, digest(p.Digest), p.To, p.State, date(when))
-		if p.Reason != "" {
-			row += ": " + line(p.Reason)
-		}
-		rows = append(rows, row)
-	}
-	return lines("History", rows)
-}
-
-// Help is the grammar.
-func Help(usage []string) Message {
-	var rows []string
-	for _, u := range usage {
-		call, about, _ := strings.Cut(u, ": ")
-		rows = append(rows, code(call)+" "+escape(about))
-	}
-	return say("%s", strings.Join(rows, "\n"))
-}
-
-// Usage says what can't be understood, and what could have been meant.
-func Usage(problem string, usage []string) Message {
-	return say("%s\n%s", quote(problem), Help(usage).Text)
+	return say(lines...)
 }
 
 // Problem is the one place where an error becomes words in Slack. Only texts
@@ -227,12 +135,20 @@ func Usage(problem string, usage []string) Message {
 func Problem(err error) Message {
 	var e *promotion.Error
 	if !errors.As(err, &e) {
-		return say("Something went wrong inside promotebot. Nothing was changed. Its log says what it was.")
+		return say("Something went wrong inside promotebot; nothing was changed. Its log says what it was.")
 	}
+	text := because(e.Text)
 	switch e.Kind {
-	case promotion.Unavailable, promotion.Stale:
-		return say("That did not work, and nothing was changed. Try again in a moment.")
-	default:
-		return say("%s.", quote(e.Text))
+	case promotion.Unavailable:
+		again := markup("in a moment")
+		if e.RetryAfter > 0 {
+			again = write("in %s", span(e.RetryAfter.Round(time.Second)))
+		}
+		return say(write("That can't be answered right now: %s. Nothing was changed; try again %s.", text, again))
+	case promotion.Stale:
+		return say(write("Somebody else was faster: %s. Nothing was changed; look again and repeat it if it still makes sense.", text))
+	case promotion.Forbidden:
+		return say(write("That is not allowed: %s. Nothing was changed.", text))
 	}
+	return say(write("%s. Nothing was changed.", text))
 }

@@ -3,10 +3,9 @@ package render
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -38,313 +37,285 @@ func ParseValue(s string) (promotion.ID, string, error) {
 // Card is the message that stands for a promotion from its beginning to its
 // end. It is redrawn whenever something on it changes.
 func Card(v policy.View) Message {
-	p := v.Facts.Promotion
-	state, detail := headline(v)
-	blocks := []slack.Block{
-		header(fmt.Sprintf("%s → %s: %s", p.App, p.To, state)),
-		section("%s", what(p)),
+	c := cast(nil)
+	if v.Facts.Promotion.Card.TS == "" { // the first post would notify
+		c = v.Facts.People
 	}
-	if facts := image(p); facts != "" {
-		blocks = append(blocks, context("%s", facts))
-	}
-	if detail != "" {
-		blocks = append(blocks, section("%s", detail))
-	}
-	if p.State == promotion.Open {
-		blocks = append(blocks, open(v)...)
-	} else if counted := approvers(v); counted != "" {
-		blocks = append(blocks, context("%s", counted))
-	}
-	blocks = append(blocks, context("%s", target(p)), buttons(p))
-	return Message{Text: cut(summary(v, state, detail), maxText), Blocks: blocks}
+	m := body(v, c)
+	m.Blocks = append(m.Blocks, buttons(&v.Facts.Promotion, len(m.Blocks)))
+	return m
 }
 
-// headline is the state in a few words, and what there is to say about it.
-func headline(v policy.View) (state, detail string) {
-	p := v.Facts.Promotion
-	switch p.State {
-	case promotion.Executing:
-		if p.ReadFault != "" {
-			return "being promoted", "It has not worked so far and is tried again: " + quote(p.ReadFault)
-		}
-		return "being promoted", ""
-	case promotion.Promoted:
-		return "promoted", fmt.Sprintf("Promoted %s. %s", date(*p.FinishedAt), moves(p))
-	case promotion.Conflicted:
-		return "conflict, not promoted", fmt.Sprintf("%s.\nNothing that was there was overwritten. Find out who moved it; then ask again with `/promote request %s`.", quote(p.Reason), p.App)
-	case promotion.Failed:
-		return "failed", fmt.Sprintf("%s.\n%s When the cause is gone, ask again with `/promote request %s`.", quote(p.Reason), moves(p), p.App)
-	case promotion.Rejected:
-		by := "somebody"
-		for _, vote := range v.Facts.Votes {
-			if vote.Decision == promotion.Reject {
-				by = mention(vote.Person)
-			}
-		}
-		return "rejected", fmt.Sprintf("Rejected by %s: “%s”", by, quote(p.Reason))
-	case promotion.Superseded:
-		return "superseded", fmt.Sprintf("A newer build took its place: #%d.", p.Successor)
+// body is the card without its buttons.
+func body(v policy.View, c cast) Message {
+	promoted := &v.Facts.Promotion
+	p := page{of: promoted}
+	word, sentence := state(v, c)
+	p.header(fmt.Sprintf("%s: %s → %s, %s", plain(promoted.App, 40), plain(promoted.From, 30), plain(promoted.To, 30), word))
+	if promoted.State == promotion.Open {
+		p.section(sentence, soak(v))
+		p.fields(facts(promoted, c)...)
+		p.section(hindrances(v)...)
+		p.section(approvals(v, c)...)
+	} else {
+		p.section(sentence)
+		p.fields(facts(promoted, c)...)
+		p.section(approvers(v, c))
 	}
-	return waiting(v), ""
+	p.context(discounted(v, c)...)
+	p.context(write("Promotion #%d", promoted.ID) + named(" · policy ", v.Document.Name) + write(" · card revision %d", promoted.Revision))
+	return Message{Text: summary(v), Blocks: p.blocks}
 }
 
-func waiting(v policy.View) string {
-	if v.Verdict.Outcome == policy.Blocked {
-		return "blocked"
-	}
-	if v.Verdict.OnlyApprovals() {
-		return "ready, waiting for approvals"
-	}
-	if f, _ := v.Verdict.Finding(policy.RuleSource); f.Outcome != policy.Met {
-		return "waiting"
-	}
-	if f, _ := v.Verdict.Finding(policy.RuleSoak); f.Outcome != policy.Met {
-		return "soaking"
-	}
-	return "waiting"
-}
-
-func what(p promotion.Promotion) string {
-	s := fmt.Sprintf("*%s* %s, from *%s* to *%s*", p.App, digest(p.Digest), p.From, p.To)
-	if p.SourceTag != "" {
-		s += ", noticed behind " + code(p.SourceTag)
-	}
-	if p.Requester != "" {
-		s += ", requested by " + mention(p.Requester)
-	}
-	return s + fmt.Sprintf(" (#%d)", p.ID)
-}
-
-// image says what the image says of itself.
-func image(p promotion.Promotion) string {
-	if p.Image == nil {
+// named is nothing for what has no name.
+func named(what markup, name string) markup {
+	if name == "" {
 		return ""
 	}
-	var facts []string
-	if version := p.Image.Labels[promotion.LabelVersion]; version != "" {
-		facts = append(facts, "version "+code(version))
-	}
-	if revision := p.Image.Labels[promotion.LabelRevision]; revision != "" {
-		facts = append(facts, "commit "+commit(p.Image.Labels[promotion.LabelSource], revision))
-	}
-	if p.Image.Created != nil {
-		facts = append(facts, "built "+ago(*p.Image.Created))
-	}
-	if n := len(p.Image.Platforms); n > 0 {
-		facts = append(facts, line(strings.Join(p.Image.Platforms[:min(3, n)], ", ")))
-	}
-	return strings.Join(facts, " · ")
+	return what + write("%s", name)
 }
 
-// commit is a link where the source label is a web address, and else a word.
-func commit(source, revision string) string {
+// summary is the card for whoever hears it or sees only its beginning.
+func summary(v policy.View) string {
+	p := &v.Facts.Promotion
+	c := cast(v.Facts.People)
+	_, sentence := state(v, c)
+	s := []markup{write("%s %s, %s → %s: ", p.App, p.Digest.Short(), p.From, p.To) + sentence}
+	if p.State == promotion.Open {
+		s = append(s, hindrances(v)...)
+		s = append(s, approvals(v, c)...)
+		s = append(s, discounted(v, c)...)
+	} else {
+		s = append(s, approvers(v, c))
+	}
+	return string(fit(s, maxText))
+}
+
+// facts are what is known of the image and of the tags.
+func facts(p *promotion.Promotion, c cast) []markup {
+	noticed := write("*In %s*\nsince %s", p.From, p.ObservedAt)
+	if p.SourceTag != "" {
+		noticed = write("*In %s*\nbehind %s, since %s", p.From, code(p.SourceTag), p.ObservedAt)
+	}
+	all := []markup{write("*Digest*\n%s", p.Digest), noticed}
+	if p.Requester != "" {
+		all = append(all, write("*Requested by*\n%s", c.call(p.Requester)))
+	}
+	all = append(all, image(p.Image)...)
+	before := "now"
+	if p.State != promotion.Open && p.State != promotion.Executing {
+		before = "before"
+	}
+	var now, set []markup
+	for _, t := range p.Targets {
+		set = append(set, code(t.Tag))
+		switch {
+		case t.ReadAt == nil:
+			now = append(now, code(t.Tag)+" not read yet")
+		case t.Now == p.Digest:
+			now = append(now, code(t.Tag)+" is this digest")
+		case t.Now != "":
+			now = append(now, write("%s at %s", code(t.Tag), t.Now))
+		case t.Floating:
+			now = append(now, code(t.Tag)+" points at nothing")
+		default:
+			now = append(now, code(t.Tag)+" is free")
+		}
+	}
+	if len(set) == 0 {
+		return append(all, write("*Tags of %s*\nnot known yet", p.To))
+	}
+	return append(all, write("*Sets*\n%s", join(set, maxTags)), write("*In %s %s*\n%s", p.To, before, join(now, maxTags)))
+}
+
+// image is what the image says of itself.
+func image(i *promotion.Image) []markup {
+	if i == nil {
+		return []markup{"*Image*\nnot read yet"}
+	}
+	var built []markup
+	if i.Created != nil {
+		built = append(built, date(*i.Created))
+	}
+	if version := i.Labels[promotion.LabelVersion]; version != "" {
+		built = append(built, "version "+code(version))
+	}
+	if revision := i.Labels[promotion.LabelRevision]; revision != "" {
+		built = append(built, "commit "+commit(i.Labels[promotion.LabelSource], revision))
+	}
+	var all []markup
+	if len(built) > 0 {
+		all = append(all, "*Built*\n"+join(built, len(built)))
+	}
+	var platforms []markup
+	for _, name := range i.Platforms {
+		platforms = append(platforms, foreign(name, maxName))
+	}
+	if len(platforms) > 0 {
+		all = append(all, "*Platforms*\n"+join(platforms, maxTags))
+	}
+	return all
+}
+
+// commit is a link where the labels name a forge that has such pages, as
+// GitHub, GitLab and their kin do. The host is shown: a label can name any.
+func commit(source, revision string) markup {
+	if len(revision) < 7 || len(revision) > 64 || strings.Trim(revision, "0123456789abcdef") != "" {
+		return code(revision)
+	}
+	short := revision[:min(12, len(revision))]
 	u, err := url.Parse(source)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(source, "|<> \t\n`") || !isHex(revision) {
-		return code(cut(revision, 12))
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(source) > 500 || strings.Trim(u.Path, "/") == "" {
+		return code(short)
 	}
-	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git") + "/commit/" + revision
+	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")+"/commit/"+revision, ""
 	u.RawQuery, u.Fragment = "", ""
-	return fmt.Sprintf("<%s|%s>", escape(u.String()), cut(revision, 12))
+	address := strings.ReplaceAll(u.String(), "&", "&amp;")
+	if strings.ContainsAny(address, "<>|` ") || address != clean(address) {
+		return code(short)
+	}
+	return write("<%s|%s> on %s", markup(address), short, u.Host)
 }
 
-func isHex(s string) bool {
-	return len(s) >= 7 && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
-}
-
-// open is what an approver of an open promotion has to know.
-func open(v policy.View) []slack.Block {
-	var blocks []slack.Block
-	if soak := soak(v); soak != "" {
-		blocks = append(blocks, section("%s", soak))
-	}
-	blocks = append(blocks, section("%s", approvals(v)))
-	if d := discounted(v); d != "" {
-		blocks = append(blocks, context("%s", d))
-	}
-	if h := hindrances(v); h != "" {
-		blocks = append(blocks, section("%s", h))
-	}
-	return blocks
-}
-
-// soak is a picture and the words for it.
-func soak(v policy.View) string {
-	if v.Document.Soak == 0 {
+// soak is a picture and the words for it. The share is that of the moment of
+// drawing, and says so.
+func soak(v policy.View) markup {
+	f, _ := v.Verdict.Finding(policy.RuleSoak)
+	if v.Document.Soak <= 0 || f.Outcome == policy.Met {
 		return ""
 	}
 	const cells = 10
-	done := min(cells, int(cells*v.Facts.Soaked(v.At)/v.Document.Soak))
+	share := min(1, float64(v.Facts.Soaked(v.At))/float64(v.Document.Soak))
+	done := int(share * cells)
 	bar := strings.Repeat("▓", done) + strings.Repeat("░", cells-done)
-	p := v.Facts.Promotion
-	if done == cells {
-		return fmt.Sprintf("*Soak* %s complete: %s in %s", bar, span(v.Document.Soak), p.From)
-	}
-	ends, running := v.Facts.SoakEnds(v.Document, v.At)
-	if !running {
-		return fmt.Sprintf("*Soak* %s stands still: the image is not in %s now", bar, p.From)
-	}
-	return fmt.Sprintf("*Soak* %s %d %% of %s, complete %s (%s)", bar, 100*v.Facts.Soaked(v.At)/v.Document.Soak, span(v.Document.Soak), date(ends), ago(ends))
+	return write("%s %d %% of %s, as of %s", markup(bar), int(100*share), span(v.Document.Soak), v.At)
 }
 
-// span writes a duration without the zero units of time.Duration.
-func span(d time.Duration) string {
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if n := len(s) - len(zero); n > 0 && s[n:] == zero {
-			s = s[:n+1]
+func approvals(v policy.View, c cast) []markup {
+	top, _ := v.Verdict.Finding(policy.RuleApprovals)
+	lines := []markup{write("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
+	for i, f := range top.Children {
+		line := "• " + because(f.Reason)
+		if f.Outcome == policy.Blocked {
+			line = "• *Blocked*: " + because(f.Reason)
 		}
-	}
-	return s
-}
-
-func approvals(v policy.View) string {
-	finding, _ := v.Verdict.Finding(policy.RuleApprovals)
-	rows := []string{"*Approvals*: " + line(finding.Reason)}
-	for _, f := range finding.Children {
-		row := "• " + line(f.Reason)
-		var by []string
+		var by []promotion.PersonID
 		for _, a := range v.Verdict.Assigned {
-			if strings.HasSuffix(f.Reason, "from "+a.Role) || strings.Contains(f.Reason, "from "+a.Role+";") {
-				by = append(by, mention(a.Person))
+			if i < len(v.Document.Approvals) && a.Role == v.Document.Approvals[i].Role {
+				by = append(by, a.Person)
 			}
 		}
 		if len(by) > 0 {
-			row += ": " + strings.Join(by[:min(maxPeople, len(by))], ", ")
+			line += ": " + c.all(by, maxPeople)
 		}
-		if len(f.Who) > 0 {
-			row += ". Could approve: " + mentions(f.Who, maxPeople)
+		if len(f.Who) > 0 && f.Outcome != policy.Met {
+			line += ". Could approve: " + c.all(f.Who, maxPeople)
 		}
-		rows = append(rows, row)
+		lines = append(lines, line)
 	}
-	return strings.Join(rows, "\n")
+	return lines
 }
 
-func approvers(v policy.View) string {
-	var by []string
+// approvers are those who had approved when it ended, whatever has become of
+// their roles since.
+func approvers(v policy.View, c cast) markup {
+	as := map[promotion.PersonID]string{}
 	for _, a := range v.Verdict.Assigned {
-		by = append(by, fmt.Sprintf("%s as %s", mention(a.Person), a.Role))
+		as[a.Person] = a.Role
+	}
+	said := map[promotion.PersonID]bool{}
+	for _, vote := range v.Facts.Votes {
+		said[vote.Person] = vote.Decision == promotion.Approve
+	}
+	var by []markup
+	for _, vote := range v.Facts.Votes {
+		if !said[vote.Person] {
+			continue
+		}
+		said[vote.Person] = false
+		who := c.call(vote.Person)
+		if role := as[vote.Person]; role != "" {
+			who += write(" (%s)", role)
+		}
+		by = append(by, who)
 	}
 	if len(by) == 0 {
 		return ""
 	}
-	return "Approved by " + strings.Join(by[:min(2*maxPeople, len(by))], ", ")
+	return "*Approved by* " + join(by, 2*maxPeople)
 }
 
-func discounted(v policy.View) string {
-	var rows []string
-	for _, d := range v.Verdict.Discounted[:min(maxPeople, len(v.Verdict.Discounted))] {
-		rows = append(rows, fmt.Sprintf("The approval of %s does not count: %s.", mention(d.Person), line(d.Reason)))
+func discounted(v policy.View, c cast) []markup {
+	if v.Facts.Promotion.State != promotion.Open {
+		return nil
 	}
-	if more := len(v.Verdict.Discounted) - len(rows); more > 0 {
-		rows = append(rows, fmt.Sprintf("%d more don't count.", more))
+	var lines []markup
+	for i, d := range v.Verdict.Discounted {
+		if i == maxPeople {
+			lines = append(lines, write("%d more approvals don't count; the details say why.", len(v.Verdict.Discounted)-i))
+			break
+		}
+		lines = append(lines, write("Not counted: the approval of %s: %s.", c.call(d.Person), because(d.Reason)))
 	}
-	return strings.Join(rows, "\n")
+	return lines
 }
 
-// hindrances are the rules that are not met and have no row of their own.
-func hindrances(v policy.View) string {
-	var rows []string
+// hindrances are the rules that are not met and have no place of their own on
+// the card.
+func hindrances(v policy.View) []markup {
+	var lines []markup
 	for _, f := range v.Verdict.Findings {
-		if f.Outcome == policy.Met || f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && f.Outcome != policy.Blocked {
-			continue
-		}
-		rows = append(rows, fmt.Sprintf("*%s*: %s.", word(f.Outcome), quote(f.Reason)))
-	}
-	return strings.Join(rows, "\n")
-}
-
-func word(o policy.Outcome) string {
-	return map[policy.Outcome]string{policy.Met: "Met", policy.Waiting: "Waiting", policy.Blocked: "Blocked"}[o]
-}
-
-// target says what is there now and what would be set.
-func target(p promotion.Promotion) string {
-	if len(p.Targets) == 0 {
-		return fmt.Sprintf("What %s points at has not been read yet.", p.To)
-	}
-	var rows []string
-	for _, t := range p.Targets[:min(maxTags, len(p.Targets))] {
-		switch now := t.Now; {
-		case p.State == promotion.Promoted:
-			rows = append(rows, fmt.Sprintf("%s was %s", code(t.Tag), digest(now)))
-		case t.ReadAt == nil:
-			rows = append(rows, code(t.Tag)+" not read yet")
-		default:
-			rows = append(rows, fmt.Sprintf("%s points at %s now", code(t.Tag), digest(now)))
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		if f.Outcome != policy.Met && !own {
+			lines = append(lines, write("*%s*: %s.", outcome(f.Outcome), because(f.Reason)))
 		}
 	}
-	if more := len(p.Targets) - len(rows); more > 0 {
-		rows = append(rows, fmt.Sprintf("%d more", more))
-	}
-	if p.State == promotion.Promoted {
-		return "Before: " + strings.Join(rows, ", ")
-	}
-	return "Tags to set: " + strings.Join(rows, ", ")
+	return lines
 }
 
-func moves(p promotion.Promotion) string {
-	var rows []string
-	for _, m := range p.Moves[:min(maxTags, len(p.Moves))] {
-		switch m.Outcome {
-		case promotion.MoveDone, promotion.MoveAlready:
-			rows = append(rows, fmt.Sprintf("%s is %s", code(m.Tag), digest(m.Found)))
-		case promotion.MoveConflict:
-			rows = append(rows, line(m.Detail))
-		case promotion.MoveSkipped:
-			rows = append(rows, code(m.Tag)+" was left alone")
-		}
+func outcome(o policy.Outcome) markup {
+	switch o {
+	case policy.Met:
+		return "Met"
+	case policy.Waiting:
+		return "Waiting"
 	}
-	if len(rows) == 0 {
-		return ""
-	}
-	return strings.Join(rows, ", ") + ", read back from the registry."
+	return "Blocked"
 }
 
 // buttons are there only while they can do something; Details always can.
-func buttons(p promotion.Promotion) slack.Block {
+// Nobody can agree to a plan that is not there yet, but anybody with a role can
+// say no to it.
+func buttons(p *promotion.Promotion, n int) slack.Block {
 	value := Value(p.ID, p.TermsNow().Hash())
-	text := func(s string) *slack.TextBlockObject {
-		return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
-	}
-	details := slack.NewButtonBlockElement(ActionDetails, value, text("Details"))
-	// Slack asks for a new block_id whenever a message is updated.
-	id := fmt.Sprintf("promotebot/%d/%d", p.ID, p.Revision)
+	id := (&page{of: p, blocks: make([]slack.Block, n)}).id()
+	details := slack.NewButtonBlockElement(ActionDetails, value, words("Details"))
 	if p.State != promotion.Open {
 		return slack.NewActionBlock(id, details)
 	}
-	reject := slack.NewButtonBlockElement(ActionReject, value, text("Reject…"))
-	reject.Style = slack.StyleDanger
+	reject := slack.NewButtonBlockElement(ActionReject, value, words("Reject…")).WithStyle(slack.StyleDanger)
 	if !p.Planned() {
 		return slack.NewActionBlock(id, reject, details)
 	}
-	approve := slack.NewButtonBlockElement(ActionApprove, value, text("Approve"))
-	approve.Style = slack.StylePrimary
+	approve := slack.NewButtonBlockElement(ActionApprove, value, words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
-		text(cut("Approve "+p.App+" for "+p.To+"?", 100)), text(cut(confirmation(p), maxConfirm)), text("Approve"), text("Not yet"))
+		words("Approve "+plain(p.App, 40)+" for "+plain(p.To, 40)+"?"), words(confirmation(p)), words("Approve"), words("Not yet"))
 	return slack.NewActionBlock(id, approve, reject, details)
 }
 
-func confirmation(p promotion.Promotion) string {
-	var tags []string
-	for _, t := range p.Targets {
-		tags = append(tags, t.Tag)
-	}
-	return fmt.Sprintf("The digest is %s. When the policy is satisfied, exactly this digest goes from %s to %s as %s.", p.Digest.Short(), p.From, p.To, strings.Join(tags, ", "))
-}
-
-// summary is the card for whoever hears it or sees only its beginning.
-func summary(v policy.View, state, detail string) string {
-	p := v.Facts.Promotion
-	s := fmt.Sprintf("%s %s from %s to %s: %s.", p.App, p.Digest.Short(), p.From, p.To, state)
-	if p.State != promotion.Open {
-		return strings.TrimSpace(s + " " + detail)
-	}
-	finding, _ := v.Verdict.Finding(policy.RuleApprovals)
-	s += " " + line(finding.Reason) + "."
-	for _, f := range v.Verdict.Missing() {
-		if !slices.Contains([]policy.Rule{policy.RuleApprovals, policy.RuleRole}, f.Rule) {
-			s += " " + line(f.Reason) + "."
+// confirmation names what is agreed to, in the room that Slack gives it.
+func confirmation(p *promotion.Promotion) string {
+	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s when the policy is met, as ", plain(p.Digest.Short(), 12), plain(p.From, 40), plain(p.To, 40))
+	const room = 12 // for ", 1234 more."
+	for i, t := range p.Targets {
+		tag := plain(t.Tag, 128) // the longest that a registry takes
+		if i > 0 {
+			tag = ", " + tag
 		}
+		if utf8.RuneCountInString(s+tag) > maxConfirm-room {
+			return s + fmt.Sprintf(", %d more.", len(p.Targets)-i)
+		}
+		s += tag
 	}
-	return s
+	return s + "."
 }

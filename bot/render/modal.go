@@ -3,7 +3,8 @@ package render
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -15,6 +16,8 @@ import (
 // CallbackReject names the modal in which a reason is given.
 const CallbackReject = "promotebot_reject"
 
+// The input of that modal, and how long a reason may be, in characters: long
+// enough to say something, short enough for a card.
 const (
 	reasonBlock  = "reason"
 	reasonAction = "reason"
@@ -29,26 +32,23 @@ type reference struct {
 	TS      string `json:"ts"`
 }
 
-func plainText(s string) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
-}
-
 // RejectModal asks why. channel and ts are the card's.
 func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
-	p := v.Facts.Promotion
+	p := &v.Facts.Promotion
 	meta, err := json.Marshal(reference{Value: Value(p.ID, p.TermsNow().Hash()), Channel: channel, TS: ts})
 	if err != nil {
 		panic("render: three strings always marshal: " + err.Error())
 	}
-	input := slack.NewPlainTextInputBlockElement(plainText("What is wrong with it?"), reasonAction)
+	input := slack.NewPlainTextInputBlockElement(words("What is wrong with it?"), reasonAction)
 	input.Multiline, input.MinLength, input.MaxLength = true, minReason, maxReason
+	var body page
+	body.section(
+		write("Reject *%s* %s for *%s*?", p.App, p.Digest, p.To),
+		"This ends the promotion for everybody. The digest stays where it is, and the next build can be promoted.")
+	body.blocks = append(body.blocks, slack.NewInputBlock(reasonBlock, words("Reason"), words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: string(meta),
-		Title: plainText("Reject"), Submit: plainText("Reject"), Close: plainText("Cancel"),
-		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			section("Reject *%s* %s for *%s*? This digest will not be promoted; the next build can be.", p.App, digest(p.Digest), p.To),
-			slack.NewInputBlock(reasonBlock, plainText("Reason"), plainText("Everybody in the channel will read it."), input),
-		}},
+		Title: words("Reject"), Submit: words("Reject"), Close: words("Cancel"), Blocks: slack.Blocks{BlockSet: body.blocks},
 	}
 }
 
@@ -71,7 +71,7 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 	}
 	r := Rejection{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
 	if view.State != nil {
-		r.Reason = strings.TrimSpace(view.State.Values[reasonBlock][reasonAction].Value)
+		r.Reason = clean(view.State.Values[reasonBlock][reasonAction].Value)
 	}
 	switch n := utf8.RuneCountInString(r.Reason); {
 	case n < minReason:
@@ -84,72 +84,111 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 
 // Details is everything about a promotion, in a modal.
 func Details(v policy.View) slack.ModalViewRequest {
-	p := v.Facts.Promotion
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, Title: plainText("Details"), Close: plainText("Close"),
-		Blocks: slack.Blocks{BlockSet: details(v, fmt.Sprintf("%s → %s", p.App, p.To), maxView)},
+		Type: slack.VTModal, Title: words("Details"), Close: words("Close"), Blocks: slack.Blocks{BlockSet: details(v)},
 	}
 }
 
-func details(v policy.View, title string, most int) []slack.Block {
-	p := v.Facts.Promotion
-	state, detail := headline(v)
-	blocks := []slack.Block{
-		header(title),
-		section("*%s* (#%d). %s", state, p.ID, detail),
-		section("Digest %s\n%s", code(string(p.Digest)), code(cut(string(p.Repository)+"@"+string(p.Digest), maxLine))),
-	}
-	if facts := image(p); facts != "" {
-		blocks = append(blocks, section("%s", facts))
-	}
-	if p.State == promotion.Open {
-		blocks = append(blocks, section("*Policy*: %s", english(v.Document, p)), section("%s", tree(v)))
-	}
-	if d := discounted(v); d != "" {
-		blocks = append(blocks, context("%s", d))
-	}
-	blocks = append(blocks, context("%s", target(p)))
-	if p.State == promotion.Promoted && len(p.Targets) > 0 {
-		blocks = append(blocks, context("Check it yourself: %s", code("crane digest "+string(p.Repository)+":"+p.Targets[len(p.Targets)-1].Tag)))
-	}
-	return blocks[:min(most, len(blocks))]
+func details(v policy.View) []slack.Block {
+	promoted := &v.Facts.Promotion
+	p := page{of: promoted}
+	word, sentence := state(v, nil)
+	p.header(fmt.Sprintf("%s: %s → %s, %s", plain(promoted.App, 40), plain(promoted.From, 30), plain(promoted.To, 30), word))
+	p.section(sentence)
+	p.section("*Digest*", code(string(promoted.Digest)), code(string(promoted.Repository)+"@"+string(promoted.Digest)))
+	p.section(append([]markup{"*Rules*"}, tree(v.Verdict.Findings, "")...)...)
+	p.section("*Policy*"+named(" ", v.Document.Name), english(v.Document, promoted))
+	p.section(votes(v)...)
+	p.fields(facts(promoted, nil)...)
+	p.section(labels(promoted.Image)...)
+	p.section(check(promoted)...)
+	p.context(write("Promotion #%d, opened %s", promoted.ID, promoted.OpenedAt))
+	return p.blocks
 }
 
 // tree is the whole verdict, rule by rule.
-func tree(v policy.View) string {
-	var rows []string
-	var walk func(f policy.Finding, indent string)
-	walk = func(f policy.Finding, indent string) {
-		row := fmt.Sprintf("%s%s: %s", indent, word(f.Outcome), quote(f.Reason))
-		if len(f.Who) > 0 {
-			row += " (could: " + mentions(f.Who, maxPeople) + ")"
+func tree(findings []policy.Finding, indent markup) []markup {
+	var lines []markup
+	for _, f := range findings {
+		line := indent + write("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
+		if len(f.Who) > 0 && f.Outcome != policy.Met {
+			line += " (could approve: " + cast(nil).all(f.Who, maxCalled) + ")"
 		}
-		rows = append(rows, row)
-		for _, c := range f.Children {
-			walk(c, indent+"      ")
+		if f.ChangesAt != nil {
+			line += write(" (changes by itself %s)", ago(*f.ChangesAt))
 		}
+		lines = append(append(lines, line), tree(f.Children, indent+"      ")...)
 	}
-	for _, f := range v.Verdict.Findings {
-		walk(f, "• ")
-	}
-	return strings.Join(rows, "\n")
+	return lines
 }
 
 // english is the policy in sentences.
-func english(d policy.Document, p promotion.Promotion) string {
-	var s []string
+func english(d policy.Document, p *promotion.Promotion) markup {
+	if len(d.Approvals) == 0 {
+		return write("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
+	}
+	var s markup
 	if d.Soak > 0 {
-		s = append(s, fmt.Sprintf("the image has to be in %s for %s", p.From, span(d.Soak)))
+		s = write("The digest has to have been in %s for %s; time during which it was not there does not count. ", p.From, span(d.Soak))
 	}
+	var asked []markup
 	for _, r := range d.Approvals {
-		people := "person"
-		if r.Count > 1 {
-			people = "different people"
+		asked = append(asked, write("%d from %s", r.Count, r.Role))
+	}
+	s += "Approvals: " + join(asked, maxCalled) + ", all from different people. "
+	if d.RequesterMayApprove {
+		return s + "Whoever requested it may be one of them."
+	}
+	return s + "Whoever requested it can't be one of them."
+}
+
+func votes(v policy.View) []markup {
+	lines := []markup{"*Votes*"}
+	for _, vote := range v.Facts.Votes {
+		switch vote.Decision {
+		case promotion.Approve:
+			lines = append(lines, write("%s approved %s", mention(vote.Person), vote.At))
+		default:
+			lines = append(lines, write("%s rejected %s: %s", mention(vote.Person), vote.At, because(vote.Reason)))
 		}
-		s = append(s, fmt.Sprintf("%d %s of %s must approve", r.Count, people, r.Role))
 	}
-	if !d.RequesterMayApprove {
-		s = append(s, "whoever requested it can't approve it")
+	for _, d := range v.Verdict.Discounted {
+		lines = append(lines, write("Not counted: the approval of %s: %s", mention(d.Person), because(d.Reason)))
 	}
-	return strings.Join(s, "; ") + "."
+	if len(lines) == 1 {
+		lines = append(lines, "none yet")
+	}
+	return lines
+}
+
+func labels(i *promotion.Image) []markup {
+	if i == nil {
+		return nil
+	}
+	lines := []markup{write("*Image*, as read %s", i.ReadAt), code(i.MediaType)}
+	if i.Size > 0 {
+		lines = append(lines, write("%d MB of layers, compressed", (i.Size+999_999)/1_000_000))
+	}
+	for _, key := range slices.Sorted(maps.Keys(i.Labels)) {
+		lines = append(lines, write("%s = %s", code(key), code(i.Labels[key])))
+	}
+	return lines
+}
+
+// check says how anybody can see for themselves what the tags point at.
+func check(p *promotion.Promotion) []markup {
+	lines := []markup{"*See for yourself*"}
+	tags := []string{p.SourceTag}
+	for _, t := range p.Targets {
+		tags = append(tags, t.Tag)
+	}
+	for _, tag := range tags {
+		if tag != "" {
+			lines = append(lines, code("crane digest "+string(p.Repository)+":"+tag))
+		}
+	}
+	if len(lines) == 1 {
+		return nil
+	}
+	return lines[:min(maxTags+1, len(lines))]
 }

@@ -11,157 +11,227 @@
 //     that a screen reader reads.
 //   - Digests are short (twelve digits) and in code; the whole one is in the
 //     details. Times are in the reader's time zone, with UTC to fall back on.
-//   - Whatever was written elsewhere (tags, labels, names, reasons, faults)
-//     passes through quote or code. It can't mention anyone, forge a link or end
-//     a code span.
+//     A card stands for hours without being drawn, so nothing on it counts down
+//     but what Slack counts down itself.
+//   - A mention in a new message notifies. Only reminders, and the end of what
+//     somebody requested, are meant to; elsewhere people are named until the card
+//     is updated, which notifies nobody.
+//   - Whatever was written elsewhere (tags, labels, names, reasons, faults) can't
+//     mention anyone, forge a link or end a code span. That is not left to the
+//     writer of a sentence: write makes everything harmless that is not markup.
 //   - What is too long is cut by rule, with "n more"; Slack never has to refuse
-//     it (limits: docs.slack.dev, Block Kit reference).
+//     it.
 package render
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/slack-go/slack"
+	"unicode/utf8"
 
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// Message is what is sent: blocks, and a text that says the same without them.
-type Message struct {
-	Text   string
-	Blocks []slack.Block
-}
+// markup is text in which Slack interprets control sequences. It is made by
+// write, and by what write uses.
+type markup string
 
-// Slack's limits, in characters.
+// Lengths of ours, in characters: what still reads well on a phone.
 const (
-	maxSection = 3000
-	maxHeader  = 150
-	maxConfirm = 300
-	maxText    = 3500 // advised are 4,000
-	maxBlocks  = 50
-	maxView    = 100
+	maxForeign = 300 // one foreign text in a sentence
+	maxName    = 80  // a name
+	maxPeople  = 5   // people in a list on a card
+	maxCalled  = 10  // people mentioned in a reminder
+	maxTags    = 5
 )
 
-// Our own: what still reads well on a phone.
-const (
-	maxPeople = 5
-	maxTags   = 6
-	maxQuote  = 600
-	maxLine   = 200
-)
-
-// quote makes foreign text harmless and cuts it.
-func quote(s string) string { return escape(cut(plain(s), maxQuote)) }
-
-// line is quote for what belongs into a sentence.
-func line(s string) string { return escape(cut(plain(s), maxLine)) }
-
-// code shows foreign text as it is.
-func code(s string) string {
-	return "`" + escape(cut(strings.ReplaceAll(plain(s), "`", "'"), maxLine)) + "`"
+// write fills a format. Whatever is not markup was written elsewhere: it is
+// cut, and escaped, once, here.
+func write(format string, args ...any) markup {
+	safe := make([]any, len(args))
+	for i, a := range args {
+		switch a := a.(type) {
+		case markup, int, int64, promotion.ID:
+			safe[i] = a
+		case promotion.Digest:
+			safe[i] = digest(a)
+		case promotion.PersonID:
+			safe[i] = mention(a)
+		case time.Time:
+			safe[i] = date(a)
+		case string:
+			safe[i] = foreign(a, maxForeign)
+		default:
+			safe[i] = foreign(fmt.Sprint(a), maxForeign)
+		}
+	}
+	return markup(fmt.Sprintf(format, safe...))
 }
 
-// escape is what Slack's documentation asks for, and no more
-// (docs.slack.dev/messaging/formatting-message-text).
-func escape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+// foreign makes a text harmless and no longer than n characters when it is
+// written out. Only &, < and > have an escape
+// (docs.slack.dev/messaging/formatting-message-text); a backtick, which has
+// none, would end the next code span.
+func foreign(s string, n int) markup {
+	var b strings.Builder
+	runes := []rune(clean(s))
+	for i, r := range runes {
+		e := string(r)
+		switch r {
+		case '&':
+			e = "&amp;"
+		case '<':
+			e = "&lt;"
+		case '>':
+			e = "&gt;"
+		case '`':
+			e = "'"
+		}
+		if n -= utf8.RuneCountInString(e); n < 1 && (n < 0 || i < len(runes)-1) {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(e)
+	}
+	return markup(b.String())
 }
 
-// plain drops what can't be seen: control characters, line breaks, and
-// everything that turns the direction of text.
-func plain(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
+// clean makes one line of a text and drops what can't be seen, above all what
+// turns the direction in which text is read.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
+		case r == '\u200c', r == '\u200d': // they join letters in some scripts, and emoji
+			return r
 		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
 			return -1
 		}
 		return r
-	}, s))
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Join(strings.Fields(s), " ")
 }
 
-// cut shortens to n characters.
-func cut(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
+// plain is for texts in which Slack interprets nothing. What it does there with
+// the characters of control sequences is not documented, so they are left out.
+func plain(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("<>&", r) {
+			return -1
+		}
+		return r
+	}, clean(s))
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
 	}
-	return string(r[:n-1]) + "…"
+	return s
 }
 
-func digest(d promotion.Digest) string {
+// code shows foreign text letter by letter.
+func code(s string) markup {
+	if s = clean(s); s == "" {
+		s = " "
+	}
+	return "`" + foreign(s, maxForeign) + "`"
+}
+
+func digest(d promotion.Digest) markup {
 	if d == "" {
 		return "nothing"
 	}
-	return "`" + d.Short() + "`"
+	return code(d.Short())
 }
 
-func mention(id promotion.PersonID) string { return "<@" + escape(string(id)) + ">" }
+// because shows the reason of a finding or the text of a fault, without the
+// full stop that not all of them have. Instants in it become dates.
+func because(s string) markup {
+	m := foreign(strings.TrimRight(clean(s), ". "), 2*maxForeign)
+	return markup(instants.ReplaceAllStringFunc(string(m), func(s string) string {
+		t, err := time.Parse("2006-01-02 15:04:05 UTC", s)
+		if err != nil {
+			return s
+		}
+		return string(date(t))
+	}))
+}
 
-// mentions names a few people and counts the rest.
-func mentions(ids []promotion.PersonID, most int) string {
-	var names []string
-	for _, id := range ids[:min(most, len(ids))] {
-		names = append(names, mention(id))
+// instants are what the policy writes: it knows no reader's time zone.
+var instants = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`)
+
+// date shows an instant in the reader's time zone
+// (docs.slack.dev/messaging/formatting-message-text, date formatting).
+func date(t time.Time) markup { return instant(t, "{date_short_pretty} {time}") }
+
+// ago shows how far away an instant is when it is read: "in 2 hours".
+func ago(t time.Time) markup { return instant(t, "{ago}") }
+
+func instant(t time.Time, tokens string) markup {
+	return markup(fmt.Sprintf("<!date^%d^%s|%s>", t.Unix(), tokens, t.UTC().Format("2006-01-02 15:04 UTC")))
+}
+
+// when is for instants that may be missing.
+func when(t *time.Time) markup {
+	if t == nil {
+		return "at an unknown time"
 	}
-	if more := len(ids) - most; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
+	return date(*t)
+}
+
+// span writes a duration without the zero units of time.Duration.
+func span(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if n := len(s) - len(zero); n > 0 && s[n:] == zero {
+			s = s[:n+1]
+		}
 	}
-	return strings.Join(names, ", ")
+	return s
 }
 
-// date shows an instant in the reader's time zone.
-func date(t time.Time) string {
-	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), t.UTC().Format("2006-01-02 15:04 UTC"))
+var userID = regexp.MustCompile(`^[UW][A-Z0-9]{1,30}$`)
+
+func mention(id promotion.PersonID) markup {
+	if !userID.MatchString(string(id)) {
+		return code(string(id))
+	}
+	return markup("<@" + string(id) + ">")
 }
 
-// ago shows how far away an instant is: "in 2 hours", "3 days ago".
-func ago(t time.Time) string {
-	return fmt.Sprintf("<!date^%d^{ago}|%s>", t.Unix(), t.UTC().Format("2006-01-02 15:04 UTC"))
+// cast says how people are called: mentioned, or, where that would notify
+// them, named.
+type cast map[promotion.PersonID]promotion.Person
+
+func (c cast) call(id promotion.PersonID) markup {
+	if name := clean(c[id].Name); name != "" {
+		return foreign(name, maxName)
+	}
+	return mention(id)
 }
 
-func section(format string, args ...any) slack.Block {
-	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, cut(fmt.Sprintf(format, args...), maxSection), false, false), nil, nil)
+// all calls a few people and counts the rest.
+func (c cast) all(ids []promotion.PersonID, most int) markup {
+	var names []markup
+	for _, id := range ids {
+		names = append(names, c.call(id))
+	}
+	return join(names, most)
 }
 
-func context(format string, args ...any) slack.Block {
-	return slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, cut(fmt.Sprintf(format, args...), maxSection), false, false))
-}
-
-func header(text string) slack.Block {
-	return slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, cut(text, maxHeader), false, false))
-}
-
-// say is a message of one paragraph.
-func say(format string, args ...any) Message {
-	text := cut(fmt.Sprintf(format, args...), maxText)
-	return Message{Text: text, Blocks: []slack.Block{section("%s", text)}}
-}
-
-// lines is a message of a title and lines, cut by rule.
-func lines(title string, all []string) Message {
-	m := Message{Blocks: []slack.Block{header(title)}}
-	text := []string{title}
-	room := maxText - len(title)
-	shown := 0
-	for _, l := range all {
-		if len(m.Blocks) == maxBlocks-1 || room < len(l) {
+// join lists a few and counts the rest.
+func join(all []markup, most int) markup {
+	var b strings.Builder
+	for i, m := range all {
+		if i == most {
+			fmt.Fprintf(&b, ", %d more", len(all)-most)
 			break
 		}
-		room -= len(l) + 1
-		text = append(text, l)
-		m.Blocks = append(m.Blocks, section("%s", l))
-		shown++
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(m))
 	}
-	if more := len(all) - shown; more > 0 {
-		rest := fmt.Sprintf("%d more", more)
-		text = append(text, rest)
-		m.Blocks = append(m.Blocks, context("%s", rest))
-	}
-	m.Text = strings.Join(text, "\n")
-	return m
+	return markup(b.String())
 }

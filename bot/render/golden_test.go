@@ -1,0 +1,84 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; read the difference before you commit it")
+
+func golden(t *testing.T, name string, got any) {
+	t.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(got); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "").Replace(name)+".json")
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(want, b.Bytes()) {
+		return
+	}
+	is, was := strings.Split(b.String(), "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(is), len(was)) {
+		if is[i] != was[i] {
+			t.Errorf("%s is out of date, first in line %d:\n is %s\nwas %s\nIf it is meant, go test ./bot/render -update", path, i+1, is[i], was[i])
+			return
+		}
+	}
+	t.Errorf("%s is out of date: %d lines instead of %d. If it is meant, go test ./bot/render -update", path, len(is), len(was))
+}
+
+func TestCards(t *testing.T) {
+	for _, s := range states() {
+		t.Run(s.name, func(t *testing.T) { golden(t, "card "+s.name, render.Card(s.view)) })
+	}
+}
+
+func TestOtherSurfaces(t *testing.T) {
+	all := states()
+	find := func(name string) policy.View {
+		for _, s := range all {
+			if s.name == name {
+				return s.view
+			}
+		}
+		t.Fatalf("no state %q", name)
+		return policy.View{}
+	}
+	golden(t, "details", render.Details(find("vote discounted for lack of role")))
+	golden(t, "reject", render.RejectModal(find("soaking"), "C1", "1.1"))
+	golden(t, "why", render.Why(find("partially approved")))
+	golden(t, "show", render.Show(find("promoted")))
+	golden(t, "list", render.List([]policy.View{find("soaking"), find("waiting for approvals")}))
+	golden(t, "history", render.History([]promotion.Promotion{find("rejected").Facts.Promotion, find("superseded").Facts.Promotion, find("promoted").Facts.Promotion}))
+	golden(t, "status", render.Status([]policy.AppStatus{{
+		App: "shop", Repository: "registry.example.com/team/shop", Open: []promotion.ID{12},
+		Environments: []policy.EnvironmentStatus{
+			{Name: "staging", Watch: "v{version}-passed", Holds: []policy.Holding{{Digest: build, Tag: "v1.4.2-passed", Since: monday}}},
+			{Name: "canary", Target: true},
+			{Name: "production", Watch: "production", Target: true, Fault: "registry.example.com answers 503", Since: at(time.Hour), Holds: []policy.Holding{{Digest: former, Tag: "production", Since: *at(-24 * time.Hour)}}},
+		},
+	}, {App: "wiki", Repository: "registry.example.com/team/wiki", Environments: []policy.EnvironmentStatus{{Name: "staging", Watch: "passed"}}}}, monday))
+}

@@ -1,0 +1,320 @@
+package render_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+	"pgregory.net/rapid"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/fixtures/slack/blockkit"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// limits of Slack by the path at which a text stands in the JSON, in
+// characters (docs.slack.dev/reference/block-kit). They are written down here
+// a second time, on purpose: the fake Slack's validator has its own.
+var limits = []struct {
+	path *regexp.Regexp
+	most int
+}{
+	{regexp.MustCompile(`/header/text/text$`), 150},
+	{regexp.MustCompile(`/section/text/text$`), 3000},
+	{regexp.MustCompile(`/fields/text$`), 2000},
+	{regexp.MustCompile(`/confirm/title/text$`), 100},
+	{regexp.MustCompile(`/confirm/text/text$`), 300},
+	{regexp.MustCompile(`/confirm/(confirm|deny)/text$`), 30},
+	{regexp.MustCompile(`/button/text/text$`), 75},
+	{regexp.MustCompile(`/button/value$`), 2000},
+	{regexp.MustCompile(`/action_id$|/block_id$|/callback_id$`), 255},
+	{regexp.MustCompile(`/input/(label|hint)/text$`), 2000},
+	{regexp.MustCompile(`/placeholder/text$`), 150},
+	{regexp.MustCompile(`^/(title|submit|close)/text$`), 24},
+	{regexp.MustCompile(`^/private_metadata$`), 3000},
+	{regexp.MustCompile(`/context/elements/text$`), 3000},
+}
+
+// counts are the most things in a list, by its path.
+var counts = map[string]int{"/blocks": 50, "/blocks/section/fields": 10, "/blocks/context/elements": 10, "/blocks/actions/elements": 25}
+
+// walk visits every string of a JSON document; objects with a type are named by
+// it in the path.
+func walk(path string, v any, visit func(path, s string), list func(path string, n int)) {
+	switch v := v.(type) {
+	case string:
+		visit(path, v)
+	case []any:
+		list(path, len(v))
+		for _, e := range v {
+			p := path
+			if o, ok := e.(map[string]any); ok {
+				if kind, _ := o["type"].(string); kind != "mrkdwn" && kind != "plain_text" {
+					p += "/" + kind
+				}
+			}
+			walk(p, e, visit, list)
+		}
+	case map[string]any:
+		for key, e := range v {
+			walk(path+"/"+key, e, visit, list)
+		}
+	}
+}
+
+// control is everything that may begin with < in what we send.
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|[0-9a-f]{7,12})>`)
+
+// entity is every escape there is.
+var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
+
+type failing interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// harmless fails on a control sequence or escape that is not whole or not one
+// of ours, and on a code span without an end.
+func harmless(t failing, where, s string) {
+	t.Helper()
+	for i, r := range s {
+		switch {
+		case r == '<' && !control.MatchString(s[i:]):
+			t.Errorf("%s: a control sequence that is not ours, or is cut: %.60q", where, s[i:])
+		case r == '&' && !entity.MatchString(s[i:]):
+			t.Errorf("%s: half an escape: %.20q", where, s[i:])
+		case r != '\n' && unicode.IsControl(r), r == '\u202e', r == '\u2066', r == utf8.RuneError && !strings.Contains(s[i:], "\uFFFD"):
+			t.Errorf("%s: %U", where, r)
+		}
+	}
+	for line := range strings.SplitSeq(s, "\n") {
+		if strings.Count(line, "`")%2 != 0 {
+			t.Errorf("%s: a code span without an end: %.200q", where, line)
+		}
+	}
+}
+
+func tree(t failing, v any) any {
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	var doc any
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return doc
+}
+
+func checked(t failing, what string, doc any, blocks int) {
+	t.Helper()
+	ids := map[string]bool{}
+	walk("", doc, func(path, s string) {
+		for _, l := range limits {
+			if n := utf8.RuneCountInString(s); l.path.MatchString(path) && n > l.most {
+				t.Errorf("%s: %d characters at %s, %d are allowed", what, n, path, l.most)
+			}
+		}
+		if strings.HasSuffix(path, "/block_id") {
+			if ids[s] {
+				t.Errorf("%s: block_id %q twice", what, s)
+			}
+			ids[s] = true
+		}
+		if strings.HasSuffix(path, "/text") && s == "" {
+			t.Errorf("%s: nothing at %s", what, path)
+		}
+		if strings.HasPrefix(path, "/blocks/section") || strings.HasPrefix(path, "/blocks/context") {
+			if strings.HasSuffix(path, "/text") {
+				harmless(t, what+path, s)
+			}
+		}
+	}, func(path string, n int) {
+		most := counts[path]
+		if path == "/blocks" {
+			most = blocks
+		}
+		if most > 0 && n > most {
+			t.Errorf("%s: %d things at %s, %d are allowed", what, n, path, most)
+		}
+	})
+}
+
+func checkMessage(t failing, what string, m render.Message) {
+	t.Helper()
+	if n := utf8.RuneCountInString(m.Text); n == 0 || n > 4000 {
+		t.Errorf("%s: a text of %d characters", what, n)
+	}
+	harmless(t, what+" text", m.Text)
+	if len(m.Blocks) == 0 {
+		t.Errorf("%s: no blocks", what)
+	}
+	checked(t, what, tree(t, map[string]any{"blocks": m.Blocks}), 50)
+	raw, err := json.Marshal(m.Blocks)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if _, problems := blockkit.Message(raw); len(problems) > 0 {
+		t.Errorf("%s: Slack would say %q", what, problems)
+	}
+}
+
+func checkModal(t failing, what string, view slack.ModalViewRequest) {
+	t.Helper()
+	checked(t, what, tree(t, view), 100)
+	raw, err := json.Marshal(view)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if _, problems := blockkit.View(raw); len(problems) > 0 {
+		t.Errorf("%s: Slack would say %q", what, problems)
+	}
+}
+
+// checkAll renders everything that there is of a view.
+func checkAll(t failing, v policy.View) {
+	t.Helper()
+	p := v.Facts.Promotion
+	checkMessage(t, "card", render.Card(v))
+	checkMessage(t, "show", render.Show(v))
+	checkMessage(t, "why", render.Why(v))
+	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 60)))
+	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 100)))
+	checkModal(t, "details", render.Details(v))
+	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
+	for _, kind := range []promotion.NoticeKind{
+		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded,
+	} {
+		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
+			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason}, v))
+		}
+	}
+}
+
+func TestEveryStateKeepsTheLimits(t *testing.T) {
+	for _, s := range states() {
+		t.Run(s.name, func(t *testing.T) { checkAll(t, s.view) })
+	}
+}
+
+// hostile are texts that somebody who can set a tag, a label or a name would
+// try.
+var hostile = []string{
+	"", "<!channel>", "<http://evil.example|Approve>", "`<@U0000ANN>`", "a\u202eb\u2066c", "x\ny\n> z", "```", "&amp;&lt;", "<<<>>>|||", "\xff\xfe", strings.Repeat("&", 10_000),
+	strings.Repeat("`", 10_000), strings.Repeat("<!here>", 2_000), strings.Repeat("🚢", 10_000), strings.Repeat("word ", 2_000), "2026-11-23 09:00:00 UTC", strings.Repeat("2026-11-23 09:00:00 UTC ", 400),
+	"https://github.com/a|b>/c", "https://u:p@github.com/a/b", "javascript:alert(1)", "https://forge.example/a b/<c>", "0123456789abcdef0123456789abcdef01234567", strings.Repeat("f", 10_000),
+	"https://github.com/a/b?x=1&y=<2>", "https://forge.example/" + strings.Repeat("a&", 300),
+}
+
+func drawView(t *rapid.T) policy.View {
+	text := rapid.OneOf(rapid.SampledFrom(hostile), rapid.String())
+	person := rapid.Custom(func(t *rapid.T) promotion.PersonID {
+		if n := rapid.IntRange(0, 9).Draw(t, "kind of id"); n == 0 {
+			return promotion.PersonID(text.Draw(t, "id"))
+		}
+		return promotion.PersonID(fmt.Sprintf("U%08d", rapid.IntRange(1, 60).Draw(t, "person")))
+	})
+	digest := rapid.Custom(func(t *rapid.T) promotion.Digest {
+		if n := rapid.IntRange(0, 4).Draw(t, "kind of digest"); n == 0 {
+			return promotion.Digest(text.Draw(t, "digest"))
+		}
+		return rapid.SampledFrom([]promotion.Digest{build, former, other, ""}).Draw(t, "digest")
+	})
+	moment := rapid.Custom(func(t *rapid.T) time.Time {
+		return monday.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "moment")))
+	})
+	maybe := rapid.Ptr(moment, true)
+	p := promotion.Promotion{
+		ID: promotion.ID(rapid.Int64Min(1).Draw(t, "number")), App: text.Draw(t, "app"), From: text.Draw(t, "from"), To: text.Draw(t, "to"),
+		Repository: promotion.Repository(text.Draw(t, "repository")), Digest: digest.Draw(t, "digest"), SourceTag: text.Draw(t, "source tag"), Requester: person.Draw(t, "requester"),
+		State: rapid.SampledFrom([]promotion.State{
+			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, "another",
+		}).Draw(t, "state"),
+		Reason: text.Draw(t, "reason"), Revision: rapid.Int64().Draw(t, "revision"), PlanFault: text.Draw(t, "plan fault"), ReadFault: text.Draw(t, "read fault"),
+		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"),
+		Card: promotion.Card{TS: rapid.SampledFrom([]string{"", "1.1"}).Draw(t, "ts")},
+	}
+	if rapid.Bool().Draw(t, "image read") {
+		p.Image = &promotion.Image{
+			MediaType: text.Draw(t, "media type"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
+			Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+		}
+		p.Image.Labels[promotion.LabelSource], p.Image.Labels[promotion.LabelRevision] = text.Draw(t, "source"), text.Draw(t, "revision")
+	}
+	for range rapid.IntRange(0, 80).Draw(t, "targets") {
+		target := promotion.Target{Tag: text.Draw(t, "tag"), Floating: rapid.Bool().Draw(t, "floating"), Now: digest.Draw(t, "now"), ReadAt: maybe.Draw(t, "read")}
+		p.Targets = append(p.Targets, target)
+		outcome := rapid.SampledFrom([]promotion.MoveOutcome{promotion.MoveDone, promotion.MoveAlready, promotion.MoveConflict, promotion.MoveSkipped}).Draw(t, "outcome")
+		p.Moves = append(p.Moves, promotion.Move{Tag: target.Tag, Outcome: outcome, Found: digest.Draw(t, "found")})
+	}
+	f := policy.Facts{
+		Promotion: p, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{},
+		Presence: []promotion.Interval{{From: p.ObservedAt, Until: maybe.Draw(t, "left")}}, Executing: promotion.ID(rapid.Int64Range(0, 1).Draw(t, "executing")),
+	}
+	if rapid.Bool().Draw(t, "source down") {
+		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: monday}
+	}
+	d := policy.Document{Name: text.Draw(t, "policy"), Soak: time.Duration(rapid.Int64Min(0).Draw(t, "soak"))}
+	for range rapid.IntRange(0, 6).Draw(t, "requirements") {
+		r := promotion.Roster{Role: text.Draw(t, "role"), Members: rapid.SliceOfN(person, 0, 60).Draw(t, "members"), Fault: text.Draw(t, "group fault")}
+		f.Rosters[r.Role] = r
+		d.Approvals = append(d.Approvals, policy.Requirement{Role: r.Role, Count: rapid.IntRange(1, 4).Draw(t, "count")})
+		for _, id := range r.Members {
+			f.People[id] = promotion.Person{ID: id, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: monday}
+		}
+	}
+	for _, id := range rapid.SliceOfN(person, 0, 60).Draw(t, "voters") {
+		vote := promotion.Vote{Person: id, Decision: promotion.Approve, Terms: p.TermsNow(), At: moment.Draw(t, "voted")}
+		if rapid.IntRange(0, 9).Draw(t, "rejects") == 0 {
+			vote.Decision, vote.Reason = promotion.Reject, text.Draw(t, "reason")
+		}
+		f.Votes = append(f.Votes, vote)
+	}
+	return policy.ViewAt(d, f, moment.Draw(t, "now"))
+}
+
+func TestAnyViewKeepsTheLimits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { checkAll(t, drawView(t)) })
+}
+
+func TestAnyAnswerKeepsTheLimits(t *testing.T) {
+	text := rapid.OneOf(rapid.SampledFrom(hostile), rapid.String())
+	rapid.Check(t, func(t *rapid.T) {
+		checkMessage(t, "answer", render.Answer(promotion.Answer{
+			Verb: rapid.SampledFrom([]promotion.Verb{
+				promotion.Counted, promotion.Repeated, promotion.Refused, promotion.Outdated, promotion.Closed, promotion.Checking, promotion.Requested, promotion.Existing, promotion.Missing, "another",
+			}).Draw(t, "verb"),
+			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
+			App: text.Draw(t, "app"), Digest: promotion.Digest(text.Draw(t, "digest")), Role: text.Draw(t, "role"), Reason: text.Draw(t, "reason"),
+			Could: rapid.SliceOfN(text, 0, 60).Draw(t, "could"), Missing: rapid.SliceOfN(text, 0, 60).Draw(t, "missing"), Late: rapid.Bool().Draw(t, "late"),
+		}))
+		lines := rapid.SliceOfN(text, 0, 60).Draw(t, "lines")
+		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), lines))
+		checkMessage(t, "help", render.Help(append(lines, "/promote list: all")))
+		checkMessage(t, "problem", render.Problem(promotion.Errorf(rapid.SampledFrom([]promotion.Kind{
+			promotion.Invalid, promotion.NotFound, promotion.Forbidden, promotion.Conflict, promotion.Stale, promotion.Unavailable,
+		}).Draw(t, "kind"), "%s", text.Draw(t, "error"))))
+		var apps []policy.AppStatus
+		for range rapid.IntRange(0, 60).Draw(t, "apps") {
+			app := policy.AppStatus{App: text.Draw(t, "app"), Repository: promotion.Repository(text.Draw(t, "repository"))}
+			for range rapid.IntRange(0, 5).Draw(t, "environments") {
+				e := policy.EnvironmentStatus{Name: text.Draw(t, "environment"), Watch: text.Draw(t, "watch"), Fault: text.Draw(t, "fault")}
+				for range rapid.IntRange(0, 20).Draw(t, "holds") {
+					e.Holds = append(e.Holds, policy.Holding{Digest: promotion.Digest(text.Draw(t, "digest")), Tag: text.Draw(t, "tag"), Since: monday})
+				}
+				app.Environments = append(app.Environments, e)
+			}
+			apps = append(apps, app)
+		}
+		checkMessage(t, "status", render.Status(apps, monday))
+	})
+}

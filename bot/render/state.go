@@ -1,0 +1,130 @@
+package render
+
+import (
+	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// state says where a promotion stands: in a word or two, and in a sentence that
+// begins with them.
+func state(v policy.View, c cast) (word string, sentence markup) {
+	p := &v.Facts.Promotion
+	switch p.State {
+	case promotion.Open:
+		return waiting(v)
+	case promotion.Executing:
+		sentence = write("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
+		if p.ReadFault != "" {
+			sentence += write(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
+		}
+		return "promoting", sentence
+	case promotion.Promoted:
+		return "promoted", write("*Promoted* %s.", when(p.FinishedAt)) + moves(p)
+	case promotion.Conflicted:
+		return "conflict", write("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
+			write("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)
+	case promotion.Failed:
+		return "failed", write("*Failed* %s: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
+			write("\nNothing more is tried. When the cause is gone, ask again with `/promote request %s`.", p.App)
+	case promotion.Rejected:
+		by := markup("somebody")
+		for _, vote := range v.Facts.Votes {
+			if vote.Decision == promotion.Reject {
+				by = c.call(vote.Person)
+			}
+		}
+		return "rejected", write("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), because(p.Reason))
+	case promotion.Superseded:
+		sentence = write("*Superseded* %s", when(p.FinishedAt))
+		if p.Successor != 0 {
+			sentence += write(" by #%d", p.Successor)
+		}
+		if p.Reason != "" {
+			sentence += write(": %s", because(p.Reason))
+		}
+		return "superseded", sentence + ". No tag was moved."
+	}
+	return plain(string(p.State), maxName), write("*%s*", string(p.State))
+}
+
+// waiting is the state of an open promotion: what the policy says about it.
+func waiting(v policy.View) (word string, sentence markup) {
+	p := &v.Facts.Promotion
+	unmet := func(r policy.Rule) (policy.Finding, bool) {
+		f, ok := v.Verdict.Finding(r)
+		return f, ok && f.Outcome != policy.Met
+	}
+	there, away := unmet(policy.RuleSource)
+	if v.Verdict.Outcome == policy.Blocked {
+		return "blocked", "*Blocked*: as it is, this can't go ahead. No tag was moved."
+	}
+	if away && v.Facts.Source.Fault == "" {
+		return "left " + p.From, write("*Left %s*: %s. Approvals are kept.", p.From, because(there.Reason))
+	}
+	if _, soaking := unmet(policy.RuleSoak); soaking && !away {
+		ends, _ := v.Facts.SoakEnds(v.Document, v.At)
+		return "soaking", write("*Soaking* in %s until %s (%s).", p.From, ends, ago(ends)) + afterwards(v)
+	}
+	if v.Verdict.OnlyApprovals() {
+		f, _ := v.Verdict.Finding(policy.RuleApprovals)
+		return "waiting for approvals", write("*Waiting for approvals*: %s so far. Nothing else is missing.", because(f.Reason))
+	}
+	if f, busy := unmet(policy.RuleTurn); busy {
+		return "waiting its turn", write("*Waiting its turn*: %s.", because(f.Reason))
+	}
+	if f, checking := unmet(policy.RuleIdentity); checking || v.Verdict.Outcome == policy.Met {
+		if checking {
+			return "ready", write("*Ready*: %s.", because(f.Reason))
+		}
+		return "ready", "*Ready*: nothing is missing, it goes ahead now."
+	}
+	for _, f := range v.Verdict.Missing() {
+		return "waiting", write("*Waiting*: %s.", because(f.Reason))
+	}
+	return "waiting", "*Waiting*."
+}
+
+// afterwards says what follows the soak.
+func afterwards(v policy.View) markup {
+	switch f, _ := v.Verdict.Finding(policy.RuleApprovals); f.Outcome {
+	case policy.Met:
+		return " All approvals are there: it goes ahead by itself then."
+	case policy.Waiting:
+		return " Approvals count already now."
+	}
+	return ""
+}
+
+// moves is what became of the tags, as it was read back from the registry.
+func moves(p *promotion.Promotion) markup {
+	var done, found, skipped []markup
+	for _, m := range p.Moves {
+		switch m.Outcome {
+		case promotion.MoveDone:
+			done = append(done, code(m.Tag))
+		case promotion.MoveAlready:
+			done = append(done, code(m.Tag)+" (did before)")
+		case promotion.MoveConflict:
+			found = append(found, write("%s points at %s", code(m.Tag), m.Found))
+		default:
+			skipped = append(skipped, code(m.Tag))
+		}
+	}
+	var s []string
+	for _, part := range []struct {
+		begins markup
+		tags   []markup
+		ends   markup
+	}{
+		{"Read back from the registry: ", done, write(" now at %s.", p.Digest)},
+		{"Found instead: ", found, "."},
+		{"Left alone: ", skipped, "."},
+	} {
+		if len(part.tags) > 0 {
+			s = append(s, string("\n"+part.begins+join(part.tags, maxTags)+part.ends))
+		}
+	}
+	return markup(strings.Join(s, ""))
+}

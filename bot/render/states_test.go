@@ -1,0 +1,138 @@
+package render_test
+
+import (
+	"strings"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+const (
+	ann promotion.PersonID = "U0000ANN"
+	bob promotion.PersonID = "U0000BOB"
+	eve promotion.PersonID = "U0000EVE"
+	sam promotion.PersonID = "U0000SAM"
+)
+
+var (
+	monday = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	build  = promotion.Digest("sha256:" + strings.Repeat("4f1c2a9b", 8))
+	former = promotion.Digest("sha256:" + strings.Repeat("9e8d7c6b", 8))
+	other  = promotion.Digest("sha256:" + strings.Repeat("0badcafe", 8))
+)
+
+func at(d time.Duration) *time.Time { t := monday.Add(d); return &t }
+
+// shop is a build of shop that came to staging on monday, and what its policy
+// says d later. Each change makes one thing different.
+func shop(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) policy.View {
+	doc := policy.Document{Name: "careful", Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}}
+	facts := policy.Facts{
+		Promotion: promotion.Promotion{
+			ID: 12, App: "shop", From: "staging", To: "production", Repository: "registry.example.com/team/shop", Digest: build,
+			SourceTag: "v1.4.2-passed", State: promotion.Open, Revision: 3,
+			Image: &promotion.Image{
+				MediaType: "application/vnd.oci.image.index.v1+json", Platforms: []string{"linux/amd64", "linux/arm64"}, Created: at(-2 * time.Hour), ReadAt: monday,
+				Labels: map[string]string{
+					promotion.LabelRevision: "0123456789abcdef0123456789abcdef01234567",
+					promotion.LabelSource:   "https://github.com/example/shop", promotion.LabelVersion: "1.4.2",
+				},
+			},
+			Targets: []promotion.Target{
+				{Tag: "v1.4.2", ReadAt: at(time.Minute)},
+				{Tag: "production", Floating: true, Now: former, ReadAt: at(time.Minute)},
+			},
+			ObservedAt: monday, OpenedAt: monday, Card: promotion.Card{Channel: "C1", TS: "1.1", Revision: 2},
+		},
+		Presence: []promotion.Interval{{From: monday}},
+		Rosters: map[string]promotion.Roster{
+			"leads":    {Role: "leads", Members: []promotion.PersonID{ann, bob}},
+			"security": {Role: "security", Members: []promotion.PersonID{sam}},
+		},
+		People: map[promotion.PersonID]promotion.Person{
+			ann: {ID: ann, Name: "Ann", Standing: promotion.Member, ReadAt: monday.Add(d)},
+			bob: {ID: bob, Name: "Bob", Standing: promotion.Member, ReadAt: monday.Add(d)},
+			eve: {ID: eve, Name: "Eve", Standing: promotion.Member, ReadAt: monday.Add(d)},
+			sam: {ID: sam, Name: "Sam", Standing: promotion.Member, ReadAt: monday.Add(d)},
+		},
+	}
+	for _, change := range changes {
+		change(&doc, &facts)
+	}
+	return policy.ViewAt(doc, facts, monday.Add(d))
+}
+
+func approved(by ...promotion.PersonID) func(*policy.Document, *policy.Facts) {
+	return func(_ *policy.Document, f *policy.Facts) {
+		for i, who := range by {
+			f.Votes = append(f.Votes, promotion.Vote{
+				Promotion: f.Promotion.ID, Person: who, Decision: promotion.Approve, Terms: f.Promotion.TermsNow(), At: monday.Add(time.Hour + time.Duration(i)*time.Minute),
+			})
+		}
+	}
+}
+
+func ended(s promotion.State, reason string) func(*policy.Document, *policy.Facts) {
+	return func(_ *policy.Document, f *policy.Facts) {
+		f.Promotion.State, f.Promotion.Reason = s, reason
+		f.Promotion.StartedAt, f.Promotion.FinishedAt = at(50*time.Hour), at(50*time.Hour+3*time.Second)
+	}
+}
+
+func with(change func(*policy.Facts)) func(*policy.Document, *policy.Facts) {
+	return func(_ *policy.Document, f *policy.Facts) { change(f) }
+}
+
+type named struct {
+	name string
+	view policy.View
+}
+
+const later = 49 * time.Hour
+
+func states() []named {
+	return []named{
+		{"just noticed", shop(time.Second, with(func(f *policy.Facts) {
+			f.Promotion.Image, f.Promotion.Targets, f.Promotion.Card = nil, nil, promotion.Card{Channel: "C1"}
+		}))},
+		{"soaking, first post", shop(time.Minute, with(func(f *policy.Facts) { f.Promotion.Card = promotion.Card{Channel: "C1"} }))},
+		{"soaking", shop(29 * time.Hour)},
+		{"soaking, approved", shop(29*time.Hour, approved(ann, bob, sam))},
+		{"waiting for approvals", shop(later)},
+		{"partially approved", shop(later, approved(ann))},
+		{"vote discounted because the tag moved", shop(later, approved(ann), with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = other }))},
+		{"vote discounted for lack of role", shop(later, approved(eve, ann))},
+		{"requested by an approver", shop(later, with(func(f *policy.Facts) { f.Promotion.Requester, f.Promotion.SourceTag = ann, "" }))},
+		{"ready", shop(later, approved(ann, bob, sam))},
+		{"ready, approvers read again", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.People[ann] = promotion.Person{ID: ann, Name: "Ann", Standing: promotion.Member, ReadAt: monday}
+		}))},
+		{"waiting its turn", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Executing = 11 }))},
+		{"blocked by a version tag", shop(later, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = other }))},
+		{"blocked by a newer build", shop(later, with(func(f *policy.Facts) { f.Newer = &promotion.Promotion{ID: 14, Digest: other} }))},
+		{"blocked without a policy", shop(later, func(d *policy.Document, _ *policy.Facts) { *d = policy.Document{} })},
+		{"registry down", shop(29*time.Hour, with(func(f *policy.Facts) {
+			f.Source = policy.Look{Fault: "registry.example.com answers 503 Service Unavailable", Since: monday.Add(28 * time.Hour)}
+		}))},
+		{"user group unreadable", shop(later, with(func(f *policy.Facts) {
+			f.Rosters["security"] = promotion.Roster{Role: "security", Groups: []promotion.GroupID{"S1"}, Fault: "user groups need a paid Slack plan: name people instead"}
+		}))},
+		{"left staging", shop(29*time.Hour, with(func(f *policy.Facts) { f.Presence[0].Until = at(5 * time.Hour) }))},
+		{"executing", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, at(later) }))},
+		{"executing, registry down", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.Promotion.State, f.Promotion.StartedAt, f.Promotion.ReadFault = promotion.Executing, at(later), "registry.example.com answers 503 Service Unavailable"
+		}))},
+		{"promoted", shop(later, approved(ann, bob, sam), ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
+			f.Promotion.Moves = []promotion.Move{{Tag: "v1.4.2", Outcome: promotion.MoveAlready, Found: build}, {Tag: "production", Outcome: promotion.MoveDone, Found: build}}
+		}))},
+		{"conflict", shop(later, approved(ann, bob, sam), ended(promotion.Conflicted, "production points at 0badcafe0bad, which nobody expected"), with(func(f *policy.Facts) {
+			f.Promotion.Moves = []promotion.Move{{Tag: "v1.4.2", Outcome: promotion.MoveSkipped}, {Tag: "production", Outcome: promotion.MoveConflict, Found: other}}
+		}))},
+		{"failed", shop(later, approved(ann, bob, sam), ended(promotion.Failed, "the registry refuses to set tags: the credentials may only read"))},
+		{"rejected", shop(later, approved(ann), ended(promotion.Rejected, "p99 > 2s <!channel> & rising"), with(func(f *policy.Facts) {
+			f.Votes = append(f.Votes, promotion.Vote{Person: sam, Decision: promotion.Reject, Reason: f.Promotion.Reason, At: *at(50 * time.Hour)})
+		}))},
+		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
+	}
+}
