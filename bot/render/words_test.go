@@ -1,0 +1,303 @@
+package render_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func blocks(t *testing.T, m render.Message) string {
+	t.Helper()
+	b, err := json.Marshal(tree(t, m.Blocks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(b))
+}
+
+func TestAnswers(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		answer promotion.Answer
+		want   string
+	}{
+		{"an approval that counts says what is missing", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: build, Role: "leads", Missing: []string{"0 of 1 from security"}},
+			"Approved *shop* `4f1c2a9b4f1c` as one of leads. Still missing: 0 of 1 from security."},
+		{"the last approval says so", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: build, Role: "leads"},
+			"Approved *shop* `4f1c2a9b4f1c` as one of leads. Nothing is missing any more."},
+		{"a rejection repeats its reason, harmlessly", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "<!here> it leaks."},
+			"Rejected *shop* `4f1c2a9b4f1c`: &lt;!here&gt; it leaks. No tag was moved."},
+		{"twice is once", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.Approve, App: "shop", Digest: build},
+			"You had approved *shop* `4f1c2a9b4f1c` already. A person counts once; nothing was changed."},
+		{"a refusal says who could", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Approve, App: "shop", Digest: build, Reason: "this takes a role that the person does not hold", Could: []string{"leads", "security"}},
+			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: this takes a role that the person does not hold. Nothing was changed. Who holds one of these roles could: leads, security."},
+		{"a refused request", promotion.Answer{Verb: promotion.Refused, App: "shop", Reason: "the tag v9 does not exist"},
+			"No promotion of *shop* was opened: the tag v9 does not exist."},
+		{"an outdated card", promotion.Answer{Verb: promotion.Outdated, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "what the card showed has changed since; look at it again and decide anew"},
+			"Your rejection of *shop* `4f1c2a9b4f1c` was not counted: what the card showed has changed since; look at it again and decide anew. Nothing was changed."},
+		{"too late", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: build, Reason: string(promotion.Superseded)},
+			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has been superseded by a newer build. Nothing was changed."},
+		{"a vote by somebody who has to be looked up", promotion.Answer{Verb: promotion.Checking, Decision: promotion.Approve, Promotion: 12},
+			"Your approval of promotion #12 is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it."},
+		{"a request that has to be looked up", promotion.Answer{Verb: promotion.Checking, App: "shop"},
+			"Your request for *shop* is recorded. promotebot is asking Slack who you are or the registry what the tag means, and tells you here what comes of it."},
+		{"a request", promotion.Answer{Verb: promotion.Requested, App: "shop", Digest: build, Promotion: 12},
+			"Promotion #12 of *shop* `4f1c2a9b4f1c` is open. Its card comes to the channel of the app; nothing is promoted before the policy is met."},
+		{"a second request", promotion.Answer{Verb: promotion.Existing, App: "shop", Digest: build, Promotion: 12},
+			"#12 is open for *shop* `4f1c2a9b4f1c` already: no second one was opened. `/promote why shop` says what it lacks."},
+		{"nothing there", promotion.Answer{Verb: promotion.Missing, App: "shop"},
+			"No such promotion of *shop* is open or on record, and nothing was changed. `/promote status shop` shows what is where, `/promote request shop` asks for a promotion."},
+		{"a button of another promotebot", promotion.Answer{Verb: promotion.Missing, Promotion: 12},
+			"There is no such promotion, and nothing was changed. Is another promotebot connected to this Slack app?"},
+		{"a late answer says what it is about", promotion.Answer{Verb: promotion.Repeated, App: "shop", Late: true},
+			"About what you did a moment ago:\nYou had approved *shop* already. A person counts once; nothing was changed."},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if m := render.Answer(row.answer); m.Text != row.want {
+				t.Errorf("says %q\n not %q", m.Text, row.want)
+			}
+		})
+	}
+}
+
+func TestProblems(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"an unknown text never leaves", errors.New("pq: password xoxb-canary"), "Something went wrong inside promotebot; nothing was changed. Its log says what it was."},
+		{"nor does what wraps a known one", fmt.Errorf("xoxb-canary: %w", promotion.Errorf(promotion.Conflict, "2 promotions of shop are open: name the digest")),
+			"2 promotions of shop are open: name the digest. Nothing was changed."},
+		{"what is unavailable may be tried again", promotion.Errorf(promotion.Unavailable, "the database is busy"), "That can't be answered right now: the database is busy. Nothing was changed; try again in a moment."},
+		{"or after the pause that was asked for", &promotion.Error{Kind: promotion.Unavailable, Text: "Slack asks to wait", RetryAfter: 90 * time.Second},
+			"That can't be answered right now: Slack asks to wait. Nothing was changed; try again in 1m30s."},
+		{"what is stale may make no sense now", promotion.Errorf(promotion.Stale, "the card changed"), "Somebody else was faster: the card changed. Nothing was changed; look again and repeat it if it still makes sense."},
+		{"what is forbidden stays so", promotion.Errorf(promotion.Forbidden, "the bot is not in the channel"), "That is not allowed: the bot is not in the channel. Nothing was changed."},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if m := render.Problem(row.err); m.Text != row.want {
+				t.Errorf("says %q\n not %q", m.Text, row.want)
+			}
+		})
+	}
+}
+
+func view(t *testing.T, name string) policy.View {
+	t.Helper()
+	for _, s := range states() {
+		if s.name == name {
+			return s.view
+		}
+	}
+	t.Fatalf("no state %q", name)
+	return policy.View{}
+}
+
+func TestNotices(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		work  promotion.NoticeWork
+		state string
+		want  string
+	}{
+		{"the end of a soak calls nobody", promotion.NoticeWork{Kind: promotion.NoticeSoaked}, "partially approved",
+			"Soak complete: *shop* `4f1c2a9b4f1c` has been in staging for 48h.\nStill missing: 1 of 2 from leads (could approve: Bob), 0 of 1 from security (could approve: Sam)."},
+		{"a vote names who voted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: ann, Decision: promotion.Approve}, "partially approved",
+			"Ann approved *shop* `4f1c2a9b4f1c` for production.\nStill missing: 1 of 2 from leads (could approve: Bob), 0 of 1 from security (could approve: Sam)."},
+		{"a reminder calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "partially approved",
+			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
+		{"the beginning of the execution", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "executing", "The policy is met: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
+		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, #13. It was not promoted, and its buttons are gone."},
+		{"a rejection says who and why", promotion.NoticeWork{Kind: promotion.NoticeEnded, Person: sam}, "rejected",
+			"*shop* `4f1c2a9b4f1c`, staging → production: *Rejected* by Sam <!date^1795604403^{date_short_pretty} {time}|2026-11-25 11:00 UTC>: p99 &gt; 2s &lt;!channel&gt; &amp; rising.\nNo tag was moved."},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if m := render.Notice(row.work, view(t, row.state)); m.Text != row.want {
+				t.Errorf("says %q\n not %q", m.Text, row.want)
+			}
+		})
+	}
+}
+
+func TestWhoeverRequestedIsToldOfTheEnd(t *testing.T) {
+	v := view(t, "promoted")
+	v.Facts.Promotion.Requester = ann
+	if m := render.Notice(promotion.NoticeWork{Kind: promotion.NoticeEnded}, v); !strings.HasPrefix(m.Text, "<@U0000ANN>: ") {
+		t.Errorf("says %q", m.Text)
+	}
+}
+
+// A new message with a mention in it notifies; an update does not.
+func TestTheFirstPostOfACardMentionsNobody(t *testing.T) {
+	if s := blocks(t, render.Card(view(t, "soaking, first post"))); strings.Contains(s, "<@") || !strings.Contains(s, "Bob") {
+		t.Error(s)
+	}
+	if s := blocks(t, render.Card(view(t, "soaking"))); !strings.Contains(s, "<@U0000BOB>") {
+		t.Error(s)
+	}
+}
+
+func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
+	for state, words := range map[string][]string{
+		"partially approved":                    {"shop", "4f1c2a9b4f1c", "staging → production", "Waiting for approvals", "1 of 2 from leads", "Bob", "Sam"},
+		"vote discounted because the tag moved": {"the approval of Ann", "0badcafe0bad"},
+		"blocked by a version tag":              {"Blocked", "v1.4.2 already points at 0badcafe0bad"},
+		"registry down":                         {"Waiting", "can't be read since", "503"},
+		"conflict":                              {"Conflict", "0badcafe0bad", "/promote request shop", "Ann (leads)"},
+		"rejected":                              {"Rejected", "Sam", "p99"},
+		"superseded":                            {"#13"},
+	} {
+		for _, word := range words {
+			if m := render.Card(view(t, state)); !strings.Contains(m.Text, word) {
+				t.Errorf("%s: %q is not in %q", state, word, m.Text)
+			}
+		}
+	}
+}
+
+// Whatever can still be pressed can still do something.
+func TestButtons(t *testing.T) {
+	for _, s := range states() {
+		var want []string
+		if s.view.Facts.Promotion.State == promotion.Open {
+			if s.view.Facts.Promotion.Planned() {
+				want = append(want, render.ActionApprove)
+			}
+			want = append(want, render.ActionReject)
+		}
+		want = append(want, render.ActionDetails)
+		var got []string
+		for _, m := range regexp.MustCompile(`"action_id":"(\w+)"`).FindAllStringSubmatch(blocks(t, render.Card(s.view)), -1) {
+			got = append(got, m[1])
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, not %v", s.name, got, want)
+		}
+		if shown := blocks(t, render.Show(s.view)); strings.Contains(shown, "action_id") {
+			t.Errorf("%s: a private copy of a card can be clicked: %s", s.name, shown)
+		}
+	}
+}
+
+func TestTheConfirmationCountsTheTagsThatDontFit(t *testing.T) {
+	v := view(t, "soaking")
+	v.Facts.Promotion.Targets = nil
+	for i := range 80 {
+		v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("tag-number-%d", i), ReadAt: at(0)})
+	}
+	s := blocks(t, render.Card(v))
+	if !regexp.MustCompile(`Exactly the digest 4f1c2a9b4f1c goes from staging to production[^"]*tag-number-0, [^"]*, \d+ more\."`).MatchString(s) {
+		t.Error(s)
+	}
+}
+
+func TestValuesOfButtons(t *testing.T) {
+	id, terms, err := render.ParseValue(render.Value(12, "abc"))
+	if id != 12 || terms != "abc" || err != nil {
+		t.Errorf("%d, %q, %v", id, terms, err)
+	}
+	for _, forged := range []string{"", "12", "x.abc", "0.abc", "-1.abc", "99999999999999999999.abc"} {
+		if id, _, err := render.ParseValue(forged); !errors.Is(err, promotion.Invalid) {
+			t.Errorf("%q is %d, %v", forged, id, err)
+		}
+	}
+}
+
+func TestRejecting(t *testing.T) {
+	v := view(t, "soaking")
+	submit := func(metadata, reason string) (render.Rejection, map[string]string) {
+		return render.ReadReject(slack.View{
+			PrivateMetadata: metadata,
+			State:           &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
+		})
+	}
+	metadata := render.RejectModal(v, "C1", "1.1").PrivateMetadata
+	p := v.Facts.Promotion
+	got, problems := submit(metadata, " it\nleaks \u202ememory ")
+	if want := (render.Rejection{Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", TS: "1.1", Reason: "it leaks memory"}); got != want || len(problems) > 0 {
+		t.Errorf("%+v, %v", got, problems)
+	}
+	for _, row := range []struct {
+		name, metadata, reason string
+		fails                  bool
+	}{
+		{"three letters are enough", metadata, "bad", false},
+		{"two are not", metadata, "no", true},
+		{"what can't be seen is no reason", metadata, "\u200b\u2060\u200b\u2060", true},
+		{"five hundred characters are allowed", metadata, strings.Repeat("ä", 500), false},
+		{"one more is not", metadata, strings.Repeat("ä", 501), true},
+		{"a modal of another version", `{"value":"12"}`, "it leaks", true},
+		{"a modal that is not ours", "", "it leaks", true},
+	} {
+		if _, problems := submit(row.metadata, row.reason); (problems["reason"] != "") != row.fails {
+			t.Errorf("%s: %v", row.name, problems)
+		}
+	}
+	if _, problems := render.ReadReject(slack.View{PrivateMetadata: metadata}); problems["reason"] == "" {
+		t.Error("a submission without an input was taken")
+	}
+}
+
+func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
+	const sha = "0123456789abcdef0123456789abcdef01234567"
+	for _, row := range []struct{ name, source, revision, want string }{
+		{"a forge", "https://github.com/example/shop", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
+		{"a clone address", "https://gitlab.example.com/a/b/shop.git", sha, "<https://gitlab.example.com/a/b/shop/commit/" + sha + "|0123456789ab> on gitlab.example.com"},
+		{"a short revision", "https://github.com/example/shop", "0123456", "<https://github.com/example/shop/commit/0123456|0123456> on github.com"},
+		{"no forge", "", sha, "`0123456789ab`"},
+		{"another scheme", "javascript://github.com/x", sha, "`0123456789ab`"},
+		{"credentials before a host that looks like another", "https://github.com@evil.example/x", sha, "`0123456789ab`"},
+		{"a host without a repository", "https://github.com/", sha, "`0123456789ab`"},
+		{"a revision that is no commit", "https://github.com/example/shop", "../../../evil", "`../../../evil`"},
+		{"a query is not kept", "https://github.com/example/shop?next=evil#x", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
+	} {
+		v := view(t, "soaking")
+		v.Facts.Promotion.Image.Labels = map[string]string{promotion.LabelSource: row.source, promotion.LabelRevision: row.revision}
+		if s := blocks(t, render.Card(v)); !strings.Contains(s, "commit "+row.want+`"`) {
+			t.Errorf("%s: %s", row.name, s)
+		}
+	}
+}
+
+func TestLongListsAreCutByRule(t *testing.T) {
+	v := view(t, "partially approved")
+	var many []policy.View
+	for range 60 {
+		many = append(many, v)
+	}
+	m := render.List(many)
+	more := regexp.MustCompile(`(\d+) more: /promote show &lt;app&gt; shows each of them`)
+	if !more.MatchString(m.Text) || !more.MatchString(blocks(t, m)) {
+		t.Errorf("%s\n%s", m.Text, blocks(t, m))
+	}
+	if b, err := json.Marshal(m); err != nil || len(b) > 18_000 {
+		t.Errorf("%d bytes don't fit into an acknowledgement (%v)", len(b), err)
+	}
+}
+
+func TestUsageShowsWhatToType(t *testing.T) {
+	m := render.Usage("There is no command “statsu <!here>”.", []string{"/promote status [app]: what is where", "/promote show <app>: it"})
+	if want := "There is no command “statsu &lt;!here&gt;”.\n`/promote status [app]`  what is where\n`/promote show &lt;app&gt;`  it"; m.Text != want {
+		t.Errorf("says %q", m.Text)
+	}
+}
+
+func TestStatusSaysFirstWhatItCantSee(t *testing.T) {
+	m := render.Status([]policy.AppStatus{{App: "shop", Environments: []policy.EnvironmentStatus{
+		{Name: "staging", Watch: "passed", Fault: "timeout", Holds: []policy.Holding{{Digest: build, Tag: "passed", Since: monday}}},
+	}}}, monday)
+	if !strings.Contains(m.Text, "• staging: *can't be read*: timeout. Seen last: `passed` at `4f1c2a9b4f1c` since ") {
+		t.Error(m.Text)
+	}
+}
