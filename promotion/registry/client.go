@@ -48,7 +48,7 @@ type Client struct {
 // opened on first use, by one caller while the others wait, and thrown away
 // when the registry no longer accepts their credentials.
 type session struct {
-	once   sync.Once
+	ready  chan struct{} // closed when what follows is set
 	repo   name.Repository
 	http   *http.Client
 	err    error
@@ -77,7 +77,7 @@ func New(o Options) *Client {
 			IdleConnTimeout:       90 * time.Second,
 		}
 	}
-	wire := transport.NewUserAgent(&careful{inner: inner}, o.UserAgent)
+	wire := transport.NewUserAgent(&careful{inner: inner, pauses: map[string]time.Time{}}, o.UserAgent)
 	return &Client{keychain: o.Keychain, wire: wire, sessions: map[promotion.Repository]*session{}}
 }
 
@@ -85,11 +85,16 @@ func (c *Client) session(ctx context.Context, repo promotion.Repository) (*sessi
 	c.mu.Lock()
 	s := c.sessions[repo]
 	if s == nil || time.Since(s.opened) > sessionLife {
-		s = &session{opened: time.Now()}
+		s = &session{opened: time.Now(), ready: make(chan struct{})}
 		c.sessions[repo] = s
+		go s.open(context.WithoutCancel(ctx), c, repo)
 	}
 	c.mu.Unlock()
-	s.once.Do(func() { s.err = s.open(ctx, c, repo) })
+	select {
+	case <-ctx.Done():
+		return nil, fault(repo, ctx.Err())
+	case <-s.ready:
+	}
 	if s.err != nil {
 		c.forget(repo, s)
 		return nil, fault(repo, s.err)
@@ -105,13 +110,20 @@ func (c *Client) forget(repo promotion.Repository, s *session) {
 	}
 }
 
-// open asks for push and pull in one token, so that a promotion costs one
-// handshake. Whoever waits for it would fail with the first caller's deadline,
-// so it has its own.
-func (s *session) open(ctx context.Context, c *Client, repo promotion.Repository) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+// handshakeTimeout bounds a handshake. It has a deadline of its own: the first
+// caller's would fail everybody who waits with it.
+const handshakeTimeout = 30 * time.Second
+
+func (s *session) open(ctx context.Context, c *Client, repo promotion.Repository) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	var err error
+	defer close(s.ready)
+	s.err = s.shakeHands(ctx, c, repo)
+}
+
+// shakeHands asks for push and pull in one token, so that a promotion costs one
+// handshake.
+func (s *session) shakeHands(ctx context.Context, c *Client, repo promotion.Repository) (err error) {
 	if s.repo, err = name.NewRepository(string(repo), name.StrictValidation); err != nil {
 		return promotion.Errorf(promotion.Invalid, "%s is not an image repository: %w", repo, err)
 	}

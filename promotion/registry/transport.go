@@ -6,7 +6,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 const (
@@ -23,12 +26,20 @@ const (
 )
 
 // careful retries what is safe to repeat: every request made here is, as
-// manifests are put by digest. It honours Retry-After and never outlives the
-// request's deadline.
-type careful struct{ inner http.RoundTripper }
+// manifests are put by digest. It honours Retry-After, for every request to the
+// same registry, and never outlives a request's deadline.
+type careful struct {
+	inner http.RoundTripper
+
+	mu     sync.Mutex
+	pauses map[string]time.Time // until when a registry wants to be left alone
+}
 
 func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
-	pause := firstPause
+	if asked := c.pause(req.URL.Host); asked > 0 && !wait(req, asked) {
+		return nil, &promotion.Error{Kind: promotion.Unavailable, Text: req.URL.Host + " asks promotebot to slow down", RetryAfter: asked}
+	}
+	next := firstPause
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 && req.GetBody != nil {
 			body, err := req.GetBody()
@@ -38,31 +49,61 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 			req.Body = body
 		}
 		resp, err := c.inner.RoundTrip(req)
-		wait := time.Duration(float64(pause) * (0.75 + rand.Float64()/2))
-		pause *= 2
+		if err == nil && !passing(resp.StatusCode) {
+			return resp, nil
+		}
+		d := time.Duration(float64(next) * (0.75 + rand.Float64()/2))
+		next *= 2
 		if err == nil {
-			if !passing(resp.StatusCode) {
-				return resp, nil
-			}
 			if asked := retryAfter(resp.Header); asked > 0 {
-				wait = asked
+				d = asked
+				c.leaveAlone(req.URL.Host, asked)
 			}
 		}
-		deadline, bounded := req.Context().Deadline()
-		if attempt == attempts || wait > longestPause || bounded && time.Until(deadline) < wait || req.Context().Err() != nil {
+		if attempt == attempts || !worthIt(req, d) {
 			return resp, err
 		}
 		if err == nil {
 			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
 			_ = resp.Body.Close()                                         // nothing of it was kept
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-req.Context().Done():
-			timer.Stop()
+		if !wait(req, d) {
 			return nil, req.Context().Err()
-		case <-timer.C:
 		}
+	}
+}
+
+func (c *careful) pause(host string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Until(c.pauses[host])
+}
+
+func (c *careful) leaveAlone(host string, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pauses[host] = time.Now().Add(d)
+}
+
+// worthIt tells whether the pause is short enough and ends before the request
+// has to.
+func worthIt(req *http.Request, d time.Duration) bool {
+	deadline, bounded := req.Context().Deadline()
+	return d <= longestPause && req.Context().Err() == nil && !(bounded && time.Until(deadline) < d)
+}
+
+// wait waits, or says that it is not worth it.
+func wait(req *http.Request, d time.Duration) bool {
+	if !worthIt(req, d) {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-req.Context().Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

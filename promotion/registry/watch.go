@@ -87,6 +87,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 	defer under.Wait()
 	for first := true; ; first = false {
 		began := time.Now()
+		select {
+		case <-w.changed: // what was set until now is looked at in this round
+		default:
+		}
 		w.mu.Lock()
 		looks := slices.Clone(w.looks)
 		w.mu.Unlock()
