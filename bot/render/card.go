@@ -55,7 +55,7 @@ func body(v policy.View, c cast) Message {
 	if promoted.State == promotion.Open {
 		p.section(sentence, soak(v))
 		p.fields(facts(promoted, c)...)
-		p.section(hindrances(v)...)
+		p.section(hindrances(v, sentence)...)
 		p.section(approvals(v, c)...)
 	} else {
 		p.section(sentence)
@@ -82,7 +82,7 @@ func summary(v policy.View) string {
 	_, sentence := state(v, c)
 	s := []markup{write("%s %s, %s → %s: ", p.App, p.Digest.Short(), p.From, p.To) + sentence}
 	if p.State == promotion.Open {
-		s = append(s, hindrances(v)...)
+		s = append(s, hindrances(v, sentence)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
 	} else {
@@ -93,39 +93,41 @@ func summary(v policy.View) string {
 
 // facts are what is known of the image and of the tags.
 func facts(p *promotion.Promotion, c cast) []markup {
-	noticed := write("*In %s*\nsince %s", p.From, p.ObservedAt)
+	noticed := write("*Noticed in %s*\n%s", p.From, p.ObservedAt)
 	if p.SourceTag != "" {
-		noticed = write("*In %s*\nbehind %s, since %s", p.From, code(p.SourceTag), p.ObservedAt)
+		noticed += ", behind " + code(p.SourceTag)
 	}
 	all := []markup{write("*Digest*\n%s", p.Digest), noticed}
 	if p.Requester != "" {
 		all = append(all, write("*Requested by*\n%s", c.call(p.Requester)))
 	}
 	all = append(all, image(p.Image)...)
-	before := "now"
-	if p.State != promotion.Open && p.State != promotion.Executing {
-		before = "before"
+	if len(p.Targets) == 0 {
+		return append(all, write("*Tags of %s*\nnot known yet", p.To))
 	}
 	var now, set []markup
 	for _, t := range p.Targets {
-		set = append(set, code(t.Tag))
-		switch {
-		case t.ReadAt == nil:
-			now = append(now, code(t.Tag)+" not read yet")
-		case t.Now == p.Digest:
-			now = append(now, code(t.Tag)+" is this digest")
-		case t.Now != "":
-			now = append(now, write("%s at %s", code(t.Tag), t.Now))
-		case t.Floating:
-			now = append(now, code(t.Tag)+" points at nothing")
-		default:
-			now = append(now, code(t.Tag)+" is free")
-		}
+		set, now = append(set, code(t.Tag)), append(now, held(t, p.Digest))
 	}
-	if len(set) == 0 {
-		return append(all, write("*Tags of %s*\nnot known yet", p.To))
+	// What was read is kept when it ends: it is what a rollback would go back to.
+	since := "now"
+	if p.State.Final() {
+		since = "before"
 	}
-	return append(all, write("*Sets*\n%s", join(set, maxTags)), write("*In %s %s*\n%s", p.To, before, join(now, maxTags)))
+	return append(all, write("*Tags to set*\n%s", join(set, maxTags)), write("*In %s %s*\n%s", p.To, since, join(now, maxTags)))
+}
+
+// held is what a target tag was when it was last read.
+func held(t promotion.Target, d promotion.Digest) markup {
+	switch {
+	case t.ReadAt == nil:
+		return code(t.Tag) + ": not read yet"
+	case t.Now == d:
+		return code(t.Tag) + ": this digest"
+	case t.Now != "":
+		return write("%s: %s", code(t.Tag), t.Now)
+	}
+	return code(t.Tag) + ": no such tag"
 }
 
 // image is what the image says of itself.
@@ -260,14 +262,14 @@ func discounted(v policy.View, c cast) []markup {
 	return lines
 }
 
-// hindrances are the rules that are not met and have no place of their own on
-// the card.
-func hindrances(v policy.View) []markup {
+// hindrances are the rules that are not met, have no place of their own on the
+// card, and have not been said already.
+func hindrances(v policy.View, said markup) []markup {
 	var lines []markup
 	for _, f := range v.Verdict.Findings {
 		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
-		if f.Outcome != policy.Met && !own {
-			lines = append(lines, write("*%s*: %s.", outcome(f.Outcome), because(f.Reason)))
+		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
+			lines = append(lines, write("*%s*: %s.", outcome(f.Outcome), why))
 		}
 	}
 	return lines

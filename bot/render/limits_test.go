@@ -187,8 +187,8 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "card", render.Card(v))
 	checkMessage(t, "show", render.Show(v))
 	checkMessage(t, "why", render.Why(v))
-	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 60)))
-	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 100)))
+	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15)))
+	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30)))
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	for _, kind := range []promotion.NoticeKind{
@@ -250,7 +250,7 @@ func drawView(t *rapid.T) policy.View {
 		}
 		p.Image.Labels[promotion.LabelSource], p.Image.Labels[promotion.LabelRevision] = text.Draw(t, "source"), text.Draw(t, "revision")
 	}
-	for range rapid.IntRange(0, 80).Draw(t, "targets") {
+	for range rapid.SampledFrom([]int{0, 1, 2, 7, 80}).Draw(t, "targets") {
 		target := promotion.Target{Tag: text.Draw(t, "tag"), Floating: rapid.Bool().Draw(t, "floating"), Now: digest.Draw(t, "now"), ReadAt: maybe.Draw(t, "read")}
 		p.Targets = append(p.Targets, target)
 		outcome := rapid.SampledFrom([]promotion.MoveOutcome{promotion.MoveDone, promotion.MoveAlready, promotion.MoveConflict, promotion.MoveSkipped}).Draw(t, "outcome")
@@ -304,11 +304,11 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			promotion.Invalid, promotion.NotFound, promotion.Forbidden, promotion.Conflict, promotion.Stale, promotion.Unavailable,
 		}).Draw(t, "kind"), "%s", text.Draw(t, "error"))))
 		var apps []policy.AppStatus
-		for range rapid.IntRange(0, 60).Draw(t, "apps") {
+		for range rapid.SampledFrom([]int{0, 1, 3, 60}).Draw(t, "apps") {
 			app := policy.AppStatus{App: text.Draw(t, "app"), Repository: promotion.Repository(text.Draw(t, "repository"))}
-			for range rapid.IntRange(0, 5).Draw(t, "environments") {
+			for range rapid.IntRange(0, 3).Draw(t, "environments") {
 				e := policy.EnvironmentStatus{Name: text.Draw(t, "environment"), Watch: text.Draw(t, "watch"), Fault: text.Draw(t, "fault")}
-				for range rapid.IntRange(0, 20).Draw(t, "holds") {
+				for range rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "holds") {
 					e.Holds = append(e.Holds, policy.Holding{Digest: promotion.Digest(text.Draw(t, "digest")), Tag: text.Draw(t, "tag"), Since: monday})
 				}
 				app.Environments = append(app.Environments, e)

@@ -105,7 +105,7 @@ func moves(p *promotion.Promotion) markup {
 		case promotion.MoveDone:
 			done = append(done, code(m.Tag))
 		case promotion.MoveAlready:
-			done = append(done, code(m.Tag)+" (did before)")
+			done = append(done, code(m.Tag)+" (it was before)")
 		case promotion.MoveConflict:
 			found = append(found, write("%s points at %s", code(m.Tag), m.Found))
 		default:
@@ -118,7 +118,7 @@ func moves(p *promotion.Promotion) markup {
 		tags   []markup
 		ends   markup
 	}{
-		{"Read back from the registry: ", done, write(" now at %s.", p.Digest)},
+		{"Read back from the registry: ", done, write(" at %s.", p.Digest)},
 		{"Found instead: ", found, "."},
 		{"Left alone: ", skipped, "."},
 	} {

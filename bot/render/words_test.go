@@ -202,6 +202,31 @@ func TestTheConfirmationCountsTheTagsThatDontFit(t *testing.T) {
 	}
 }
 
+func TestTheLongestConfirmationFits(t *testing.T) {
+	for n := 1; n <= 128; n++ { // the longest tag that a registry takes
+		v := view(t, "soaking")
+		v.Facts.Promotion.Targets = nil
+		for range 9 {
+			v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: strings.Repeat("v", n), ReadAt: at(0)})
+		}
+		checkMessage(t, fmt.Sprintf("tags of %d characters", n), render.Card(v))
+	}
+}
+
+// A rejection says everything about one line of foreign text: it is cut, and
+// what was at its end is whole or gone.
+func TestALongReasonIsCutBetweenCharacters(t *testing.T) {
+	for _, unit := range []string{"a", "&", "<", "🚢", "2026-11-23 09:00:00 UTC "} {
+		v := view(t, "rejected")
+		v.Facts.Promotion.Reason = strings.Repeat(unit, 5000)
+		m := render.Card(v)
+		checkMessage(t, unit, m)
+		if !strings.Contains(m.Text, "….") {
+			t.Errorf("%q: nothing says that it was cut: %s", unit, m.Text)
+		}
+	}
+}
+
 func TestValuesOfButtons(t *testing.T) {
 	id, terms, err := render.ParseValue(render.Value(12, "abc"))
 	if id != 12 || terms != "abc" || err != nil {
@@ -260,12 +285,46 @@ func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
 		{"credentials before a host that looks like another", "https://github.com@evil.example/x", sha, "`0123456789ab`"},
 		{"a host without a repository", "https://github.com/", sha, "`0123456789ab`"},
 		{"a revision that is no commit", "https://github.com/example/shop", "../../../evil", "`../../../evil`"},
+		{"a host that would end the link", "https://evil.example>/x", sha, "`0123456789ab`"},
+		{"a path with characters that have an escape", "https://forge.example/a&b", sha, "<https://forge.example/a&amp;b/commit/" + sha + "|0123456789ab> on forge.example"},
+		{"an address of a size that no forge has", "https://forge.example/" + strings.Repeat("a", 500), sha, "`0123456789ab`"},
 		{"a query is not kept", "https://github.com/example/shop?next=evil#x", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
 	} {
 		v := view(t, "soaking")
 		v.Facts.Promotion.Image.Labels = map[string]string{promotion.LabelSource: row.source, promotion.LabelRevision: row.revision}
 		if s := blocks(t, render.Card(v)); !strings.Contains(s, "commit "+row.want+`"`) {
 			t.Errorf("%s: %s", row.name, s)
+		}
+	}
+}
+
+func TestPeopleAndTagsAreCountedWhereTheyAreMany(t *testing.T) {
+	many := shop(later, with(func(f *policy.Facts) {
+		roster := promotion.Roster{Role: "leads"}
+		for i := range 60 {
+			roster.Members = append(roster.Members, promotion.PersonID(fmt.Sprintf("U%04d", i)))
+		}
+		f.Rosters["leads"] = roster
+		for i := range 20 {
+			f.Promotion.Targets = append(f.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("t%d", i), ReadAt: at(0)})
+		}
+	}))
+	s := blocks(t, render.Card(many))
+	for _, want := range []string{"Could approve: <@U0000>, <@U0001>, <@U0002>, <@U0003>, <@U0004>, 55 more", "`production`, `t0`, `t1`, `t2`, 17 more"} {
+		if !strings.Contains(s, want) {
+			t.Errorf("%q is not in %s", want, s)
+		}
+	}
+	if m := render.Notice(promotion.NoticeWork{Kind: promotion.NoticeReminder}, many); strings.Count(m.Text, "<@") != 11 {
+		t.Errorf("a reminder calls ten people for each role at most: %s", m.Text)
+	}
+}
+
+// What is in the first sentence is not said again beneath it.
+func TestAReasonIsSaidOnce(t *testing.T) {
+	for state, reason := range map[string]string{"registry down": "can't be read since", "left staging": "not in staging any more", "waiting its turn": "is being promoted"} {
+		if s := blocks(t, render.Card(view(t, state))); strings.Count(s, reason) != 1 {
+			t.Errorf("%s: %s", state, s)
 		}
 	}
 }
