@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
@@ -454,4 +455,101 @@ func TestAClockSetBackNeverShortensASoak(t *testing.T) {
 	w.expect(1, promotion.Open)
 	w.wait(5 * time.Hour)
 	w.expect(1, promotion.Promoted)
+}
+
+func TestAClickOnAnotherMessageIsOutdated(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	copied := w.get(1)
+	copied.Card.TS = "forwarded"
+	if a := w.clickOn(ann, promotion.Approve, copied); a.Verb != promotion.Outdated {
+		t.Errorf("answer: %+v", a)
+	}
+}
+
+func TestWhoCantBeReadCantDecide(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.down[promotion.EffectPerson] = promotion.Forbidden
+	w.wait(2 * time.Hour)
+	if a := w.click(ann, promotion.Approve); a.Verb != promotion.Checking {
+		t.Fatalf("answer: %+v", a)
+	}
+	if w.count("to U0ANN: refused") != 1 || len(w.newest().Facts.Votes) != 0 {
+		t.Errorf("said %q, votes %+v", w.said, w.newest().Facts.Votes)
+	}
+}
+
+func TestChangedTagsAreReadAnew(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.click(ann, promotion.Approve)
+	c := catalog(t, careful())
+	c.Environments[1].Tags = []promotion.TagTemplate{"production", "live-{digest}"}
+	w.must(w.gate.Adopt(t.Context(), c))
+	w.run()
+	p := w.get(1)
+	if len(p.Targets) != 2 || p.Targets[0].Tag != "live-aaaaaaaaaaaa" || !p.Planned() {
+		t.Errorf("targets: %+v", p.Targets)
+	}
+	if v := w.newest(); len(v.Verdict.Assigned) != 0 {
+		t.Error("an approval of other tags still counts")
+	}
+}
+
+func TestAChangeWhileTheCardIsDrawnDrawsItAgain(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.during = func() {
+		if a := w.clickOn(ann, promotion.Reject, w.get(1)); a.Verb != promotion.Counted {
+			t.Errorf("answer: %+v", a)
+		}
+	}
+	w.stage("a")
+	if p := w.get(1); w.drawn[1] != p.Revision || p.Card.Revision != p.Revision {
+		t.Errorf("the card shows revision %d of %d", w.drawn[1], p.Revision)
+	}
+}
+
+func TestOnlyMembersCanRequest(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.click(ann, promotion.Reject)
+	w.people[eve] = promotion.Guest
+	w.request(eve, "")
+	if n := w.newest().Facts.Promotion.ID; n != 1 {
+		t.Errorf("a guest opened #%d", n)
+	}
+}
+
+func TestNothingCanBeApprovedBeforeItIsKnownWhat(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.down[promotion.EffectInspect] = promotion.Unavailable
+	w.stage("a")
+	a := w.click(ann, promotion.Approve)
+	if a.Verb != promotion.Refused || !strings.Contains(a.Reason, "not been read") {
+		t.Errorf("answer: %+v", a)
+	}
+	if f, _ := w.newest().Verdict.Finding(policy.RuleTags); !strings.Contains(f.Reason, "inspect is down") {
+		t.Errorf("tags: %+v", f)
+	}
+}
+
+func TestAChainOfThreeIsWalked(t *testing.T) {
+	c := catalog(t, policy.Document{Approvals: []policy.Requirement{{Role: "leads", Count: 1}}})
+	c.Environments = []gate.Environment{{Name: "build"}, {Name: "staging", Tags: []promotion.TagTemplate{"staging"}}, {Name: "production", Tags: []promotion.TagTemplate{"production"}}}
+	c.Apps[0].Policies["staging"] = c.Apps[0].Policies["production"]
+	w := newWorld(t, c)
+	delete(w.tags, "production")
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Held}}))
+	w.request(eve, string(digest("a")))
+	w.click(ann, promotion.Approve)
+	w.expect(1, promotion.Promoted)
+	if p := w.get(2); p.From != "staging" || p.To != "production" {
+		t.Fatalf("#2 goes from %s to %s", p.From, p.To)
+	}
+	w.click(ann, promotion.Approve)
+	w.expect(2, promotion.Promoted)
+	if w.tags["production"] != digest("a") || w.tags["staging"] != digest("a") {
+		t.Errorf("tags: %v", w.tags)
+	}
 }

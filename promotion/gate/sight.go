@@ -24,7 +24,7 @@ func (g *Gate) Sight(ctx context.Context, sightings []promotion.Sighting) error 
 		for _, s := range sightings {
 			app, known := t.catalog.App(s.App)
 			env, ok := t.catalog.Environment(s.Environment)
-			if !known || !ok {
+			if !known || !ok || !t.catalog.watches(env.Name, s.Side) {
 				continue
 			}
 			if err := t.sight(app, env, s); err != nil {

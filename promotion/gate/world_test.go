@@ -32,6 +32,7 @@ type world struct {
 	moves  []string                                // every tag that was put, "tag=short"
 	said   []string                                // every notice and private answer
 	drawn  map[promotion.ID]int64
+	during func() // called once while a card is drawn
 	clicks int
 }
 
@@ -204,6 +205,10 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.must(err)
 		p := v.Facts.Promotion
 		w.drawn[p.ID] = p.Revision
+		if f := w.during; f != nil {
+			w.during = nil
+			f()
+		}
 		return promotion.Result{Card: &promotion.Card{Channel: p.Card.Channel, TS: "ts", Revision: p.Revision}}
 	case promotion.EffectNotice:
 		n := work[promotion.NoticeWork](w, e)
