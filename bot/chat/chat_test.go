@@ -1,0 +1,405 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/robfig/cron/v3"
+
+	"github.com/promotebot/promotebot/bot/chat"
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/fixtures/pipenet"
+	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/pipeline"
+	"github.com/promotebot/promotebot/promotion/policy"
+	"github.com/promotebot/promotebot/store/sqlite"
+)
+
+const (
+	channel = "C0SHOP"
+	ann     = "U0ANN"
+	bob     = "U0BOB"
+	eve     = "U0EVE"
+	host    = "slack.test:80"
+)
+
+// office is the real conversation (slack-go, gate, pipeline, SQLite) with a
+// workspace that lives in the same bubble, so that a day passes in no time. The
+// registry answers at once and is a map.
+type office struct {
+	t        *testing.T
+	slack    *fakeslack.Server
+	listener *pipenet.Listener
+	gate     *gate.Gate
+	chat     *chat.Chat
+	tags     map[string]promotion.Digest
+}
+
+func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + strings.Repeat(c, 64)) }
+
+// in runs the test in a bubble, with everything started.
+func in(t *testing.T, test func(t *testing.T, o *office)) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	synctest.Test(t, func(t *testing.T) {
+		o := &office{t: t, tags: map[string]promotion.Digest{"production": digest("0")}}
+		network := pipenet.New()
+		o.listener = network.Listen(host)
+		o.slack = fakeslack.New(fakeslack.Options{AppToken: "xapp-1", BotToken: "xoxb-1"})
+		for id, name := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
+			o.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(name), RealName: name})
+		}
+		o.slack.AddChannel(fakeslack.Channel{ID: channel, Name: "shop", Members: []string{ann, bob, eve, o.slack.Options().Bot.UserID}})
+		server := &http.Server{Handler: o.slack}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(o.listener) }()
+
+		db, err := sqlite.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lanes []*pipeline.Lane
+		o.gate = gate.New(db, catalog(t), time.Now, func() {
+			for _, l := range lanes {
+				l.Poke()
+			}
+		})
+		transport := &http.Transport{DialContext: network.DialContext}
+		o.chat, err = chat.Dial(t.Context(), chat.Options{
+			AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: "http://" + host + "/api/",
+			HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Dialer: &websocket.Dialer{NetDialContext: network.DialContext}, Log: slog.New(slog.DiscardHandler),
+		}, o.gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lanes = o.lanes(db)
+		if err := o.gate.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 8)
+		for _, l := range lanes {
+			go func() { ended <- l.Run(ctx) }()
+		}
+		go func() { ended <- o.chat.Run(ctx) }()
+		time.Sleep(time.Second)
+
+		test(t, o)
+
+		stop()
+		for range len(lanes) + 1 {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("ended with %v", err)
+			}
+		}
+		transport.CloseIdleConnections()
+		o.slack.Close()
+		_ = server.Close() // its Serve says how it ended
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the server ended with %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if v := o.slack.Violations(); len(v) > 0 {
+			t.Errorf("Slack's rules were broken: %q", v)
+		}
+	})
+}
+
+func catalog(t *testing.T) *gate.Catalog {
+	t.Helper()
+	watch, err := promotion.ParseTagPattern("staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hourly, err := cron.ParseStandard("0 * * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &gate.Catalog{
+		Apps: []gate.App{{Name: "shop", Repository: "registry.example.com/shop", Channel: channel, Policies: map[string]policy.Document{
+			"production": {Soak: 24 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}}}}}},
+		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {Name: "production", Tags: []promotion.TagTemplate{"production"}}},
+		Roles:        map[string]gate.Role{"leads": {People: []promotion.PersonID{ann, bob}}},
+		Reminders:    []gate.Reminder{{Spec: "0 * * * *", Schedule: hourly}},
+	}
+}
+
+func (o *office) lanes(db *sqlite.DB) []*pipeline.Lane {
+	lane := func(name string, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
+		return &pipeline.Lane{Name: name, Width: 4, Perform: perform, Queue: db, Report: o.gate.Report, Owner: "test", Log: slog.New(slog.DiscardHandler)}
+	}
+	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
+	return []*pipeline.Lane{
+		lane("slack", map[promotion.EffectKind]pipeline.Perform{
+			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell,
+			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup,
+		}),
+		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due}),
+		lane("registry", map[promotion.EffectKind]pipeline.Perform{
+			promotion.EffectInspect: func(context.Context, promotion.Effect) (promotion.Result, error) {
+				return promotion.Result{Image: &promotion.Image{Labels: map[string]string{promotion.LabelVersion: "1.4 <!channel>"}}}, nil
+			},
+			promotion.EffectReadTags: func(context.Context, promotion.Effect) (promotion.Result, error) {
+				return promotion.Result{Tags: []promotion.TagReading{{Tag: "production", Digest: o.tags["production"]}}}, nil
+			},
+			promotion.EffectMove: func(_ context.Context, e promotion.Effect) (promotion.Result, error) {
+				w, err := promotion.Work[promotion.MoveWork](e)
+				o.tags["production"] = w.Digest
+				return promotion.Result{Moves: []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: w.Digest}}}, err
+			},
+		}),
+	}
+}
+
+// stage has a digest arrive in staging, seen by the watcher.
+func (o *office) stage(c string) {
+	o.t.Helper()
+	err := o.gate.Sight(o.t.Context(), []promotion.Sighting{
+		{App: "shop", Environment: "production", Side: promotion.Held, Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
+		{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
+	})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.pause()
+}
+
+// pause lets everything that is under way happen.
+func (o *office) pause() {
+	time.Sleep(3 * time.Second)
+	synctest.Wait()
+}
+
+func (o *office) card() fakeslack.Message {
+	o.t.Helper()
+	all := o.slack.Messages(channel)
+	if len(all) != 1 {
+		o.t.Fatalf("%d messages in the channel, want the one card", len(all))
+	}
+	return all[0]
+}
+
+func (o *office) click(who, action string) *fakeslack.Delivery {
+	o.t.Helper()
+	d, err := o.slack.Click(who, channel, o.card().TS, action)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.pause()
+	return d
+}
+
+func (o *office) replies(text string) int {
+	n := 0
+	for _, m := range o.slack.Thread(channel, o.card().TS) {
+		if strings.Contains(m.Text, text) && m.ThreadTS != "" && m.TS != m.ThreadTS {
+			n++
+		}
+	}
+	return n
+}
+
+func TestADayInTheLifeOfACard(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		if c := o.card(); !strings.Contains(c.Text, digest("a").Short()) {
+			t.Fatalf("the card: %s", c.Text)
+		}
+		o.click(ann, render.ActionApprove)
+		time.Sleep(24*time.Hour - 10*time.Second)
+		synctest.Wait()
+		if n := o.replies("oak complete"); n != 0 {
+			t.Error("announced before its time")
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if n := o.replies("oak complete"); n != 1 {
+			t.Errorf("the complete soak was announced %d times", n)
+		}
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		if n := o.replies("<@" + bob + ">"); n < 3 {
+			t.Errorf("Bob was reminded %d times in three hours", n)
+		}
+		o.click(bob, render.ActionApprove)
+		if o.tags["production"] != digest("a") {
+			t.Fatalf("production is %s; the card: %s", o.tags["production"], o.card().Text)
+		}
+		if c := o.card(); strings.Contains(string(c.Blocks), render.ActionApprove) || !strings.Contains(c.Text, "romoted") {
+			t.Errorf("the finished card: %s", c.Text)
+		}
+		for _, d := range o.slack.Deliveries() {
+			if d.Err() != nil || d.Took() > time.Second {
+				t.Errorf("acknowledged after %v: %v", d.Took(), d.Err())
+			}
+		}
+	})
+}
+
+func TestEveryClickHasAnAnswer(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		seen := o.card()
+		o.click(eve, render.ActionApprove)
+		told := o.slack.Ephemerals(eve)
+		if len(told) == 0 || !strings.Contains(told[len(told)-1].Text, "role") {
+			t.Errorf("Eve was told %v", told)
+		}
+		o.click(ann, render.ActionApprove)
+		o.click(ann, render.ActionApprove)
+		if told := o.slack.Ephemerals(ann); len(told) != 1 || !strings.Contains(told[0].Text, "already") {
+			t.Errorf("Ann was told %v", told)
+		}
+		o.stage("b")
+		if _, err := o.slack.ClickStale(bob, seen, render.ActionApprove); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		if told := o.slack.Ephemerals(bob); len(told) != 1 || !strings.Contains(told[0].Text, "superseded") {
+			t.Errorf("Bob was told %v", told)
+		}
+		if all := o.slack.Messages(channel); len(all) != 2 || strings.Contains(string(all[0].Blocks), render.ActionApprove) && strings.Contains(string(all[1].Blocks), render.ActionApprove) {
+			t.Errorf("%d cards; the old one is still alive", len(all))
+		}
+	})
+}
+
+func TestTheNetworkGoesAwayForAnHour(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.slack.RefuseSockets(true)
+		o.slack.Fail("chat.update", 1000, fakeslack.Fault{Status: http.StatusBadGateway})
+		o.slack.Cut()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if h := o.chat.Health(); h.Connections != 0 {
+			t.Fatalf("without a network: %+v", h)
+		}
+		o.slack.RefuseSockets(false)
+		time.Sleep(6 * time.Minute) // slack-go waits up to five between attempts
+		synctest.Wait()
+		if h := o.chat.Health(); h.Connections != 2 {
+			t.Fatalf("with the network back: %+v", h)
+		}
+		if d := o.click(ann, render.ActionApprove); d.Err() != nil {
+			t.Errorf("a click afterwards: %v", d.Err())
+		}
+	})
+}
+
+func TestSocketsAreReplacedWhenSlackAsks(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		for range 20 {
+			o.slack.Disconnect("refresh_requested")
+			o.pause()
+			d, err := o.slack.Command(ann, channel, "/promote", "list")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.pause()
+			if d.Err() != nil {
+				t.Fatalf("a command after a refresh: %v", d.Err())
+			}
+		}
+	})
+}
+
+func TestADeletedCardIsPostedAgain(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.slack.Fail("chat.update", 1, fakeslack.Fault{Code: "message_not_found"})
+		o.click(ann, render.ActionApprove)
+		if all := o.slack.Messages(channel); len(all) != 2 {
+			t.Fatalf("%d messages", len(all))
+		}
+	})
+}
+
+func TestACardThatWasPostedUnnoticedIsFoundAgain(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.slack.Fail("chat.postMessage", 1, fakeslack.Fault{DropAfterEffect: true})
+		o.stage("a")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if c := o.card(); !strings.Contains(string(c.Blocks), render.ActionApprove) {
+			t.Errorf("the card: %s", c.Blocks)
+		}
+	})
+}
+
+func TestCommands(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		for _, c := range []struct{ who, text, says, kind string }{
+			{eve, "", "status", "ephemeral"},
+			{eve, "help why", "why", "ephemeral"},
+			{eve, "stauts", "status", "ephemeral"},
+			{eve, "status", "shop", "ephemeral"},
+			{eve, "list", digest("a").Short(), "ephemeral"},
+			{eve, "show shop", digest("a").Short(), "ephemeral"},
+			{eve, "why sho", "leads", "ephemeral"},
+			{eve, "why shop@bbbbbb", "shop", "ephemeral"},
+			{eve, "history shop", "#1", "ephemeral"},
+			{eve, "approve nothere", "nothere", "ephemeral"},
+			{ann, "approve shop", "Approved", "in_channel"},
+			{ann, "approve shop", "already", "ephemeral"},
+			{bob, "reject shop", "", "ephemeral"},
+			{bob, "reject shop “it leaks”", "it leaks", "in_channel"},
+			{bob, "approve shop", "shop", "ephemeral"},
+		} {
+			d, err := o.slack.Command(c.who, channel, "/promote", c.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.pause()
+			ack := string(d.Ack())
+			if d.Err() != nil || !strings.Contains(ack, c.says) || !strings.Contains(ack, fmt.Sprintf("%q", c.kind)) {
+				t.Errorf("/promote %s: %v %.400s", c.text, d.Err(), ack)
+			}
+		}
+	})
+}
+
+func TestStandings(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		for want, u := range map[promotion.Standing]fakeslack.User{
+			promotion.Member:      {ID: "U1"},
+			promotion.Guest:       {ID: "U2", IsRestricted: true},
+			promotion.External:    {ID: "U3", TeamID: "T0OTHER", IsStranger: true},
+			promotion.Bot:         {ID: "U4", IsBot: true},
+			promotion.Deactivated: {ID: "U5", Deleted: true},
+		} {
+			o.slack.AddUser(u)
+			r, err := o.chat.ReadPerson(t.Context(), promotion.NewEffect(promotion.EffectPerson, "", 0, promotion.PersonWork{ID: promotion.PersonID(u.ID)}, time.Now()))
+			if err != nil || r.Person.Standing != want {
+				t.Errorf("%s: %+v %v", want, r.Person, err)
+			}
+		}
+		r, err := o.chat.ReadPerson(t.Context(), promotion.NewEffect(promotion.EffectPerson, "", 0, promotion.PersonWork{ID: "U404"}, time.Now()))
+		if err != nil || r.Person.Standing != promotion.Unknown {
+			t.Errorf("nobody: %+v %v", r.Person, err)
+		}
+		o.slack.AddGroup("S1", "leads", ann, bob)
+		g, err := o.chat.ReadGroup(t.Context(), promotion.NewEffect(promotion.EffectGroup, "", 0, promotion.GroupWork{ID: "S1"}, time.Now()))
+		if err != nil || !slices.Equal(g.Group.Members, []promotion.PersonID{ann, bob}) {
+			t.Errorf("group: %+v %v", g.Group, err)
+		}
+		if _, err := o.chat.ReadGroup(t.Context(), promotion.NewEffect(promotion.EffectGroup, "", 0, promotion.GroupWork{ID: "S404"}, time.Now())); promotion.KindOf(err) != promotion.NotFound {
+			t.Errorf("no such group: %v", err)
+		}
+	})
+}
