@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -13,82 +14,82 @@ import (
 func Answer(a promotion.Answer) Message {
 	m := answer(a)
 	if a.Late {
-		return say("About what you did a moment ago:", m)
+		return page.Say("About what you did a moment ago:", m)
 	}
-	return say(m)
+	return page.Say(m)
 }
 
-func answer(a promotion.Answer) markup {
-	it := write("*%s*", a.App)
+func answer(a promotion.Answer) page.Text {
+	it := page.Writef("*%s*", a.App)
 	switch {
 	case a.App == "" && a.Promotion != 0:
-		it = write("promotion #%d", a.Promotion)
+		it = page.Writef("promotion #%d", a.Promotion)
 	case a.Digest != "":
-		it += write(" %s", a.Digest)
+		it += page.Writef(" %s", a.Digest)
 	}
 	switch a.Verb {
 	case promotion.Counted:
 		return counted(a, it)
 	case promotion.Repeated:
-		return write("You had approved %s already. A person counts once; nothing was changed.", it)
+		return page.Writef("You had approved %s already. A person counts once; nothing was changed.", it)
 	case promotion.Refused:
 		return refused(a, it)
 	case promotion.Outdated:
-		return write("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
+		return page.Writef("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
 	case promotion.Closed:
-		return write("Your %s of %s was not counted: it %s. Nothing was changed.", deed(a.Decision), it, ended(a.Reason))
+		return page.Writef("Your %s of %s was not counted: it %s. Nothing was changed.", deed(a.Decision), it, ended(a.Reason))
 	case promotion.Checking:
 		if a.Decision == "" {
-			return write("Your request for %s is recorded. promotebot is asking Slack who you are or the registry what the tag means, and tells you here what comes of it.", it)
+			return page.Writef("Your request for %s is recorded. promotebot is asking Slack who you are or the registry what the tag means, and tells you here what comes of it.", it)
 		}
-		return write("Your %s of %s is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it.", deed(a.Decision), it)
+		return page.Writef("Your %s of %s is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it.", deed(a.Decision), it)
 	case promotion.Requested:
-		return write("Promotion #%d of %s is open. Its card comes to the channel of the app; nothing is promoted before the policy is met.", a.Promotion, it)
+		return page.Writef("Promotion #%d of %s is open. Its card comes to the channel of the app; nothing is promoted before the policy is met.", a.Promotion, it)
 	case promotion.Existing:
-		return write("#%d is open for %s already: no second one was opened. `/promote why %s` says what it lacks.", a.Promotion, it, a.App)
+		return page.Writef("#%d is open for %s already: no second one was opened. `/promote why %s` says what it lacks.", a.Promotion, it, a.App)
 	case promotion.Missing:
 		if a.App == "" {
 			return "There is no such promotion, and nothing was changed. Is another promotebot connected to this Slack app?"
 		}
-		return write("No such promotion of %s is open or on record, and nothing was changed. `/promote status %s` shows what is where, `/promote request %s` asks for a promotion.", it, a.App, a.App)
+		return page.Writef("No such promotion of %s is open or on record, and nothing was changed. `/promote status %s` shows what is where, `/promote request %s` asks for a promotion.", it, a.App, a.App)
 	}
-	return write("promotebot has no words for what came of it (%s). `/promote list` shows what is open.", string(a.Verb))
+	return page.Writef("promotebot has no words for what came of it (%s). `/promote list` shows what is open.", string(a.Verb))
 }
 
-func counted(a promotion.Answer, it markup) markup {
+func counted(a promotion.Answer, it page.Text) page.Text {
 	if a.Decision == promotion.Reject {
-		return write("Rejected %s: %s. No tag was moved.", it, because(a.Reason))
+		return page.Writef("Rejected %s: %s. No tag was moved.", it, because(a.Reason))
 	}
-	m := write("Approved %s", it)
+	m := page.Writef("Approved %s", it)
 	if a.Role != "" {
-		m += write(" as one of %s", a.Role)
+		m += page.Writef(" as one of %s", a.Role)
 	}
 	if len(a.Missing) == 0 {
 		return m + ". Nothing is missing any more."
 	}
-	var all []markup
+	var all []page.Text
 	for _, reason := range a.Missing {
 		all = append(all, because(reason))
 	}
-	return m + ". Still missing: " + join(all, maxCalled) + "."
+	return m + ". Still missing: " + page.Join(all, maxCalled) + "."
 }
 
-func refused(a promotion.Answer, it markup) markup {
+func refused(a promotion.Answer, it page.Text) page.Text {
 	if a.Decision == "" {
-		return write("No promotion of %s was opened: %s.", it, because(a.Reason))
+		return page.Writef("No promotion of %s was opened: %s.", it, because(a.Reason))
 	}
-	m := write("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
+	m := page.Writef("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
 	if len(a.Could) == 0 {
 		return m
 	}
-	var roles []markup
+	var roles []page.Text
 	for _, r := range a.Could {
-		roles = append(roles, write("%s", r))
+		roles = append(roles, page.Writef("%s", r))
 	}
-	return m + " Who holds one of these roles could: " + join(roles, maxCalled) + "."
+	return m + " Who holds one of these roles could: " + page.Join(roles, maxCalled) + "."
 }
 
-func deed(d promotion.Decision) markup {
+func deed(d promotion.Decision) page.Text {
 	if d == promotion.Reject {
 		return "rejection"
 	}
@@ -96,7 +97,7 @@ func deed(d promotion.Decision) markup {
 }
 
 // ended says what a promotion's state means for somebody who comes too late.
-func ended(state string) markup {
+func ended(state string) page.Text {
 	switch promotion.State(state) {
 	case promotion.Executing:
 		return "is being promoted already"
@@ -123,11 +124,11 @@ func Show(v policy.View) Message {
 func Why(v policy.View) Message {
 	p := &v.Facts.Promotion
 	_, sentence := state(v, nil)
-	lines := []markup{write("*%s* %s, %s → %s: ", p.App, p.Digest, p.From, p.To) + sentence}
+	lines := []page.Text{page.Writef("*%s* %s, %s → %s: ", p.App, p.Digest, p.From, p.To) + sentence}
 	if p.State == promotion.Open {
 		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}
-	return say(lines...)
+	return page.Say(lines...)
 }
 
 // Problem is the one place where an error becomes words in Slack. Only texts
@@ -135,20 +136,20 @@ func Why(v policy.View) Message {
 func Problem(err error) Message {
 	var e *promotion.Error
 	if !errors.As(err, &e) {
-		return say("Something went wrong inside promotebot; nothing was changed. Its log says what it was.")
+		return page.Say("Something went wrong inside promotebot; nothing was changed. Its log says what it was.")
 	}
 	text := because(e.Text)
 	switch e.Kind {
 	case promotion.Unavailable:
-		again := markup("in a moment")
+		again := page.Text("in a moment")
 		if e.RetryAfter > 0 {
-			again = write("in %s", span(e.RetryAfter.Round(time.Second)))
+			again = page.Writef("in %s", span(e.RetryAfter.Round(time.Second)))
 		}
-		return say(write("That can't be answered right now: %s. Nothing was changed; try again %s.", text, again))
+		return page.Say(page.Writef("That can't be answered right now: %s. Nothing was changed; try again %s.", text, again))
 	case promotion.Stale:
-		return say(write("Somebody else was faster: %s. Nothing was changed; look again and repeat it if it still makes sense.", text))
+		return page.Say(page.Writef("Somebody else was faster: %s. Nothing was changed; look again and repeat it if it still makes sense.", text))
 	case promotion.Forbidden:
-		return say(write("That is not allowed: %s. Nothing was changed.", text))
+		return page.Say(page.Writef("That is not allowed: %s. Nothing was changed.", text))
 	}
-	return say(write("%s. Nothing was changed.", text))
+	return page.Say(page.Writef("%s. Nothing was changed.", text))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -37,42 +38,40 @@ func ParseValue(s string) (promotion.ID, string, error) {
 // Card is the message that stands for a promotion from its beginning to its
 // end. It is redrawn whenever something on it changes.
 func Card(v policy.View) Message {
+	promoted := &v.Facts.Promotion
 	c := cast(nil)
-	if v.Facts.Promotion.Card.TS == "" { // the first post would notify
+	if promoted.Card.TS == "" { // the first post would notify
 		c = v.Facts.People
 	}
-	m := body(v, c)
-	m.Blocks = append(m.Blocks, buttons(&v.Facts.Promotion, len(m.Blocks)))
-	return m
+	p := page.Page{Of: promoted}
+	word, sentence := state(v, c)
+	p.Header(title(promoted, word))
+	if promoted.State == promotion.Open {
+		p.Section(sentence, soak(v))
+		p.Fields(facts(promoted, c)...)
+		p.Section(hindrances(v, sentence)...)
+		p.Section(approvals(v, c)...)
+		p.Context(discounted(v, c)...)
+	} else {
+		p.Section(sentence)
+		p.Fields(facts(promoted, c)...)
+		p.Section(approvers(v, c))
+	}
+	p.Context(page.Writef("Promotion #%d", promoted.ID) + named(" · policy ", v.Document.Name) + page.Writef(" · card revision %d", promoted.Revision))
+	p.Add(slack.NewActionBlock(p.ID(), buttons(promoted)...))
+	return Message{Text: summary(v), Blocks: p.Blocks}
 }
 
-// body is the card without its buttons.
-func body(v policy.View, c cast) Message {
-	promoted := &v.Facts.Promotion
-	p := page{of: promoted}
-	word, sentence := state(v, c)
-	p.header(fmt.Sprintf("%s: %s → %s, %s", plain(promoted.App, 40), plain(promoted.From, 30), plain(promoted.To, 30), word))
-	if promoted.State == promotion.Open {
-		p.section(sentence, soak(v))
-		p.fields(facts(promoted, c)...)
-		p.section(hindrances(v, sentence)...)
-		p.section(approvals(v, c)...)
-	} else {
-		p.section(sentence)
-		p.fields(facts(promoted, c)...)
-		p.section(approvers(v, c))
-	}
-	p.context(discounted(v, c)...)
-	p.context(write("Promotion #%d", promoted.ID) + named(" · policy ", v.Document.Name) + write(" · card revision %d", promoted.Revision))
-	return Message{Text: summary(v), Blocks: p.blocks}
+func title(p *promotion.Promotion, word string) string {
+	return fmt.Sprintf("%s: %s → %s, %s", page.Plain(p.App, 40), page.Plain(p.From, 30), page.Plain(p.To, 30), word)
 }
 
 // named is nothing for what has no name.
-func named(what markup, name string) markup {
+func named(what page.Text, name string) page.Text {
 	if name == "" {
 		return ""
 	}
-	return what + write("%s", name)
+	return what + page.Writef("%s", name)
 }
 
 // summary is the card for whoever hears it or sees only its beginning.
@@ -80,7 +79,7 @@ func summary(v policy.View) string {
 	p := &v.Facts.Promotion
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
-	s := []markup{write("%s %s, %s → %s: ", p.App, p.Digest.Short(), p.From, p.To) + sentence}
+	s := []page.Text{page.Writef("%s %s, %s → %s: ", p.App, p.Digest.Short(), p.From, p.To) + sentence}
 	if p.State == promotion.Open {
 		s = append(s, hindrances(v, sentence)...)
 		s = append(s, approvals(v, c)...)
@@ -88,100 +87,100 @@ func summary(v policy.View) string {
 	} else {
 		s = append(s, approvers(v, c))
 	}
-	return string(fit(s, maxText))
+	return string(page.Fit(s, page.MaxText))
 }
 
 // facts are what is known of the image and of the tags.
-func facts(p *promotion.Promotion, c cast) []markup {
-	noticed := write("*Noticed in %s*\n%s", p.From, p.ObservedAt)
+func facts(p *promotion.Promotion, c cast) []page.Text {
+	noticed := page.Writef("*Noticed in %s*\n%s", p.From, p.ObservedAt)
 	if p.SourceTag != "" {
-		noticed += ", behind " + code(p.SourceTag)
+		noticed += ", behind " + page.Code(p.SourceTag)
 	}
-	all := []markup{write("*Digest*\n%s", p.Digest), noticed}
+	all := []page.Text{page.Writef("*Digest*\n%s", p.Digest), noticed}
 	if p.Requester != "" {
-		all = append(all, write("*Requested by*\n%s", c.call(p.Requester)))
+		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}
 	all = append(all, image(p.Image)...)
 	if len(p.Targets) == 0 {
-		return append(all, write("*Tags of %s*\nnot known yet", p.To))
+		return append(all, page.Writef("*Tags of %s*\nnot known yet", p.To))
 	}
-	var now, set []markup
+	var now, set []page.Text
 	for _, t := range p.Targets {
-		set, now = append(set, code(t.Tag)), append(now, held(t, p.Digest))
+		set, now = append(set, page.Code(t.Tag)), append(now, held(t, p.Digest))
 	}
 	// What was read is kept when it ends: it is what a rollback would go back to.
 	since := "now"
 	if p.State.Final() {
 		since = "before"
 	}
-	return append(all, write("*Tags to set*\n%s", join(set, maxTags)), write("*In %s %s*\n%s", p.To, since, join(now, maxTags)))
+	return append(all, page.Writef("*Tags to set*\n%s", page.Join(set, maxTags)), page.Writef("*In %s %s*\n%s", p.To, since, page.Join(now, maxTags)))
 }
 
 // held is what a target tag was when it was last read.
-func held(t promotion.Target, d promotion.Digest) markup {
+func held(t promotion.Target, d promotion.Digest) page.Text {
 	switch {
 	case t.ReadAt == nil:
-		return code(t.Tag) + ": not read yet"
+		return page.Code(t.Tag) + ": not read yet"
 	case t.Now == d:
-		return code(t.Tag) + ": this digest"
+		return page.Code(t.Tag) + ": this digest"
 	case t.Now != "":
-		return write("%s: %s", code(t.Tag), t.Now)
+		return page.Writef("%s: %s", page.Code(t.Tag), t.Now)
 	}
-	return code(t.Tag) + ": no such tag"
+	return page.Code(t.Tag) + ": no such tag"
 }
 
 // image is what the image says of itself.
-func image(i *promotion.Image) []markup {
+func image(i *promotion.Image) []page.Text {
 	if i == nil {
-		return []markup{"*Image*\nnot read yet"}
+		return []page.Text{"*Image*\nnot read yet"}
 	}
-	var built []markup
+	var built []page.Text
 	if i.Created != nil {
-		built = append(built, date(*i.Created))
+		built = append(built, page.Date(*i.Created))
 	}
 	if version := i.Labels[promotion.LabelVersion]; version != "" {
-		built = append(built, "version "+code(version))
+		built = append(built, "version "+page.Code(version))
 	}
 	if revision := i.Labels[promotion.LabelRevision]; revision != "" {
 		built = append(built, "commit "+commit(i.Labels[promotion.LabelSource], revision))
 	}
-	var all []markup
+	var all []page.Text
 	if len(built) > 0 {
-		all = append(all, "*Built*\n"+join(built, len(built)))
+		all = append(all, "*Built*\n"+page.Join(built, len(built)))
 	}
-	var platforms []markup
+	var platforms []page.Text
 	for _, name := range i.Platforms {
-		platforms = append(platforms, foreign(name, maxName))
+		platforms = append(platforms, page.Foreign(name, maxName))
 	}
 	if len(platforms) > 0 {
-		all = append(all, "*Platforms*\n"+join(platforms, maxTags))
+		all = append(all, "*Platforms*\n"+page.Join(platforms, maxTags))
 	}
 	return all
 }
 
 // commit is a link where the labels name a forge that has such pages, as
 // GitHub, GitLab and their kin do. The host is shown: a label can name any.
-func commit(source, revision string) markup {
+func commit(source, revision string) page.Text {
 	if len(revision) < 7 || len(revision) > 64 || strings.Trim(revision, "0123456789abcdef") != "" {
-		return code(revision)
+		return page.Code(revision)
 	}
 	short := revision[:min(12, len(revision))]
 	u, err := url.Parse(source)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(source) > 500 || strings.Trim(u.Path, "/") == "" {
-		return code(short)
+		return page.Code(short)
 	}
 	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")+"/commit/"+revision, ""
 	u.RawQuery, u.Fragment = "", ""
 	address := strings.ReplaceAll(u.String(), "&", "&amp;")
-	if strings.ContainsAny(address, "<>|` ") || address != clean(address) {
-		return code(short)
+	if strings.ContainsAny(address, "<>|` ") || address != page.Clean(address) {
+		return page.Code(short)
 	}
-	return write("<%s|%s> on %s", markup(address), short, u.Host)
+	return page.Writef("<%s|%s> on %s", page.Text(address), short, u.Host)
 }
 
 // soak is a picture and the words for it. The share is that of the moment of
 // drawing, and says so.
-func soak(v policy.View) markup {
+func soak(v policy.View) page.Text {
 	f, _ := v.Verdict.Finding(policy.RuleSoak)
 	if v.Document.Soak <= 0 || f.Outcome == policy.Met {
 		return ""
@@ -190,12 +189,12 @@ func soak(v policy.View) markup {
 	share := min(1, float64(v.Facts.Soaked(v.At))/float64(v.Document.Soak))
 	done := int(share * cells)
 	bar := strings.Repeat("▓", done) + strings.Repeat("░", cells-done)
-	return write("%s %d %% of %s, as of %s", markup(bar), int(100*share), span(v.Document.Soak), v.At)
+	return page.Writef("%s %d %% of %s, as of %s", page.Text(bar), int(100*share), span(v.Document.Soak), v.At)
 }
 
-func approvals(v policy.View, c cast) []markup {
+func approvals(v policy.View, c cast) []page.Text {
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
-	lines := []markup{write("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
+	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
 	for i, f := range top.Children {
 		line := "• " + because(f.Reason)
 		if f.Outcome == policy.Blocked {
@@ -220,7 +219,7 @@ func approvals(v policy.View, c cast) []markup {
 
 // approvers are those who had approved when it ended, whatever has become of
 // their roles since.
-func approvers(v policy.View, c cast) markup {
+func approvers(v policy.View, c cast) page.Text {
 	as := map[promotion.PersonID]string{}
 	for _, a := range v.Verdict.Assigned {
 		as[a.Person] = a.Role
@@ -229,7 +228,7 @@ func approvers(v policy.View, c cast) markup {
 	for _, vote := range v.Facts.Votes {
 		said[vote.Person] = vote.Decision == promotion.Approve
 	}
-	var by []markup
+	var by []page.Text
 	for _, vote := range v.Facts.Votes {
 		if !said[vote.Person] {
 			continue
@@ -237,45 +236,42 @@ func approvers(v policy.View, c cast) markup {
 		said[vote.Person] = false
 		who := c.call(vote.Person)
 		if role := as[vote.Person]; role != "" {
-			who += write(" (%s)", role)
+			who += page.Writef(" (%s)", role)
 		}
 		by = append(by, who)
 	}
 	if len(by) == 0 {
 		return ""
 	}
-	return "*Approved by* " + join(by, 2*maxPeople)
+	return "*Approved by* " + page.Join(by, 2*maxPeople)
 }
 
-func discounted(v policy.View, c cast) []markup {
-	if v.Facts.Promotion.State != promotion.Open {
-		return nil
-	}
-	var lines []markup
+func discounted(v policy.View, c cast) []page.Text {
+	var lines []page.Text
 	for i, d := range v.Verdict.Discounted {
 		if i == maxPeople {
-			lines = append(lines, write("%d more approvals don't count; the details say why.", len(v.Verdict.Discounted)-i))
+			lines = append(lines, page.Writef("%d more approvals don't count; the details say why.", len(v.Verdict.Discounted)-i))
 			break
 		}
-		lines = append(lines, write("Not counted: the approval of %s: %s.", c.call(d.Person), because(d.Reason)))
+		lines = append(lines, page.Writef("Not counted: the approval of %s: %s.", c.call(d.Person), because(d.Reason)))
 	}
 	return lines
 }
 
 // hindrances are the rules that are not met, have no place of their own on the
 // card, and have not been said already.
-func hindrances(v policy.View, said markup) []markup {
-	var lines []markup
+func hindrances(v policy.View, said page.Text) []page.Text {
+	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
 		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
-			lines = append(lines, write("*%s*: %s.", outcome(f.Outcome), why))
+			lines = append(lines, page.Writef("*%s*: %s.", outcome(f.Outcome), why))
 		}
 	}
 	return lines
 }
 
-func outcome(o policy.Outcome) markup {
+func outcome(o policy.Outcome) page.Text {
 	switch o {
 	case policy.Met:
 		return "Met"
@@ -288,33 +284,32 @@ func outcome(o policy.Outcome) markup {
 // buttons are there only while they can do something; Details always can.
 // Nobody can agree to a plan that is not there yet, but anybody with a role can
 // say no to it.
-func buttons(p *promotion.Promotion, n int) slack.Block {
+func buttons(p *promotion.Promotion) []slack.BlockElement {
 	value := Value(p.ID, p.TermsNow().Hash())
-	id := (&page{of: p, blocks: make([]slack.Block, n)}).id()
-	details := slack.NewButtonBlockElement(ActionDetails, value, words("Details"))
+	details := slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details"))
 	if p.State != promotion.Open {
-		return slack.NewActionBlock(id, details)
+		return []slack.BlockElement{details}
 	}
-	reject := slack.NewButtonBlockElement(ActionReject, value, words("Reject…")).WithStyle(slack.StyleDanger)
+	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
 	if !p.Planned() {
-		return slack.NewActionBlock(id, reject, details)
+		return []slack.BlockElement{reject, details}
 	}
-	approve := slack.NewButtonBlockElement(ActionApprove, value, words("Approve")).WithStyle(slack.StylePrimary)
+	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
-		words("Approve "+plain(p.App, 40)+" for "+plain(p.To, 40)+"?"), words(confirmation(p)), words("Approve"), words("Not yet"))
-	return slack.NewActionBlock(id, approve, reject, details)
+		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(p)), page.Words("Approve"), page.Words("Not yet"))
+	return []slack.BlockElement{approve, reject, details}
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.
 func confirmation(p *promotion.Promotion) string {
-	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s when the policy is met, as ", plain(p.Digest.Short(), 12), plain(p.From, 40), plain(p.To, 40))
+	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
 	const room = 12 // for ", 1234 more."
 	for i, t := range p.Targets {
-		tag := plain(t.Tag, 128) // the longest that a registry takes
+		tag := page.Plain(t.Tag, 128) // the longest that a registry takes
 		if i > 0 {
 			tag = ", " + tag
 		}
-		if utf8.RuneCountInString(s+tag) > maxConfirm-room {
+		if utf8.RuneCountInString(s+tag) > page.MaxConfirm-room {
 			return s + fmt.Sprintf(", %d more.", len(p.Targets)-i)
 		}
 		s += tag

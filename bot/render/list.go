@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -11,110 +12,107 @@ import (
 // List is everything that is open.
 func List(open []policy.View) Message {
 	if len(open) == 0 {
-		return say("Nothing is open. `/promote status` shows what is where.")
+		return page.Say("Nothing is open. `/promote status` shows what is where.")
 	}
-	var rows []markup
+	var rows []page.Text
 	for _, v := range open {
 		p := &v.Facts.Promotion
 		_, sentence := state(v, nil)
-		rows = append(rows, write("#%d *%s* %s, %s → %s: ", p.ID, p.App, p.Digest, p.From, p.To)+sentence)
+		rows = append(rows, page.Writef("#%d *%s* %s, %s → %s: ", p.ID, p.App, p.Digest, p.From, p.To)+sentence)
 	}
-	return roll("Open promotions", rows, "/promote show <app> shows each of them")
+	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
 }
 
 // Status is what is where, as far as it could be seen.
 func Status(apps []policy.AppStatus, now time.Time) Message {
 	if len(apps) == 0 {
-		return say("No app is configured.")
+		return page.Say("No app is configured.")
 	}
-	var rows []markup
+	var rows []page.Text
 	for _, a := range apps {
-		row := write("*%s* in %s", a.App, code(string(a.Repository)))
+		row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
 		for _, e := range a.Environments {
-			row += write("\n• %s: ", e.Name) + environment(e)
+			row += page.Writef("\n• %s: ", e.Name) + environment(e)
 		}
-		var open []markup
+		var open []page.Text
 		for _, id := range a.Open {
-			open = append(open, write("#%d", id))
+			open = append(open, page.Writef("#%d", id))
 		}
 		if len(open) > 0 {
-			row += "\n• open: " + join(open, maxTags)
+			row += "\n• open: " + page.Join(open, maxTags)
 		}
 		rows = append(rows, row)
 	}
-	m := roll("Status", rows, "/promote status <app> shows one of them")
-	p := page{blocks: m.Blocks}
-	p.context(write("As of %s", now))
-	m.Blocks = p.blocks
+	m := page.Roll("Status", rows, "/promote status <app> shows one of them")
+	p := page.Page{Blocks: m.Blocks}
+	p.Context(page.Writef("As of %s", now))
+	m.Blocks = p.Blocks
 	return m
 }
 
 // environment says first what can't be seen: what follows is then old.
-func environment(e policy.EnvironmentStatus) markup {
-	var s markup
+func environment(e policy.EnvironmentStatus) page.Text {
+	var s page.Text
 	if e.Fault != "" {
 		s = "*can't be read*"
 		if e.Since != nil {
-			s += write(" since %s", *e.Since)
+			s += page.Writef(" since %s", *e.Since)
 		}
 		s += ": " + because(e.Fault) + ". Seen last: "
 	}
-	var holds []markup
+	var holds []page.Text
 	for _, h := range e.Holds {
-		one := write("%s since %s", h.Digest, h.Since)
+		one := page.Writef("%s since %s", h.Digest, h.Since)
 		if h.Tag != "" {
-			one = write("%s at ", code(h.Tag)) + one
+			one = page.Writef("%s at ", page.Code(h.Tag)) + one
 		}
 		holds = append(holds, one)
 	}
 	switch {
 	case len(holds) > 0:
-		return s + join(holds, maxTags)
+		return s + page.Join(holds, maxTags)
 	case e.Watch == "":
 		return s + "nothing; no tag is watched here"
 	}
-	return s + write("nothing behind %s", code(e.Watch))
+	return s + page.Writef("nothing behind %s", page.Code(e.Watch))
 }
 
 // History is past and present promotions, newest first.
 func History(past []promotion.Promotion) Message {
 	if len(past) == 0 {
-		return say("No promotion is on record.")
+		return page.Say("No promotion is on record.")
 	}
-	var rows []markup
+	var rows []page.Text
 	for _, p := range past {
 		at := p.OpenedAt
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		row := write("#%d *%s* %s, %s → %s: %s %s", p.ID, p.App, p.Digest, p.From, p.To, string(p.State), at)
+		row := page.Writef("#%d *%s* %s, %s → %s: %s %s", p.ID, p.App, p.Digest, p.From, p.To, string(p.State), at)
 		if p.Successor != 0 {
-			row += write(" by #%d", p.Successor)
+			row += page.Writef(" by #%d", p.Successor)
 		}
 		if p.Reason != "" {
 			row += ": " + because(p.Reason)
 		}
 		rows = append(rows, row)
 	}
-	return roll("History", rows, "/promote history <app> shows those of one app")
+	return page.Roll("History", rows, "/promote history <app> shows those of one app")
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".
-func Help(usage []string) Message {
-	var lines []markup
-	for _, u := range usage {
-		call, about, _ := strings.Cut(u, ": ")
-		lines = append(lines, write("%s  %s", code(call), about))
-	}
-	return say(lines...)
-}
+func Help(usage []string) Message { return page.Say(typed(usage)...) }
 
 // Usage says what can't be understood, and what could have been meant.
 func Usage(problem string, usage []string) Message {
-	lines := []markup{foreign(problem, 2*maxForeign)}
+	return page.Say(append([]page.Text{page.Foreign(problem, 2*page.Longest)}, typed(usage)...)...)
+}
+
+func typed(usage []string) []page.Text {
+	var lines []page.Text
 	for _, u := range usage {
 		call, about, _ := strings.Cut(u, ": ")
-		lines = append(lines, write("%s  %s", code(call), about))
+		lines = append(lines, page.Writef("%s  %s", page.Code(call), about))
 	}
-	return say(lines...)
+	return lines
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -39,16 +40,16 @@ func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	if err != nil {
 		panic("render: three strings always marshal: " + err.Error())
 	}
-	input := slack.NewPlainTextInputBlockElement(words("What is wrong with it?"), reasonAction)
+	input := slack.NewPlainTextInputBlockElement(page.Words("What is wrong with it?"), reasonAction)
 	input.Multiline, input.MinLength, input.MaxLength = true, minReason, maxReason
-	var body page
-	body.section(
-		write("Reject *%s* %s for *%s*?", p.App, p.Digest, p.To),
+	var body page.Page
+	body.Section(
+		page.Writef("Reject *%s* %s for *%s*?", p.App, p.Digest, p.To),
 		"This ends the promotion for everybody. The digest stays where it is, and the next build can be promoted.")
-	body.blocks = append(body.blocks, slack.NewInputBlock(reasonBlock, words("Reason"), words("Everybody in the channel will read it."), input))
+	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: string(meta),
-		Title: words("Reject"), Submit: words("Reject"), Close: words("Cancel"), Blocks: slack.Blocks{BlockSet: body.blocks},
+		Title: page.Words("Reject"), Submit: page.Words("Reject"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }
 
@@ -71,7 +72,7 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 	}
 	r := Rejection{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
 	if view.State != nil {
-		r.Reason = clean(view.State.Values[reasonBlock][reasonAction].Value)
+		r.Reason = page.Clean(view.State.Values[reasonBlock][reasonAction].Value)
 	}
 	switch n := utf8.RuneCountInString(r.Reason); {
 	case n < minReason:
@@ -85,37 +86,37 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 // Details is everything about a promotion, in a modal.
 func Details(v policy.View) slack.ModalViewRequest {
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, Title: words("Details"), Close: words("Close"), Blocks: slack.Blocks{BlockSet: details(v)},
+		Type: slack.VTModal, Title: page.Words("Details"), Close: page.Words("Close"), Blocks: slack.Blocks{BlockSet: details(v)},
 	}
 }
 
 func details(v policy.View) []slack.Block {
 	promoted := &v.Facts.Promotion
-	p := page{of: promoted}
+	p := page.Page{Of: promoted}
 	word, sentence := state(v, nil)
-	p.header(fmt.Sprintf("%s: %s → %s, %s", plain(promoted.App, 40), plain(promoted.From, 30), plain(promoted.To, 30), word))
-	p.section(sentence)
-	p.section("*Digest*", code(string(promoted.Digest)), code(string(promoted.Repository)+"@"+string(promoted.Digest)))
-	p.section(append([]markup{"*Rules*"}, tree(v.Verdict.Findings, "")...)...)
-	p.section("*Policy*"+named(" ", v.Document.Name), english(v.Document, promoted))
-	p.section(votes(v)...)
-	p.fields(facts(promoted, nil)...)
-	p.section(labels(promoted.Image)...)
-	p.section(check(promoted)...)
-	p.context(write("Promotion #%d, opened %s", promoted.ID, promoted.OpenedAt))
-	return p.blocks
+	p.Header(title(promoted, word))
+	p.Section(sentence)
+	p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
+	p.Section(append([]page.Text{"*Rules*"}, tree(v.Verdict.Findings, "")...)...)
+	p.Section("*Policy*"+named(" ", v.Document.Name), english(v.Document, promoted))
+	p.Section(votes(v)...)
+	p.Fields(facts(promoted, nil)...)
+	p.Section(labels(promoted.Image)...)
+	p.Section(check(promoted)...)
+	p.Context(page.Writef("Promotion #%d, opened %s", promoted.ID, promoted.OpenedAt))
+	return p.Blocks
 }
 
 // tree is the whole verdict, rule by rule.
-func tree(findings []policy.Finding, indent markup) []markup {
-	var lines []markup
+func tree(findings []policy.Finding, indent page.Text) []page.Text {
+	var lines []page.Text
 	for _, f := range findings {
-		line := indent + write("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
+		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
 		if len(f.Who) > 0 && f.Outcome != policy.Met {
 			line += " (could approve: " + cast(nil).all(f.Who, maxCalled) + ")"
 		}
 		if f.ChangesAt != nil {
-			line += write(" (changes by itself %s)", ago(*f.ChangesAt))
+			line += page.Writef(" (changes by itself %s)", page.Ago(*f.ChangesAt))
 		}
 		lines = append(append(lines, line), tree(f.Children, indent+"      ")...)
 	}
@@ -123,37 +124,37 @@ func tree(findings []policy.Finding, indent markup) []markup {
 }
 
 // english is the policy in sentences.
-func english(d policy.Document, p *promotion.Promotion) markup {
+func english(d policy.Document, p *promotion.Promotion) page.Text {
 	if len(d.Approvals) == 0 {
-		return write("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
+		return page.Writef("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
 	}
-	var s markup
+	var s page.Text
 	if d.Soak > 0 {
-		s = write("The digest has to have been in %s for %s; time during which it was not there does not count. ", p.From, span(d.Soak))
+		s = page.Writef("The digest has to have been in %s for %s; time during which it was not there does not count. ", p.From, span(d.Soak))
 	}
-	var asked []markup
+	var asked []page.Text
 	for _, r := range d.Approvals {
-		asked = append(asked, write("%d from %s", r.Count, r.Role))
+		asked = append(asked, page.Writef("%d from %s", r.Count, r.Role))
 	}
-	s += "Approvals: " + join(asked, maxCalled) + ", all from different people. "
+	s += "Approvals: " + page.Join(asked, maxCalled) + ", all from different people. "
 	if d.RequesterMayApprove {
 		return s + "Whoever requested it may be one of them."
 	}
 	return s + "Whoever requested it can't be one of them."
 }
 
-func votes(v policy.View) []markup {
-	lines := []markup{"*Votes*"}
+func votes(v policy.View) []page.Text {
+	lines := []page.Text{"*Votes*"}
 	for _, vote := range v.Facts.Votes {
 		switch vote.Decision {
 		case promotion.Approve:
-			lines = append(lines, write("%s approved %s", mention(vote.Person), vote.At))
+			lines = append(lines, page.Writef("%s approved %s", page.Mention(vote.Person), vote.At))
 		default:
-			lines = append(lines, write("%s rejected %s: %s", mention(vote.Person), vote.At, because(vote.Reason)))
+			lines = append(lines, page.Writef("%s rejected %s: %s", page.Mention(vote.Person), vote.At, because(vote.Reason)))
 		}
 	}
 	for _, d := range v.Verdict.Discounted {
-		lines = append(lines, write("Not counted: the approval of %s: %s", mention(d.Person), because(d.Reason)))
+		lines = append(lines, page.Writef("Not counted: the approval of %s: %s", page.Mention(d.Person), because(d.Reason)))
 	}
 	if len(lines) == 1 {
 		lines = append(lines, "none yet")
@@ -161,30 +162,30 @@ func votes(v policy.View) []markup {
 	return lines
 }
 
-func labels(i *promotion.Image) []markup {
+func labels(i *promotion.Image) []page.Text {
 	if i == nil {
 		return nil
 	}
-	lines := []markup{write("*Image*, as read %s", i.ReadAt), code(i.MediaType)}
+	lines := []page.Text{page.Writef("*Image*, as read %s", i.ReadAt), page.Code(i.MediaType)}
 	if i.Size > 0 {
-		lines = append(lines, write("%d MB of layers, compressed", (i.Size+999_999)/1_000_000))
+		lines = append(lines, page.Writef("%d MB of layers, compressed", (i.Size+999_999)/1_000_000))
 	}
 	for _, key := range slices.Sorted(maps.Keys(i.Labels)) {
-		lines = append(lines, write("%s = %s", code(key), code(i.Labels[key])))
+		lines = append(lines, page.Writef("%s = %s", page.Code(key), page.Code(i.Labels[key])))
 	}
 	return lines
 }
 
 // check says how anybody can see for themselves what the tags point at.
-func check(p *promotion.Promotion) []markup {
-	lines := []markup{"*See for yourself*"}
+func check(p *promotion.Promotion) []page.Text {
+	lines := []page.Text{"*See for yourself*"}
 	tags := []string{p.SourceTag}
 	for _, t := range p.Targets {
 		tags = append(tags, t.Tag)
 	}
 	for _, tag := range tags {
 		if tag != "" {
-			lines = append(lines, code("crane digest "+string(p.Repository)+":"+tag))
+			lines = append(lines, page.Code("crane digest "+string(p.Repository)+":"+tag))
 		}
 	}
 	if len(lines) == 1 {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -9,40 +10,40 @@ import (
 func Notice(w promotion.NoticeWork, v policy.View) Message {
 	p := &v.Facts.Promotion
 	c := cast(v.Facts.People)
-	it := write("*%s* %s", p.App, p.Digest)
+	it := page.Writef("*%s* %s", p.App, p.Digest)
 	switch w.Kind {
 	case promotion.NoticeSoaked:
-		return say(write("Soak complete: %s has been in %s for %s.", it, p.From, span(v.Document.Soak)), missing(v, c))
+		return page.Say(page.Writef("Soak complete: %s has been in %s for %s.", it, p.From, span(v.Document.Soak)), missing(v, c))
 	case promotion.NoticeVote:
 		if w.Decision == promotion.Reject {
-			return say(write("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
+			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
 		}
-		return say(write("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
+		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
 	case promotion.NoticeExecuting:
-		return say(write("The policy is met: exactly %s is being promoted to %s.", it, p.To))
+		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeReminder:
-		return say(write("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
+		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
 	case promotion.NoticeSuperseded:
 		if p.Successor == 0 {
-			return say(write("%s gave way to another build. It was not promoted, and its buttons are gone.", it))
+			return page.Say(page.Writef("%s gave way to another build. It was not promoted, and its buttons are gone.", it))
 		}
-		return say(write("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
+		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
 	}
 	_, sentence := state(v, c)
-	end := write("%s, %s → %s: ", it, p.From, p.To) + sentence
+	end := page.Writef("%s, %s → %s: ", it, p.From, p.To) + sentence
 	if p.Requester != "" {
-		end = mention(p.Requester) + ": " + end
+		end = page.Mention(p.Requester) + ": " + end
 	}
-	return say(end)
+	return page.Say(end)
 }
 
 // missing says what an open promotion lacks, and who could give it. With a nil
 // cast those people are called.
-func missing(v policy.View, c cast) markup {
+func missing(v policy.View, c cast) page.Text {
 	if v.Facts.Promotion.State != promotion.Open {
 		return ""
 	}
-	var all []markup
+	var all []page.Text
 	for _, f := range v.Verdict.Missing() {
 		one := because(f.Reason)
 		if len(f.Who) > 0 {
@@ -53,5 +54,5 @@ func missing(v policy.View, c cast) markup {
 	if len(all) == 0 {
 		return "Nothing is missing."
 	}
-	return "Still missing: " + join(all, maxCalled) + "."
+	return "Still missing: " + page.Join(all, maxCalled) + "."
 }

@@ -3,54 +3,55 @@ package render
 import (
 	"strings"
 
+	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // state says where a promotion stands: in a word or two, and in a sentence that
 // begins with them.
-func state(v policy.View, c cast) (word string, sentence markup) {
+func state(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	switch p.State {
 	case promotion.Open:
 		return waiting(v)
 	case promotion.Executing:
-		sentence = write("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
+		sentence = page.Writef("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
 		if p.ReadFault != "" {
-			sentence += write(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
+			sentence += page.Writef(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
 		}
 		return "promoting", sentence
 	case promotion.Promoted:
-		return "promoted", write("*Promoted* %s.", when(p.FinishedAt)) + moves(p)
+		return "promoted", page.Writef("*Promoted* %s.", when(p.FinishedAt)) + moves(p)
 	case promotion.Conflicted:
-		return "conflict", write("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
-			write("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)
+		return "conflict", page.Writef("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
+			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)
 	case promotion.Failed:
-		return "failed", write("*Failed* %s: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
-			write("\nNothing more is tried. When the cause is gone, ask again with `/promote request %s`.", p.App)
+		return "failed", page.Writef("*Failed* %s: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
+			page.Writef("\nNothing more is tried. When the cause is gone, ask again with `/promote request %s`.", p.App)
 	case promotion.Rejected:
-		by := markup("somebody")
+		by := page.Text("somebody")
 		for _, vote := range v.Facts.Votes {
 			if vote.Decision == promotion.Reject {
 				by = c.call(vote.Person)
 			}
 		}
-		return "rejected", write("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), because(p.Reason))
+		return "rejected", page.Writef("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), because(p.Reason))
 	case promotion.Superseded:
-		sentence = write("*Superseded* %s", when(p.FinishedAt))
+		sentence = page.Writef("*Superseded* %s", when(p.FinishedAt))
 		if p.Successor != 0 {
-			sentence += write(" by #%d", p.Successor)
+			sentence += page.Writef(" by #%d", p.Successor)
 		}
 		if p.Reason != "" {
-			sentence += write(": %s", because(p.Reason))
+			sentence += page.Writef(": %s", because(p.Reason))
 		}
 		return "superseded", sentence + ". No tag was moved."
 	}
-	return plain(string(p.State), maxName), write("*%s*", string(p.State))
+	return page.Plain(string(p.State), maxName), page.Writef("*%s*", string(p.State))
 }
 
 // waiting is the state of an open promotion: what the policy says about it.
-func waiting(v policy.View) (word string, sentence markup) {
+func waiting(v policy.View) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	unmet := func(r policy.Rule) (policy.Finding, bool) {
 		f, ok := v.Verdict.Finding(r)
@@ -61,33 +62,33 @@ func waiting(v policy.View) (word string, sentence markup) {
 		return "blocked", "*Blocked*: as it is, this can't go ahead. No tag was moved."
 	}
 	if away && v.Facts.Source.Fault == "" {
-		return "left " + p.From, write("*Left %s*: %s. Approvals are kept.", p.From, because(there.Reason))
+		return "left " + p.From, page.Writef("*Left %s*: %s. Approvals are kept.", p.From, because(there.Reason))
 	}
 	if _, soaking := unmet(policy.RuleSoak); soaking && !away {
 		ends, _ := v.Facts.SoakEnds(v.Document, v.At)
-		return "soaking", write("*Soaking* in %s until %s (%s).", p.From, ends, ago(ends)) + afterwards(v)
+		return "soaking", page.Writef("*Soaking* in %s until %s (%s).", p.From, ends, page.Ago(ends)) + afterwards(v)
 	}
 	if v.Verdict.OnlyApprovals() {
 		f, _ := v.Verdict.Finding(policy.RuleApprovals)
-		return "waiting for approvals", write("*Waiting for approvals*: %s so far. Nothing else is missing.", because(f.Reason))
+		return "waiting for approvals", page.Writef("*Waiting for approvals*: %s so far. Nothing else is missing.", because(f.Reason))
 	}
 	if f, busy := unmet(policy.RuleTurn); busy {
-		return "waiting its turn", write("*Waiting its turn*: %s.", because(f.Reason))
+		return "waiting its turn", page.Writef("*Waiting its turn*: %s.", because(f.Reason))
 	}
 	if f, checking := unmet(policy.RuleIdentity); checking || v.Verdict.Outcome == policy.Met {
 		if checking {
-			return "ready", write("*Ready*: %s.", because(f.Reason))
+			return "ready", page.Writef("*Ready*: %s.", because(f.Reason))
 		}
 		return "ready", "*Ready*: nothing is missing, it goes ahead now."
 	}
 	for _, f := range v.Verdict.Missing() {
-		return "waiting", write("*Waiting*: %s.", because(f.Reason))
+		return "waiting", page.Writef("*Waiting*: %s.", because(f.Reason))
 	}
 	return "waiting", "*Waiting*."
 }
 
 // afterwards says what follows the soak.
-func afterwards(v policy.View) markup {
+func afterwards(v policy.View) page.Text {
 	switch f, _ := v.Verdict.Finding(policy.RuleApprovals); f.Outcome {
 	case policy.Met:
 		return " All approvals are there: it goes ahead by itself then."
@@ -98,33 +99,33 @@ func afterwards(v policy.View) markup {
 }
 
 // moves is what became of the tags, as it was read back from the registry.
-func moves(p *promotion.Promotion) markup {
-	var done, found, skipped []markup
+func moves(p *promotion.Promotion) page.Text {
+	var done, found, skipped []page.Text
 	for _, m := range p.Moves {
 		switch m.Outcome {
 		case promotion.MoveDone:
-			done = append(done, code(m.Tag))
+			done = append(done, page.Code(m.Tag))
 		case promotion.MoveAlready:
-			done = append(done, code(m.Tag)+" (it was before)")
+			done = append(done, page.Code(m.Tag)+" (it was before)")
 		case promotion.MoveConflict:
-			found = append(found, write("%s points at %s", code(m.Tag), m.Found))
+			found = append(found, page.Writef("%s points at %s", page.Code(m.Tag), m.Found))
 		default:
-			skipped = append(skipped, code(m.Tag))
+			skipped = append(skipped, page.Code(m.Tag))
 		}
 	}
 	var s []string
 	for _, part := range []struct {
-		begins markup
-		tags   []markup
-		ends   markup
+		begins page.Text
+		tags   []page.Text
+		ends   page.Text
 	}{
-		{"Read back from the registry: ", done, write(" at %s.", p.Digest)},
+		{"Read back from the registry: ", done, page.Writef(" at %s.", p.Digest)},
 		{"Found instead: ", found, "."},
 		{"Left alone: ", skipped, "."},
 	} {
 		if len(part.tags) > 0 {
-			s = append(s, string("\n"+part.begins+join(part.tags, maxTags)+part.ends))
+			s = append(s, string("\n"+part.begins+page.Join(part.tags, maxTags)+part.ends))
 		}
 	}
-	return markup(strings.Join(s, ""))
+	return page.Text(strings.Join(s, ""))
 }
