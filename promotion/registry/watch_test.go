@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,22 +221,22 @@ func TestARegistryThatAsksForAPauseGetsIt(t *testing.T) {
 		w.watcher.Set([]registry.Look{look("staging")})
 		defer w.run()()
 		w.said()
-		asked := 0
+		var asked atomic.Int32
 		w.door.spoil(func(rw http.ResponseWriter, _ *http.Request) bool {
-			asked++
+			asked.Add(1)
 			rw.Header().Set("Retry-After", "600")
 			rw.WriteHeader(http.StatusTooManyRequests)
 			return true
 		})
 		time.Sleep(9 * time.Minute)
 		synctest.Wait()
-		if asked != 1 {
-			t.Fatalf("asked %d times in the pause", asked)
+		if n := asked.Load(); n != 1 {
+			t.Fatalf("asked %d times in the pause", n)
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if asked != 2 {
-			t.Fatalf("asked %d times after the pause", asked)
+		if n := asked.Load(); n != 2 {
+			t.Fatalf("asked %d times after the pause", n)
 		}
 	})
 }
