@@ -130,6 +130,25 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+func TestASupersededPromotionWithoutASuccessorNamesNone(t *testing.T) {
+	v := view(t, "superseded")
+	v.Facts.Promotion.Successor = 0
+	if m := render.Notice(promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, v); strings.Contains(m.Text, "#") || !strings.Contains(m.Text, "another build") {
+		t.Errorf("says %q", m.Text)
+	}
+}
+
+func TestDiscountedVotesAreCountedWhereTheyAreMany(t *testing.T) {
+	var strangers []promotion.PersonID
+	for i := range 8 {
+		strangers = append(strangers, promotion.PersonID(fmt.Sprintf("U%04d", i)))
+	}
+	s := blocks(t, render.Card(shop(later, approved(strangers...))))
+	if strings.Count(s, "Not counted") != 5 || !strings.Contains(s, "3 more approvals don't count; the details say why.") {
+		t.Error(s)
+	}
+}
+
 func TestWhoeverRequestedIsToldOfTheEnd(t *testing.T) {
 	v := view(t, "promoted")
 	v.Facts.Promotion.Requester = ann
