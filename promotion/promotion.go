@@ -21,14 +21,15 @@ type ID int64
 // Promotion is one digest of one app on its way from one environment to the
 // next. Times are UTC; a nil time has not happened.
 type Promotion struct {
-	ID         ID
-	App        string
-	From, To   string // environments
-	Repository Repository
-	Digest     Digest
-	SourceTag  string   // the tag it was noticed behind; empty when it was requested by digest
-	Requester  PersonID // empty when the watcher noticed it
-	Captures   map[string]string
+	ID          ID
+	App         string
+	From, To    string     // environments
+	Repository  Repository // where it was noticed
+	Destination Repository // where its tags are set; Repository, unless To has images of its own
+	Digest      Digest
+	SourceTag   string   // the tag it was noticed behind; empty when it was requested by digest
+	Requester   PersonID // empty when the watcher noticed it
+	Captures    map[string]string
 
 	State     State
 	Reason    string // why it ended; empty while it has not
@@ -40,6 +41,7 @@ type Promotion struct {
 	Targets    []Target // the tags it sets, in the order in which they are put
 	PlanFault  string   // why the tags can't be named; empty when they can
 	ReadFault  string   // why the image or the tags could not be read so far
+	Copy       *Copy    // nil until the digest is brought into another repository, if it has to be
 	Moves      []Move   // what became of each target, once executed
 
 	ObservedAt time.Time // when the digest was first seen in From
@@ -115,6 +117,10 @@ const (
 	MoveConflict MoveOutcome = "conflict" // it points at something that nobody expected
 	MoveSkipped  MoveOutcome = "skipped"  // not attempted, because another tag was in conflict
 )
+
+// Abroad tells whether the digest has to be brought into another repository
+// before a tag there can be set.
+func (p *Promotion) Abroad() bool { return p.Destination != p.Repository }
 
 // Decision is what a person says about a promotion.
 type Decision string

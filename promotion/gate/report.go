@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -32,6 +33,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.tagsRead(e, r.Tags)
 	case promotion.EffectResolve:
 		return t.resolved(e, r.Digest)
+	case promotion.EffectCopy:
+		return t.brought(e, *r.Copy)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
 	case promotion.EffectCard:
@@ -229,6 +232,11 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 // read a fact.
 func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 	f := *r.Failure
+	if e.Kind == promotion.EffectCopy {
+		if _, err := t.awaited(e); unwanted(err) {
+			return errors.Join(t.FinishEffect(e, t.now), t.elsewhere(e))
+		}
+	}
 	if again, due := t.retry(e, f); again {
 		if err := t.PostponeEffect(e, due, f.Text); err != nil {
 			return err
@@ -271,13 +279,14 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 const noticeAttempts = 8
 
 // retry: how long to wait grows from one second, doubling, to a minute, or to
-// ten for a card, so that an archived channel costs little.
+// ten for a card or a copy, so that an archived channel costs little, and a
+// permission that was given goes on by itself.
 func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time) {
 	longest := time.Minute
 	switch e.Kind {
 	case promotion.EffectTell, promotion.EffectNotice:
 		again = f.Kind == promotion.Unavailable && e.Attempt < noticeAttempts
-	case promotion.EffectCard:
+	case promotion.EffectCard, promotion.EffectCopy:
 		again, longest = true, 10*time.Minute
 	default:
 		again = f.Kind == promotion.Unavailable
@@ -293,6 +302,8 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	switch e.Kind {
 	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
+	case promotion.EffectCopy:
+		return t.delayed(e, f)
 	default:
 		return nil
 	}

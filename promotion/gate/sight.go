@@ -220,8 +220,8 @@ func (t *turn) open(app App, from, to string, td promotion.TaggedDigest, request
 		return nil, err
 	}
 	p := &promotion.Promotion{
-		App: app.Name, From: from, To: to, Repository: app.Repository, Digest: td.Digest, SourceTag: td.Tag, Captures: td.Captures,
-		Requester: requester, State: promotion.Open, Revision: 1, PolicyHash: app.Policies[to].Hash(),
+		App: app.Name, From: from, To: to, Repository: app.In(from), Digest: td.Digest, SourceTag: td.Tag, Captures: td.Captures,
+		Requester: requester, Destination: app.In(to), State: promotion.Open, Revision: 1, PolicyHash: app.Policies[to].Hash(),
 		ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
 	}
 	if len(presence) > 0 {
@@ -231,7 +231,7 @@ func (t *turn) open(app App, from, to string, td promotion.TaggedDigest, request
 		return nil, err
 	}
 	t.loaded[p.ID] = p.Revision
-	if err := t.record(audit.Opened, p, map[string]any{"tag": p.SourceTag, "repository": p.Repository}); err != nil {
+	if err := t.record(audit.Opened, p, map[string]any{"tag": p.SourceTag, "repository": p.Repository, "destination": p.Destination}); err != nil {
 		return nil, err
 	}
 	if err := t.supersede(p); err != nil {

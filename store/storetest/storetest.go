@@ -23,6 +23,7 @@ import (
 type Store interface {
 	gate.Store
 	Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error)
+	Extend(ctx context.Context, e promotion.Effect, until time.Time) error
 	NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error)
 	ReleaseLeases(ctx context.Context, now time.Time) error
 	Audit(ctx context.Context, from int64, f func(body []byte) error) error
@@ -49,6 +50,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"an effect is asked for once while unfinished":       effectKeys,
 		"a claim takes what is due, oldest first":            claims,
 		"a lease that ended is claimed by another":           leases,
+		"a lease is extended only by who holds it":           extension,
 		"a report without the lease is stale":                fencing,
 		"released leases are due at once":                    release,
 		"numbers are never given twice":                      numbers,
@@ -66,7 +68,7 @@ func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + str
 func sample(app, c string) promotion.Promotion {
 	created := noon.Add(-time.Hour)
 	return promotion.Promotion{
-		App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
+		App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Destination: "production.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
 		Captures: map[string]string{"version": "1.2"}, State: promotion.Open, Revision: 1, PolicyHash: "p",
 		Image:      &promotion.Image{MediaType: "m", Labels: map[string]string{"k": "<v>"}, Created: &created, ReadAt: noon},
 		Targets:    []promotion.Target{{Tag: "production", Floating: true, Now: digest("0"), ReadAt: &created}},
@@ -108,6 +110,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	}
 	later := noon.Add(time.Minute)
 	p.State, p.StartedAt, p.FinishedAt, p.Revision = promotion.Promoted, &later, &later, 4
+	p.Copy = &promotion.Copy{StartedAt: noon, DoneAt: &later, Bytes: promotion.Count{Done: 7, All: 7}, Attached: []promotion.Attachment{{Digest: digest("2"), Subject: p.Digest, Type: "cosign/sig"}}}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason = "1.2", 3, &later, "it's \"done\""
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
