@@ -22,6 +22,7 @@ type ID int64
 // next. Times are UTC; a nil time has not happened.
 type Promotion struct {
 	ID          ID
+	Purpose     Purpose
 	App         string
 	From, To    string     // environments
 	Repository  Repository // where it was noticed
@@ -118,6 +119,25 @@ const (
 	MoveSkipped  MoveOutcome = "skipped"  // not attempted, because another tag was in conflict
 )
 
+// Purpose is what a promotion is for.
+//
+// Besides the usual one there are two that put right what somebody else did to
+// the tags that promotebot had set. They are decided like any promotion, but
+// nothing has to come from anywhere: what they are about is in the environment
+// already.
+type Purpose string
+
+// The purposes.
+const (
+	Forward Purpose = "promote" // bring a digest from one environment to the next
+	Restore Purpose = "restore" // put a tag back that was moved by somebody else
+	Adopt   Purpose = "adopt"   // accept what somebody else put behind a tag
+)
+
+// Repairs tells whether the promotion is about what somebody else did to the
+// tags of its environment.
+func (p *Promotion) Repairs() bool { return p.Purpose == Restore || p.Purpose == Adopt }
+
 // Abroad tells whether the digest has to be brought into another repository
 // before a tag there can be set.
 func (p *Promotion) Abroad() bool { return p.Destination != p.Repository }
@@ -125,10 +145,11 @@ func (p *Promotion) Abroad() bool { return p.Destination != p.Repository }
 // Decision is what a person says about a promotion.
 type Decision string
 
-// The two things that can be said.
+// What can be said.
 const (
 	Approve Decision = "approve"
 	Reject  Decision = "reject"
+	Instead Decision = "adopt" // don't put it back, ask for what was found; no vote by itself
 )
 
 // Vote is a decision that was recorded. It counts only while Terms are still

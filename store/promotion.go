@@ -13,7 +13,7 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy`
+	card_channel, card_ts, card_revision, destination, copy, purpose`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
@@ -24,7 +24,7 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 	var soaked, started, finished *int64
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose)
 	if err != nil {
 		return p, err
 	}
@@ -68,7 +68,7 @@ func values(p promotion.Promotion) ([]any, error) {
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, successor, p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -122,6 +122,9 @@ func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	}
 	if len(q.States) > 0 {
 		where = append(where, states(q.States))
+	}
+	if len(q.Purposes) > 0 {
+		where = append(where, "purpose IN ("+in(&args, q.Purposes)+")")
 	}
 	if q.ApprovedBy != "" {
 		and("id IN (SELECT promotion FROM vote WHERE person = $%d AND decision = 'approve')", string(q.ApprovedBy))

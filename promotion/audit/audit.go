@@ -35,6 +35,7 @@ const (
 	Observed   Kind = "observed"   // a digest came to an environment
 	Left       Kind = "left"       // a digest left an environment
 	Opened     Kind = "opened"
+	Drifted    Kind = "drifted" // a tag that was promoted was moved by somebody else
 	Planned    Kind = "planned" // the tags to set and what they point at
 	Repoliced  Kind = "policy-changed"
 	Soaked     Kind = "soaked"

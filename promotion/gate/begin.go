@@ -73,7 +73,7 @@ func (t *turn) replan() error {
 		if app, ok := t.catalog.App(p.App); ok {
 			p.Destination = app.In(p.To)
 		}
-		if p.Image != nil {
+		if p.Image != nil && !p.Repairs() {
 			t.plan(p)
 		}
 		same := func(a, b promotion.Target) bool { return a.Tag == b.Tag && a.Floating == b.Floating }

@@ -100,7 +100,7 @@ type Subject struct {
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f)
 	v := Verdict{
-		Findings:   []Finding{source(f), soak(d, f, now), tags(f), order(f), approvals, turn(f)},
+		Findings:   append(origin(d, f, now), tags(f), order(f), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}

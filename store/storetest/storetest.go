@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"updates exclude each other":                         exclusion,
 		"a view sees one instant":                            snapshot,
 		"presence joins the tags of a digest":                presence,
+		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
 		"an effect is asked for once while unfinished":       effectKeys,
@@ -68,7 +69,7 @@ func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + str
 func sample(app, c string) promotion.Promotion {
 	created := noon.Add(-time.Hour)
 	return promotion.Promotion{
-		App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Destination: "production.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
+		Purpose: promotion.Forward, App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Destination: "production.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
 		Captures: map[string]string{"version": "1.2"}, State: promotion.Open, Revision: 1, PolicyHash: "p",
 		Image:      &promotion.Image{MediaType: "m", Labels: map[string]string{"k": "<v>"}, Created: &created, ReadAt: noon},
 		Targets:    []promotion.Target{{Tag: "production", Floating: true, Now: digest("0"), ReadAt: &created}},
@@ -124,6 +125,25 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	if err := s.View(t.Context(), func(tx gate.Tx) error { _, err := tx.Promotion(99); return err }); !errors.Is(err, promotion.NotFound) {
 		t.Errorf("a promotion that is not there: %v", err)
 	}
+}
+
+func pins(t *testing.T, s Store) {
+	one, two := add(t, s, sample("shop", "a")), add(t, s, sample("shop", "b"))
+	pin := gate.Pin{App: "shop", Environment: "production", Tag: "production", Digest: one.Digest, Promotion: one.ID, At: noon}
+	update(t, s, func(tx gate.Tx) error {
+		v1, other := pin, pin
+		v1.Tag, other.App, other.Digest = "v1", "cart", digest("c")
+		return errors.Join(tx.SavePin(pin), tx.SavePin(v1), tx.SavePin(other))
+	})
+	pin.Digest, pin.Promotion, pin.At = two.Digest, two.ID, noon.Add(time.Second)
+	update(t, s, func(tx gate.Tx) error { return tx.SavePin(pin) })
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Pins("shop", "production")
+		if len(got) != 2 || got[0] != pin || got[1].Tag != "v1" || got[1].Digest != one.Digest {
+			t.Errorf("pins: %+v", got)
+		}
+		return err
+	})
 }
 
 func staleSave(t *testing.T, s Store) {
