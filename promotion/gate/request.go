@@ -10,7 +10,7 @@ import (
 
 // request opens a promotion because a person asks for it: of a digest, of what
 // a tag points at, or of what is in the environment now.
-func (t *turn) request(g promotion.Gesture, patience patience) (promotion.Answer, error) {
+func (t *turn) request(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	answer := promotion.Answer{App: g.App}
 	refuse := func(reason string) (promotion.Answer, error) {
 		answer.Verb, answer.Reason = promotion.Refused, reason
@@ -27,11 +27,11 @@ func (t *turn) request(g promotion.Gesture, patience patience) (promotion.Answer
 	}
 	who, known := people[g.Person]
 	if !known || t.now.Sub(who.ReadAt) > policy.KnownFor {
-		if patience == ask {
-			answer.Verb = promotion.Checking
-			return answer, t.lookUp([]policy.Subject{{Person: g.Person}})
+		if u.subject.Person == g.Person {
+			return refuse("it could not be read in Slack who this is (" + u.why + "); try again later")
 		}
-		return refuse("it could not be read in Slack who this is")
+		answer.Verb = promotion.Checking
+		return answer, t.lookUp([]policy.Subject{{Person: g.Person}})
 	}
 	if who.Standing != promotion.Member {
 		return refuse("only members of this workspace can request a promotion")
@@ -40,14 +40,16 @@ func (t *turn) request(g promotion.Gesture, patience patience) (promotion.Answer
 	if err != nil {
 		return answer, err
 	}
-	if td.Digest == "" {
-		if !asked || patience == decide {
-			return refuse("there is no such image: name a tag or a digest that exists, or wait until one is in an environment")
-		}
-		answer.Verb = promotion.Checking
-		return answer, t.resolve(app, g)
+	switch {
+	case td.Digest != "":
+		return t.requestDigest(app, td, g, answer, refuse)
+	case !asked:
+		return refuse("there is no such image: name a tag or a digest that exists, or wait until one is in an environment")
+	case u.gesture == g.Key:
+		return refuse("what the tag " + td.Tag + " points at could not be read (" + u.why + ")")
 	}
-	return t.requestDigest(app, td, g, answer, refuse)
+	answer.Verb = promotion.Checking
+	return answer, t.resolve(app, g)
 }
 
 // meant is the digest that a request names, as far as rows can tell. asked
