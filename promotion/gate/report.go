@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -81,6 +82,10 @@ func (t *turn) plan(p *promotion.Promotion) {
 		tag, err := template.Expand(p)
 		if err != nil {
 			p.Targets, p.PlanFault = nil, err.Error()
+			return
+		}
+		if owner, taken := t.catalog.owner(tag, p.To); taken && !template.Floating() { // who writes a label must not decide that
+			p.Targets, p.PlanFault = nil, fmt.Sprintf("tag %s would become %s, which belongs to %s: give the image another label or source tag", template, tag, owner)
 			return
 		}
 		named := func(had promotion.Target) bool { return had.Tag == tag }
@@ -183,7 +188,7 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 			held.Tags = append(held.Tags, promotion.TaggedDigest{Tag: target.Tag, Digest: p.Digest})
 		}
 	}
-	if err := t.held(held); err != nil {
+	if err := t.held(held, t.now); err != nil {
 		return err
 	}
 	if err := t.supersede(p); err != nil {

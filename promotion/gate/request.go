@@ -151,7 +151,7 @@ func (t *turn) feed(app, env string, td promotion.TaggedDigest) error {
 	if err := t.record(audit.Observed, nil, map[string]any{"app": app, "environment": env, "tag": td.Tag, "digest": td.Digest}); err != nil {
 		return err
 	}
-	return t.OpenHolding(app, env, promotion.Source, Holding{Tag: td.Tag, Digest: td.Digest, Captures: td.Captures, Since: t.now})
+	return t.OpenHolding(app, env, promotion.Source, Holding{Tag: td.Tag, Digest: td.Digest, Captures: td.Captures, Since: t.following(holdings)})
 }
 
 func (c *Catalog) sources() string {
