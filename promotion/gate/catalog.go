@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -129,6 +130,42 @@ func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.G
 
 // nextTick is the first instant of the schedule after now.
 func (r Reminder) nextTick(now time.Time) time.Time { return r.Schedule.Next(now).UTC() }
+
+// watching names what is looked at.
+type watching struct {
+	app, environment string
+	side             promotion.Side
+}
+
+// watchings are everything that is looked at, and where: what that is compares
+// equal for as long as the same tags of the same image are.
+func (c *Catalog) watchings() map[watching]string {
+	all := map[watching]string{}
+	for _, app := range c.Apps {
+		for _, env := range c.Environments {
+			if !env.Watch.IsZero() {
+				all[watching{app.Name, env.Name, promotion.Source}] = fmt.Sprint(app.In(env.Name), env.Watch)
+			}
+			if floating := env.FloatingTags(); len(floating) > 0 {
+				all[watching{app.Name, env.Name, promotion.Held}] = fmt.Sprint(app.In(env.Name), floating)
+			}
+		}
+	}
+	return all
+}
+
+// owner is another environment than to for which the tag means something where
+// the app's images of to are: that watches it, or in which it says what runs
+// there.
+func (c *Catalog) owner(app App, tag, to string) (string, bool) {
+	for _, e := range c.Environments {
+		_, watched := e.Watch.Match(tag)
+		if e.Name != to && app.In(e.Name) == app.In(to) && (watched || slices.Contains(e.FloatingTags(), tag)) {
+			return e.Name, true
+		}
+	}
+	return "", false
+}
 
 // FloatingTags are the tags that say what is in the environment now.
 func (e Environment) FloatingTags() []string {

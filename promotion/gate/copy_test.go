@@ -120,6 +120,7 @@ func TestAnApprovalIsBoundToWhereTheImageGoes(t *testing.T) {
 	w.stage("a")
 	w.click(ann, promotion.Approve)
 	w.must(w.gate.Adopt(t.Context(), exporting(t, "elsewhere.example.com/shop")))
+	w.look()
 	w.run()
 	v := w.newest()
 	if len(v.Verdict.Discounted) != 1 || !strings.Contains(v.Verdict.Discounted[0].Reason, "repository") {

@@ -17,7 +17,7 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.SavePerson(who); err != nil {
 		return err
 	}
-	if err := t.undecided(ask, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
+	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
 		return err
 	}
 	changed := had[who.ID].Standing != who.Standing
@@ -41,11 +41,7 @@ func (t *turn) groupRead(g promotion.Group) error {
 	if err := t.SaveGroup(g); err != nil {
 		return err
 	}
-	patience := ask
-	if g.Fault != "" {
-		patience = decide
-	}
-	if err := t.undecided(patience, func(promotion.Gesture) bool { return true }); err != nil {
+	if err := t.undecided(unknown{}, anyone); err != nil {
 		return err
 	}
 	open, err := t.query(Query{States: []promotion.State{promotion.Open}})

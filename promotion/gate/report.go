@@ -3,11 +3,13 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // Report takes the result of an effect, and ends the claim under which it was
@@ -76,6 +78,7 @@ func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
 // plan names the tags to set. Tags that are set once come before the floating
 // ones: the tag that production follows moves last.
 func (t *turn) plan(p *promotion.Promotion) {
+	app, _ := t.catalog.App(p.App)
 	env, _ := t.catalog.Environment(p.To)
 	p.Targets, p.PlanFault = nil, ""
 	var floating []promotion.Target
@@ -83,6 +86,10 @@ func (t *turn) plan(p *promotion.Promotion) {
 		tag, err := template.Expand(p)
 		if err != nil {
 			p.Targets, p.PlanFault = nil, err.Error()
+			return
+		}
+		if owner, taken := t.catalog.owner(app, tag, p.To); taken && !template.Floating() { // who writes a label must not decide that
+			p.Targets, p.PlanFault = nil, fmt.Sprintf("tag %s would become %s, which belongs to %s: give the image another label or source tag", template, tag, owner)
 			return
 		}
 		named := func(had promotion.Target) bool { return had.Tag == tag }
@@ -115,6 +122,11 @@ func (t *turn) tagsRead(e promotion.Effect, readings []promotion.TagReading) err
 	p.Touch()
 	if err := t.record(audit.Planned, p, map[string]any{"targets": p.TermsNow().Targets}); err != nil {
 		return err
+	}
+	if len(p.Targets) > 0 && !p.Planned() { // other tags are to be set since these were asked for
+		if err := t.readTags(p); err != nil {
+			return err
+		}
 	}
 	_, err = t.settle(p)
 	return err
@@ -182,7 +194,7 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	if err != nil {
 		return err
 	}
-	if err := t.held(now, env.FloatingTags()); err != nil {
+	if err := t.held(now, t.now, env.FloatingTags()); err != nil {
 		return err
 	}
 	if err := t.supersede(p, promotion.Forward, promotion.Restore, promotion.Adopt); err != nil {
@@ -262,9 +274,18 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 			return errors.Join(t.FinishEffect(e, t.now), t.elsewhere(e))
 		}
 	}
-	if again, due := t.retry(e, f); again {
+	again, due, err := t.retry(e, f)
+	if err != nil {
+		return err
+	}
+	if again {
 		if err := t.PostponeEffect(e, due, f.Text); err != nil {
 			return err
+		}
+		if e.Attempt >= lookUpAttempts {
+			if err := t.withoutLookUp(e, f); err != nil {
+				return err
+			}
 		}
 		return t.unread(e, f)
 	}
@@ -274,53 +295,82 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 	switch e.Kind {
 	case promotion.EffectMove:
 		return t.moveFailed(e, r)
-	case promotion.EffectInspect, promotion.EffectReadTags:
-		return t.unread(e, f)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
 			return err
 		}
 		return t.groupRead(promotion.Group{ID: w.ID, ReadAt: t.now, Fault: f.Text})
-	case promotion.EffectPerson:
-		w, err := promotion.Work[promotion.PersonWork](e)
-		if err != nil {
-			return err
-		}
-		return t.undecided(decide, func(g promotion.Gesture) bool { return g.Person == w.ID })
 	case promotion.EffectResolve:
 		w, err := promotion.Work[promotion.ResolveWork](e)
 		if err != nil {
 			return err
 		}
-		return t.undecided(decide, func(g promotion.Gesture) bool { return g.Key == w.Gesture })
+		return t.undecided(unknown{gesture: w.Gesture, why: f.Text}, func(g promotion.Gesture) bool { return g.Key == w.Gesture })
+	}
+	return t.withoutLookUp(e, f)
+}
+
+// withoutLookUp tells those who wait for a person or a group to be read that
+// it does not come to that.
+func (t *turn) withoutLookUp(e promotion.Effect, f promotion.Failure) error {
+	switch e.Kind {
+	case promotion.EffectPerson:
+		w, err := promotion.Work[promotion.PersonWork](e)
+		if err != nil {
+			return err
+		}
+		return t.undecided(unknown{subject: policy.Subject{Person: w.ID}, why: f.Text}, func(g promotion.Gesture) bool { return g.Person == w.ID })
+	case promotion.EffectGroup:
+		w, err := promotion.Work[promotion.GroupWork](e)
+		if err != nil {
+			return err
+		}
+		return t.undecided(unknown{subject: policy.Subject{Group: w.ID}, why: f.Text}, anyone)
 	}
 	return nil
 }
 
-// Attempts after which an effect is given up that nobody would miss: a reply
-// in a thread, a private answer. Everything else is tried until it is known
+// How often something is tried whose failing must not last for ever: a reply in
+// a thread for a day, a private answer for as long as its response URL lives.
+// Whoever waits for a look-up is told after some two minutes that they wait in
+// vain; it is tried on, for others. Everything else is tried until it is known
 // how it ended.
-const noticeAttempts = 8
+const (
+	noticeAttempts = 150
+	tellAttempts   = 30
+	lookUpAttempts = 8
+)
 
 // retry: how long to wait grows from one second, doubling, to a minute, or to
-// ten for a card or a copy, so that an archived channel costs little, and a
-// permission that was given goes on by itself.
-func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time) {
+// ten where haste helps nobody: a channel that is archived, credentials that
+// may not read or write.
+func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time, err error) {
+	const slowly = 10 * time.Minute
 	longest := time.Minute
+	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell, promotion.EffectNotice:
-		again = f.Kind == promotion.Unavailable && e.Attempt < noticeAttempts
+	case promotion.EffectTell:
+		again = again && e.Attempt < tellAttempts
+	case promotion.EffectNotice:
+		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCard, promotion.EffectCopy:
-		again, longest = true, 10*time.Minute
-	default:
-		again = f.Kind == promotion.Unavailable
+		again, longest = true, slowly
+	case promotion.EffectInspect, promotion.EffectReadTags:
+		p, err := t.load(e.Promotion)
+		if err != nil {
+			return false, due, err
+		}
+		if !again {
+			longest = slowly
+		}
+		again = p.State == promotion.Open
 	}
 	wait := longest
 	if e.Attempt < 10 {
 		wait = min(longest, time.Second<<max(0, e.Attempt-1))
 	}
-	return again, t.now.Add(max(wait, f.RetryAfter))
+	return again, t.now.Add(max(wait, f.RetryAfter)), nil
 }
 
 // unread lets the card say what could not be read or moved so far.

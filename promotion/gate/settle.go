@@ -29,7 +29,8 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		}
 	}
 	v := policy.Evaluate(d, f, t.now)
-	if soak, ok := v.Finding(policy.RuleSoak); ok && soak.Outcome == policy.Met && d.Soak > 0 && p.SoakedAt == nil {
+	source, _ := v.Finding(policy.RuleSource)
+	if soak, _ := v.Finding(policy.RuleSoak); soak.Outcome == policy.Met && source.Outcome == policy.Met && d.Soak > 0 && p.SoakedAt == nil {
 		if err := t.soaked(p); err != nil {
 			return v, err
 		}

@@ -35,7 +35,9 @@ type world struct {
 	during func() // called once while a card is drawn
 	copy   func(e promotion.Effect) promotion.Result
 	copies []promotion.Repository // where copies went
-	clicks int
+	// what each person was told last, privately
+	answers map[promotion.PersonID]promotion.Answer
+	clicks  int
 }
 
 const (
@@ -82,6 +84,8 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 		groups: map[promotion.GroupID][]promotion.PersonID{},
 		down:   map[promotion.EffectKind]promotion.Kind{},
 		drawn:  map[promotion.ID]int64{},
+
+		answers: map[promotion.PersonID]promotion.Answer{},
 	}
 	w.open(c)
 	w.look()
@@ -224,6 +228,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
+		w.answers[a.Person] = a.Answer
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
 		standing := w.people[id]
