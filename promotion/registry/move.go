@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +21,8 @@ import (
 // immutable all end the same way. An error means that it is not known, or that
 // it did not happen; the moves that come with it are those that are known.
 //
-// For one tag and a warm connection it takes four requests.
+// For one tag and a warm connection it takes four requests, and one when the
+// tag is there already.
 func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Move, error) {
 	source, readings, err := c.survey(ctx, w)
 	if err != nil {
@@ -50,27 +52,30 @@ func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Mo
 	return moves, nil
 }
 
-// survey reads the source by its digest and, beside it, every target tag.
+// survey reads every target tag and, unless all of them are there already,
+// the source by its digest.
 func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source manifest, readings []promotion.Digest, err error) {
 	readings = make([]promotion.Digest, len(w.Targets))
-	g, ctx := errgroup.WithContext(ctx)
+	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(perHost)
-	g.Go(func() error {
-		var err error
-		if source, err = c.get(ctx, w.Repository, string(w.Digest)); err != nil {
-			return err
-		}
-		_, err = source.parse(w.Repository)
-		return err
-	})
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error
-			readings[i], err = c.head(ctx, w.Repository, target.Tag)
+			readings[i], err = c.head(each, w.Repository, target.Tag)
 			return err
 		})
 	}
-	return source, readings, g.Wait()
+	if err := g.Wait(); err != nil {
+		return source, nil, err
+	}
+	if !slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) {
+		return source, readings, nil // a tag that points at it proves that it is there
+	}
+	if source, err = c.get(ctx, w.Repository, string(w.Digest)); err != nil {
+		return source, nil, err
+	}
+	_, err = source.parse(w.Repository)
+	return source, readings, err
 }
 
 // conflicts are the moves when some tag is not what was expected: then nothing
