@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"text/template"
 	"time"
 
@@ -54,6 +55,8 @@ type demo struct {
 	host  string // host:port of everything
 	slack *fakeslack.Server
 	apps  []*app
+
+	pushed atomic.Bool // whether the visitor has pushed a build
 }
 
 // Run shows the demo until ctx ends, and leaves nothing behind. That the bot
@@ -63,15 +66,18 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{opts: o, host: l.Addr().String(), apps: apps()}
+	d := &demo{opts: o, host: l.Addr().String()}
 	d.slack = workspace("http://" + d.host + slackPath)
+	if d.apps, err = apps(d.host, o.Soak); err != nil {
+		return errors.Join(err, l.Close())
+	}
 	stop := d.serve(ctx, l)
 	defer func() { err = errors.Join(err, stop()) }()
 	if d.dir, err = os.MkdirTemp("", "promotebot-demo-"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
-	if err := d.run(ctx); err != nil && ctx.Err() == nil {
+	if err := d.run(ctx); err != nil && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
 		return err
 	}
 	if broken := d.slack.Violations(); len(broken) > 0 {
@@ -130,7 +136,7 @@ func (d *demo) serve(ctx context.Context, l net.Listener) (stop func() error) {
 // the first builds.
 func (d *demo) run(ctx context.Context) error {
 	for _, a := range d.apps {
-		if err := a.seed(ctx, d.host); err != nil {
+		if err := a.seed(ctx); err != nil {
 			return err
 		}
 	}
@@ -191,13 +197,13 @@ func (d *demo) configure(path string) error {
 }
 
 func (d *demo) greet() error {
-	_, err := fmt.Fprintf(d.opts.Out, `
-  http://%s/
+	_, err := fmt.Fprintf(d.opts.Out, `promotebot demo is at
 
-A small Slack with the real bot in it, and the registry that it promotes in (crane ls %s).
-Its configuration, database and log are in %s until the demo ends: Ctrl-C.
+    http://%s/
 
-`, d.host, d.apps[0].repo, d.dir)
+The real bot, a small Slack and a registry, all in this process. Their configuration, database and log
+are in %s until Ctrl-C ends it.
+`, d.host, d.dir)
 	return err
 }
 
@@ -207,11 +213,7 @@ func (d *demo) firstBuilds(ctx context.Context) error {
 	changes, cancel := d.slack.Subscribe()
 	defer cancel()
 	for i, a := range d.apps {
-		push := a.push
-		if i == 0 {
-			push = a.pushAgain
-		}
-		if err := push(ctx); err != nil {
+		if err := a.push(ctx, i == 0); err != nil {
 			return err
 		}
 		for len(d.slack.Messages(channel)) <= i {

@@ -31,27 +31,33 @@ const (
 	productionTag = "production"
 )
 
-// app is one of the sample apps, and what its CI does.
+// app is one of the sample apps, and what its CI does. Its versions are
+// series.0, which is in production before the demo begins, series.1, …
 type app struct {
-	name      string
-	series    string        // its versions are series.0, series.1, …
-	platforms []v1.Platform // more than one makes an index
+	name, series, policy string
+	platforms            []v1.Platform // more than one makes an index
+	repo                 name.Repository
 
-	repo name.Repository
+	ci     sync.Mutex // one build after the other
+	builds int        // since the demo began
 
-	mu       sync.Mutex
-	patch    int               // of the version that was pushed last
-	versions map[string]string // by digest
-	first    string            // the digest in production before the demo begins
+	versions sync.Map // what builds say of themselves, by digest
 }
 
-func apps() []*app {
+func apps(host string, soak time.Duration) ([]*app, error) {
 	amd64, arm64 := v1.Platform{OS: "linux", Architecture: "amd64"}, v1.Platform{OS: "linux", Architecture: "arm64"}
-	return []*app{
-		{name: "search", series: "0.9", platforms: []v1.Platform{amd64}},
-		{name: "handbook", series: "1.8", platforms: []v1.Platform{amd64}},
-		{name: "payments", series: "2.4", platforms: []v1.Platform{amd64, arm64}},
+	all := []*app{
+		{name: "search", series: "0.9", platforms: []v1.Platform{amd64}, policy: "One tech lead."},
+		{name: "handbook", series: "1.8", platforms: []v1.Platform{amd64}, policy: "Any developer or tech lead, no soak."},
+		{name: "payments", series: "2.4", platforms: []v1.Platform{amd64, arm64}, policy: fmt.Sprintf("%s of soak, two tech leads and one of security.", soak)},
 	}
+	for _, a := range all {
+		var err error
+		if a.repo, err = name.NewRepository(host + "/acme/" + a.name); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // newRegistry is a registry that nobody here wrote. It says nothing, because
@@ -60,80 +66,53 @@ func newRegistry() http.Handler {
 	return registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
 }
 
+func (a *app) first() string { return a.series + ".0" }
+
 // seed puts into the registry what runs in production before the demo begins.
-func (a *app) seed(ctx context.Context, host string) error {
-	var err error
-	if a.repo, err = name.NewRepository(host + "/acme/" + a.name); err != nil {
-		return err
+func (a *app) seed(ctx context.Context) error {
+	return a.build(ctx, a.first(), "v"+a.first(), productionTag)
+}
+
+// push is what CI does with a new build once its tests have passed. A CI that
+// has forgotten to count up gives it the version that is in production.
+func (a *app) push(ctx context.Context, forgotten bool) error {
+	a.ci.Lock()
+	defer a.ci.Unlock()
+	if forgotten {
+		return a.build(ctx, a.first(), stagingTag)
 	}
-	a.versions = map[string]string{}
-	a.first, err = a.build(ctx, a.version(), "v"+a.version(), productionTag)
-	return err
+	a.builds++
+	return a.build(ctx, fmt.Sprintf("%s.%d", a.series, a.builds), stagingTag)
 }
 
-func (a *app) version() string { return fmt.Sprintf("%s.%d", a.series, a.patch) }
-
-// push is what CI does with a new build: it gets a version of its own, and the
-// staging tag once its tests have passed.
-func (a *app) push(ctx context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.patch++
-	_, err := a.build(ctx, a.version(), stagingTag)
-	return err
-}
-
-// pushAgain is a CI that has forgotten to count up: another build under the
-// version that is in production.
-func (a *app) pushAgain(ctx context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, err := a.build(ctx, a.version(), stagingTag)
-	return err
-}
-
-// build pushes a new image or index under the tags.
-func (a *app) build(ctx context.Context, version string, tags ...string) (string, error) {
-	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+// build pushes a new image, or an index of several, under the tags.
+func (a *app) build(ctx context.Context, version string, tags ...string) error {
 	commit := make([]byte, 20)
 	if _, err := rand.Read(commit); err != nil {
-		return "", err
+		return err
 	}
 	labels := map[string]string{
 		promotion.LabelVersion: version, promotion.LabelRevision: hex.EncodeToString(commit),
 		promotion.LabelSource: "https://git.example.com/acme/" + a.name, promotion.LabelCreated: time.Now().UTC().Format(time.RFC3339),
 	}
-	var last v1.Image
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	var pushed remote.Taggable
 	for _, p := range a.platforms {
-		var err error
-		if last, err = image(p, labels); err != nil {
-			return "", err
-		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: last, Descriptor: v1.Descriptor{Platform: &p}})
-	}
-	var pushed remote.Taggable = last
-	write := func(t name.Tag) error { return remote.Write(t, last, remote.WithContext(ctx)) }
-	digest := last.Digest
-	if len(a.platforms) > 1 {
-		pushed, digest = index, index.Digest
-		write = func(t name.Tag) error { return remote.WriteIndex(t, index, remote.WithContext(ctx)) }
-	}
-	h, err := digest()
-	if err != nil {
-		return "", err
-	}
-	for i, tag := range tags {
-		if i == 0 {
-			err = write(a.repo.Tag(tag))
-		} else {
-			err = remote.Tag(a.repo.Tag(tag), pushed, remote.WithContext(ctx))
-		}
+		built, err := image(p, labels)
 		if err != nil {
-			return "", err
+			return err
 		}
+		pushed = built
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: built, Descriptor: v1.Descriptor{Platform: &p}})
 	}
-	a.versions[h.String()] = version
-	return h.String(), nil
+	if len(a.platforms) > 1 {
+		pushed = index
+	}
+	all := map[name.Reference]remote.Taggable{}
+	for _, tag := range tags {
+		all[a.repo.Tag(tag)] = pushed
+	}
+	return remote.MultiWrite(all, remote.WithContext(ctx))
 }
 
 // image is an image with random contents that says of itself what a build tool
@@ -151,16 +130,31 @@ func image(p v1.Platform, labels map[string]string) (v1.Image, error) {
 	return mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(random, types.OCIManifestSchema1), types.OCIConfigJSON), file)
 }
 
-// digest is what a tag points at, as the registry says now; empty when there is
-// no such tag.
-func (a *app) digest(ctx context.Context, tag string) (string, error) {
+// look says what a tag points at, as the registry says now, and which version
+// that is. Both are empty when there is no such tag.
+func (a *app) look(ctx context.Context, tag string) (digest, version string, err error) {
 	d, err := remote.Head(a.repo.Tag(tag), remote.WithContext(ctx))
 	var refused *transport.Error
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound {
-		return "", nil
+		return "", "", nil
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return d.Digest.String(), nil
+	digest = d.Digest.String()
+	if known, ok := a.versions.Load(digest); ok {
+		return digest, known.(string), nil
+	}
+	// Of an index, this is the image for linux/amd64.
+	built, err := remote.Image(a.repo.Digest(digest), remote.WithContext(ctx))
+	if err != nil {
+		return digest, "", err
+	}
+	file, err := built.ConfigFile()
+	if err != nil {
+		return digest, "", err
+	}
+	version = file.Config.Labels[promotion.LabelVersion]
+	a.versions.Store(digest, version)
+	return digest, version, nil
 }
