@@ -47,9 +47,9 @@ func Card(v policy.View) Message {
 	word, sentence := state(v, c)
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
-		p.Section(sentence, soak(v))
+		// On a phone the facts fill a screen: what holds it up stands before them.
+		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
 		p.Fields(facts(promoted, c)...)
-		p.Section(hindrances(v, sentence)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 	} else {
@@ -264,13 +264,18 @@ func discounted(v policy.View, c cast) []page.Text {
 }
 
 // hindrances are the rules that are not met, have no place of their own on the
-// card, and have not been said already.
+// card, and have not been said already. Nor is the state said again that what
+// was said begins with.
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
 		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
-			lines = append(lines, page.Writef("*%s*: %s.", outcome(f.Outcome), why))
+			begins := page.Writef("*%s*: ", outcome(f.Outcome))
+			if strings.HasPrefix(string(said), string(begins)) {
+				begins = "• "
+			}
+			lines = append(lines, begins+why+".")
 		}
 	}
 	return lines
