@@ -205,9 +205,13 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for !is() {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline.C:
 			m, _ := w.card()
 			var private []string
 			for _, who := range []string{ann, bob, eve} {
@@ -216,8 +220,8 @@ func (w *town) eventually(what string, is func() bool) {
 				}
 			}
 			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
+		case <-tick.C:
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
