@@ -102,8 +102,8 @@ func newTown(t *testing.T, policy string) *town {
 		t.Fatal(err)
 	}
 	w.slack = fakeslack.New(fakeslack.Options{AppToken: appToken, BotToken: botToken})
-	for id, real := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
-		w.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(real), RealName: real})
+	for id, full := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
+		w.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(full), RealName: full})
 	}
 	w.slack.AddChannel(fakeslack.Channel{ID: shopChannel, Name: "shop", Members: []string{ann, bob, eve, w.slack.Options().Bot.UserID}})
 	chat := httptest.NewServer(w.slack)
@@ -404,8 +404,7 @@ func (p *process) stop() {
 	case <-time.After(15 * time.Second):
 		p.t.Fatalf("it does not end on SIGTERM\n%s", p.out.String())
 	}
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		p.t.Errorf("ended with %v\n%s", p.err, p.out.String())
 	}
 }

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -111,7 +112,9 @@ func BenchmarkPoll1000(b *testing.B) {
 				<-seen
 			}
 			cancel()
-			<-ended
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				b.Error(err)
+			}
 		}))
 	}
 	runtime.GC()
