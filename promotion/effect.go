@@ -171,8 +171,7 @@ type Failure struct {
 // people gets out; the rest is for the log.
 func FailureOf(err error) *Failure {
 	f := &Failure{Kind: KindOf(err), Text: "it failed inside promotebot; its log says why"}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		f.Text, f.RetryAfter = e.Text, e.RetryAfter
 	}
 	return f

@@ -22,8 +22,7 @@ func (c *Chat) command(ctx context.Context, sc slack.SlashCommand) response {
 		apps = append(apps, a.Name)
 	}
 	cmd, err := command.Parse(sc.Text, apps)
-	var usage *command.Usage
-	if errors.As(err, &usage) {
+	if usage, ok := errors.AsType[*command.Usage](err); ok {
 		return privately(render.Usage(usage.Problem, usage.Lines))
 	}
 	if err == nil {

@@ -58,7 +58,7 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	id, terms, err := render.ParseValue(action.Value)
 	if err != nil {
-		return nil // a button of ours without a meaning, such as a link
+		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
 	}
 	switch action.ActionID {
 	case render.ActionApprove:

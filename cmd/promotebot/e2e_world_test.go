@@ -102,8 +102,8 @@ func newTown(t *testing.T, policy string) *town {
 		t.Fatal(err)
 	}
 	w.slack = fakeslack.New(fakeslack.Options{AppToken: appToken, BotToken: botToken})
-	for id, real := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
-		w.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(real), RealName: real})
+	for id, full := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
+		w.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(full), RealName: full})
 	}
 	w.slack.AddChannel(fakeslack.Channel{ID: shopChannel, Name: "shop", Members: []string{ann, bob, eve, w.slack.Options().Bot.UserID}})
 	chat := httptest.NewServer(w.slack)
@@ -205,9 +205,13 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for !is() {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline.C:
 			m, _ := w.card()
 			var private []string
 			for _, who := range []string{ann, bob, eve} {
@@ -216,8 +220,8 @@ func (w *town) eventually(what string, is func() bool) {
 				}
 			}
 			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
+		case <-tick.C:
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -400,8 +404,7 @@ func (p *process) stop() {
 	case <-time.After(15 * time.Second):
 		p.t.Fatalf("it does not end on SIGTERM\n%s", p.out.String())
 	}
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		p.t.Errorf("ended with %v\n%s", p.err, p.out.String())
 	}
 }

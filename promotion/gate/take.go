@@ -126,13 +126,13 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
-	if who, known := f.People[g.Person]; !known {
+	if _, known := f.People[g.Person]; !known {
 		// facts holds voters and holders of roles; this may be neither.
 		some, err := t.People([]promotion.PersonID{g.Person})
 		if err != nil {
 			return answer, err
 		}
-		if who, known = some[g.Person]; known {
+		if who, known := some[g.Person]; known {
 			f.People[g.Person] = who
 		}
 	}

@@ -154,9 +154,9 @@ func (w *world) wait(d time.Duration) {
 	w.t.Helper()
 	until := w.now.Add(d)
 	for {
-		due, any, err := w.db.NextDue(w.t.Context(), everything)
+		due, some, err := w.db.NextDue(w.t.Context(), everything)
 		w.must(err)
-		if !any || due.After(until) {
+		if !some || due.After(until) {
 			break
 		}
 		if due.After(w.now) {

@@ -135,11 +135,11 @@ func (l *Lane) untilDue(ctx context.Context, kinds []promotion.EffectKind, full 
 	if full {
 		return maxSleep
 	}
-	due, any, err := l.Queue.NextDue(ctx, kinds)
+	due, some, err := l.Queue.NextDue(ctx, kinds)
 	switch {
 	case err != nil:
 		return time.Second
-	case !any:
+	case !some:
 		return maxSleep
 	}
 	return min(maxSleep, time.Until(due))

@@ -394,7 +394,7 @@ func TestStoppingReportsWhatWasDone(t *testing.T) {
 		if len(b.results) != 1 {
 			t.Fatalf("reported %+v", b.results)
 		}
-		if _, any, err := db.NextDue(t.Context(), []promotion.EffectKind{promotion.EffectMove}); any || err != nil {
+		if _, some, err := db.NextDue(t.Context(), []promotion.EffectKind{promotion.EffectMove}); some || err != nil {
 			t.Errorf("it would be performed again (%v)", err)
 		}
 	})

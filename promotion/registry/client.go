@@ -16,8 +16,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,9 +164,7 @@ func (c *Client) call(ctx context.Context, repo promotion.Repository, method, pa
 	if err != nil {
 		return answer{}, fmt.Errorf("request to %s: %w", repo, err)
 	}
-	for key, values := range header {
-		req.Header[key] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := s.http.Do(req)
 	if err != nil {
 		return answer{}, fault(repo, err)
@@ -177,10 +177,8 @@ func (c *Client) call(ctx context.Context, repo promotion.Repository, method, pa
 	if int64(len(a.body)) > limit {
 		return answer{}, promotion.Errorf(promotion.Invalid, "%s answers with more than %d bytes: refused", repo, limit)
 	}
-	for _, status := range ok {
-		if a.status == status {
-			return a, nil
-		}
+	if slices.Contains(ok, a.status) {
+		return a, nil
 	}
 	if a.status == http.StatusUnauthorized {
 		c.forget(repo, s)

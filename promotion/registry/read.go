@@ -67,7 +67,7 @@ func (c *Client) head(ctx context.Context, repo promotion.Repository, tag string
 func (c *Client) readBack(ctx context.Context, repo promotion.Repository, tag string) (promotion.Digest, error) {
 	m, err := c.get(ctx, repo, tag)
 	if promotion.KindOf(err) == promotion.NotFound && err != nil {
-		return "", nil
+		return "", nil //nolint:nilerr // absence is an answer
 	}
 	return m.digest, err
 }

@@ -52,7 +52,7 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err == nil && !passing(resp.StatusCode) {
 			return resp, nil
 		}
-		d := time.Duration(float64(next) * (0.75 + rand.Float64()/2))
+		d := time.Duration(float64(next) * (0.75 + rand.Float64()/2)) //nolint:gosec // spreads retries, hides nothing
 		next *= 2
 		if err == nil {
 			if asked := retryAfter(resp.Header); asked > 0 {

@@ -260,7 +260,7 @@ func rollback(t *testing.T, s Store) {
 		}
 		return err
 	})
-	if _, any, err := s.NextDue(t.Context(), []promotion.EffectKind{"k"}); any || err != nil {
+	if _, some, err := s.NextDue(t.Context(), []promotion.EffectKind{"k"}); some || err != nil {
 		t.Errorf("it left an effect (%v)", err)
 	}
 	if n, _, err := s.VerifyAudit(t.Context()); n != 0 || err != nil {
