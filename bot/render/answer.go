@@ -106,7 +106,7 @@ func ended(state string) page.Text {
 	case promotion.Rejected:
 		return "has been rejected already"
 	case promotion.Superseded:
-		return "has been superseded by a newer build"
+		return "has been superseded; its card says by what"
 	case promotion.Conflicted:
 		return "ended in a conflict"
 	case promotion.Failed:

@@ -25,7 +25,7 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
 	case promotion.NoticeSuperseded:
 		if p.Successor == 0 {
-			return page.Say(page.Writef("%s gave way to another build. It was not promoted, and its buttons are gone.", it))
+			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))
 		}
 		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
 	}

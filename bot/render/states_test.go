@@ -154,5 +154,6 @@ func states() []named {
 			f.Votes = append(f.Votes, promotion.Vote{Person: sam, Decision: promotion.Reject, Reason: f.Promotion.Reason, At: *at(50 * time.Hour)})
 		}))},
 		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
+		{"displaced by the configuration", shop(later, ended(promotion.Superseded, "the configuration does not lead shop from staging to production any more"))},
 	}
 }

@@ -134,9 +134,9 @@ func TestAClickBeforeTheBotKnowsItsCardCounts(t *testing.T) {
 }
 
 func TestNoticesOutliveAnHourWithoutSlack(t *testing.T) {
-	w := newWorld(t, catalog(t, careful()))
+	w := newWorld(t, catalog(t, short()))
 	w.stage("a")
-	w.wait(23*time.Hour + 59*time.Minute)
+	w.wait(2*time.Hour + 59*time.Minute)
 	w.down[promotion.EffectNotice] = promotion.Unavailable
 	w.down[promotion.EffectCard] = promotion.Unavailable
 	w.wait(time.Hour)
@@ -149,10 +149,10 @@ func TestNoticesOutliveAnHourWithoutSlack(t *testing.T) {
 }
 
 func TestANoticeIsNotTriedForEver(t *testing.T) {
-	w := newWorld(t, catalog(t, careful()))
+	w := newWorld(t, catalog(t, short()))
 	w.stage("a")
 	w.down[promotion.EffectNotice] = promotion.Unavailable
-	w.wait(50 * time.Hour)
+	w.wait(29 * time.Hour)
 	delete(w.down, promotion.EffectNotice)
 	w.wait(time.Hour)
 	if n := w.count("soaked"); n != 0 {

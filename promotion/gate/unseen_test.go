@@ -13,14 +13,19 @@ import (
 // What nobody has seen is not taken for granted: not by a soak, not after a
 // reload, not for an environment in the middle of the chain.
 
+// short is a policy whose soak passes quickly.
+func short() policy.Document {
+	return policy.Document{Name: "short", Soak: 3 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}}}
+}
+
 func TestASoakIsNotCompleteWhileNobodyCanSeeTheDigest(t *testing.T) {
-	w := newWorld(t, catalog(t, careful()))
+	w := newWorld(t, catalog(t, short()))
 	w.stage("a")
 	w.wait(time.Hour)
 	w.blind("registry.example.com does not answer")
-	w.wait(30 * time.Hour)
+	w.wait(4 * time.Hour)
 	if n := w.count("soaked"); n != 0 {
-		t.Errorf("announced %d times, and for 30 hours nobody has seen it", n)
+		t.Errorf("announced %d times, and for four hours nobody has seen it", n)
 	}
 	w.look()
 	w.run()
@@ -33,25 +38,25 @@ func TestTimeInWhichNobodyLookedDoesNotCountForADigestThatWasGoneThen(t *testing
 	for name, unseen := range map[string]func(w *world){
 		"the registry was down": func(w *world) {
 			w.blind("registry.example.com does not answer")
-			w.wait(30 * time.Hour)
+			w.wait(4 * time.Hour)
 		},
 		"the registry was down and the bot was restarted": func(w *world) {
 			w.blind("registry.example.com does not answer")
-			w.wait(15 * time.Hour)
+			w.wait(2 * time.Hour)
 			w.restart()
-			w.wait(15 * time.Hour)
+			w.wait(2 * time.Hour)
 		},
 		"the app was out of the configuration": func(w *world) {
 			had := w.gate.Catalog()
 			without := *had
 			without.Apps = nil
 			w.must(w.gate.Adopt(w.t.Context(), &without))
-			w.wait(30 * time.Hour)
+			w.wait(4 * time.Hour)
 			w.must(w.gate.Adopt(w.t.Context(), had))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, catalog(t, careful()))
+			w := newWorld(t, catalog(t, short()))
 			w.stage("a")
 			w.wait(time.Hour)
 			unseen(w)
@@ -70,7 +75,7 @@ func TestTimeInWhichNobodyLookedDoesNotCountForADigestThatWasGoneThen(t *testing
 }
 
 func TestAnAppThatComesBackIsLookedAtFirst(t *testing.T) {
-	w := newWorld(t, catalog(t, careful()))
+	w := newWorld(t, catalog(t, short()))
 	w.stage("a")
 	had := w.gate.Catalog()
 	without := *had
@@ -79,7 +84,7 @@ func TestAnAppThatComesBackIsLookedAtFirst(t *testing.T) {
 	if blind, err := w.gate.Blind(t.Context()); err != nil || len(blind) != 0 {
 		t.Errorf("what is not configured counts as blind: %+v %v", blind, err)
 	}
-	w.wait(48 * time.Hour)
+	w.wait(4 * time.Hour)
 	w.must(w.gate.Adopt(t.Context(), had))
 	w.run()
 	w.request(eve, "")
@@ -109,9 +114,9 @@ func TestAPromotionEndsWithTheStepThatItBelongsTo(t *testing.T) {
 		"the image is another": func(c *gate.Catalog) { c.Apps[0].Repository = "registry.example.com/shop/other" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, catalog(t, careful()))
+			w := newWorld(t, catalog(t, short()))
 			w.stage("a")
-			c := catalog(t, careful())
+			c := catalog(t, short())
 			change(c)
 			w.must(w.gate.Adopt(t.Context(), c))
 			w.run()
@@ -124,13 +129,13 @@ func TestAPromotionEndsWithTheStepThatItBelongsTo(t *testing.T) {
 }
 
 func TestAnExecutionSurvivesTheEndOfItsStep(t *testing.T) {
-	w := newWorld(t, catalog(t, careful()))
+	w := newWorld(t, catalog(t, short()))
 	w.stage("a")
 	w.click(ann, promotion.Approve)
 	w.click(bob, promotion.Approve)
 	w.down[promotion.EffectMove] = promotion.Unavailable
-	w.wait(25 * time.Hour)
-	c := catalog(t, careful())
+	w.wait(3 * time.Hour)
+	c := catalog(t, short())
 	c.Apps, c.Environments = nil, nil
 	w.must(w.gate.Adopt(t.Context(), c))
 	w.run()
@@ -179,7 +184,7 @@ func TestOfSeveralTagsTheHighestIsMeant(t *testing.T) {
 // what its own tag points at is what is in it.
 func chainOfThree(t *testing.T) *world {
 	t.Helper()
-	c := catalog(t, policy.Document{Soak: 24 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}})
+	c := catalog(t, policy.Document{Soak: 3 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}})
 	c.Environments = []gate.Environment{c.Environments[0], {Name: "preview", Tags: []promotion.TagTemplate{"preview"}}, c.Environments[1]}
 	c.Apps[0].Policies["preview"] = policy.Document{Approvals: []policy.Requirement{{Role: "leads", Count: 1}}}
 	w := newWorld(t, c)
@@ -208,10 +213,10 @@ func (w *world) preview(fault string) {
 
 func TestADigestThatLeavesTheMiddleOfTheChainStopsSoaking(t *testing.T) {
 	w := chainOfThree(t)
-	w.wait(10 * time.Hour)
+	w.wait(time.Hour)
 	w.tags["preview"] = digest("9") // somebody tries something
 	w.preview("")
-	w.wait(100 * time.Hour)
+	w.wait(5 * time.Hour)
 	w.expect(2, promotion.Open)
 	v, err := w.gate.View(t.Context(), 2)
 	w.must(err)
@@ -220,7 +225,7 @@ func TestADigestThatLeavesTheMiddleOfTheChainStopsSoaking(t *testing.T) {
 	}
 	w.tags["preview"] = digest("a")
 	w.preview("")
-	w.wait(14*time.Hour - time.Second)
+	w.wait(2*time.Hour - time.Second)
 	w.expect(2, promotion.Open)
 	w.wait(time.Second)
 	w.expect(2, promotion.Promoted)
@@ -229,7 +234,7 @@ func TestADigestThatLeavesTheMiddleOfTheChainStopsSoaking(t *testing.T) {
 func TestTheMiddleOfTheChainHasToBeSeen(t *testing.T) {
 	w := chainOfThree(t)
 	w.preview("registry.example.com does not answer")
-	w.wait(30 * time.Hour)
+	w.wait(4 * time.Hour)
 	w.expect(2, promotion.Open)
 	w.restart()
 	w.look()
@@ -242,7 +247,7 @@ func TestTheMiddleOfTheChainHasToBeSeen(t *testing.T) {
 func TestALabelCantTakeTheTagOfAnotherEnvironment(t *testing.T) {
 	for label, why := range map[string]string{"production": "production", "staging-passed": "staging"} {
 		t.Run(label, func(t *testing.T) {
-			c := catalog(t, careful())
+			c := catalog(t, short())
 			c.Environments = []gate.Environment{c.Environments[0], {Name: "preview", Tags: []promotion.TagTemplate{"preview", "{label.org.opencontainers.image.version}"}}, c.Environments[1]}
 			c.Apps[0].Policies["preview"] = policy.Document{Approvals: []policy.Requirement{{Role: "leads", Count: 1}}}
 			w := newWorld(t, c)

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 	t.Helper()
 	t.Parallel()
 	w := &world{
-		t: t, path: filepath.Join(t.TempDir(), "bot.db"), now: start,
+		t: t, path: filepath.Join(room(t), "bot.db"), now: start,
 		tags:   map[string]promotion.Digest{"production": digest("0")},
 		people: map[promotion.PersonID]promotion.Standing{ann: promotion.Member, bob: promotion.Member, sue: promotion.Member, eve: promotion.Member},
 		groups: map[promotion.GroupID][]promotion.PersonID{},
@@ -91,6 +92,19 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 	w.look()
 	w.run()
 	return w
+}
+
+// room is a directory for the database, in memory where the system has such a
+// file system: a day in here takes a thousand commits, and it is not the disk
+// that is tested.
+func room(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "promotebot-gate-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // a temporary directory
+	return dir
 }
 
 func (w *world) open(c *gate.Catalog) {
