@@ -16,6 +16,8 @@ type Copy struct {
 	Bytes     Count        // of the blobs
 	Sent      int64        // bytes of blobs that were sent; what was there already or could be mounted was not
 	Attached  []Attachment // what was found attached in the destination, once done
+	Fault     string       // why it does not get on; empty while it does
+	Stuck     bool         // and why trying again by itself will not help
 }
 
 // Count is so many of so many. All can still grow while Done does.

@@ -16,6 +16,7 @@ const (
 	EffectInspect  EffectKind = "inspect"   // InspectWork → Result.Image
 	EffectReadTags EffectKind = "read-tags" // ReadTagsWork → Result.Tags
 	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
+	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 
 	// Performed in Slack.
@@ -80,11 +81,12 @@ type ReadTagsWork struct {
 	Tags       []string
 }
 
-// ResolveWork asks what one tag points at, for the gesture that named it.
+// ResolveWork asks what one tag points at, for the gesture that named it: in
+// the first of the repositories that has it.
 type ResolveWork struct {
-	Repository Repository
-	Tag        string
-	Gesture    string
+	Repositories []Repository
+	Tag          string
+	Gesture      string
 }
 
 // MoveWork is the plan of an execution: it is written down with the intent and
@@ -142,6 +144,7 @@ type Result struct {
 	Image   *Image
 	Tags    []TagReading
 	Digest  Digest
+	Copy    *Copy
 	Moves   []Move
 	Card    *Card
 	Person  *Person

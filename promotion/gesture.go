@@ -72,7 +72,7 @@ type Sighting struct {
 	App         string
 	Environment string
 	Side        Side
-	At          time.Time
+	At          time.Time // when the look began: what it shows was so then or later
 	Tags        []TaggedDigest
 	Fault       string
 }

@@ -113,7 +113,12 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.State.Final() {
 		since = "before"
 	}
-	return append(all, page.Writef("*Tags to set*\n%s", page.Join(set, maxTags)), page.Writef("*In %s %s*\n%s", p.To, since, page.Join(now, maxTags)))
+	to := page.Join(set, maxTags)
+	if p.Abroad() {
+		to += " in " + page.Code(string(p.Destination))
+	}
+	all = append(all, attached(p)...)
+	return append(all, page.Writef("*Tags to set*\n%s", to), page.Writef("*In %s %s*\n%s", p.To, since, page.Join(now, maxTags)))
 }
 
 // held is what a target tag was when it was last read.
@@ -302,7 +307,11 @@ func buttons(p *promotion.Promotion) []slack.BlockElement {
 
 // confirmation names what is agreed to, in the room that Slack gives it.
 func confirmation(p *promotion.Promotion) string {
-	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
+	where := ""
+	if p.Abroad() {
+		where = " in " + page.Plain(string(p.Destination), 80)
+	}
+	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s"+where+" when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
 	const room = 12 // for ", 1234 more."
 	for i, t := range p.Targets {
 		tag := page.Plain(t.Tag, 128) // the longest that a registry takes

@@ -32,7 +32,11 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 	for _, a := range apps {
 		row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
 		for _, e := range a.Environments {
-			row += page.Writef("\n• %s: ", e.Name) + environment(e)
+			row += page.Writef("\n• %s", e.Name)
+			if e.Images != "" {
+				row += page.Writef(", in %s", page.Code(string(e.Images)))
+			}
+			row += ": " + environment(e)
 		}
 		var open []page.Text
 		for _, id := range a.Open {

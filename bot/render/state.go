@@ -75,6 +75,9 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 	if f, busy := unmet(policy.RuleTurn); busy {
 		return "waiting its turn", page.Writef("*Waiting its turn*: %s.", because(f.Reason))
 	}
+	if f, copying := unmet(policy.RuleCopy); copying {
+		return "copying", page.Writef("*Copying*: %s.", because(f.Reason)) + progress(p.Copy, v.At)
+	}
 	if f, checking := unmet(policy.RuleIdentity); checking || v.Verdict.Outcome == policy.Met {
 		if checking {
 			return "ready", page.Writef("*Ready*: %s.", because(f.Reason))

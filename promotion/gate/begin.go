@@ -69,14 +69,20 @@ func (t *turn) replan() error {
 		return err
 	}
 	for _, p := range open {
-		had, fault := p.Targets, p.PlanFault
-		if p.Image != nil {
+		had, fault, destination := p.Targets, p.PlanFault, p.Destination
+		if app, ok := t.catalog.App(p.App); ok {
+			p.Destination = app.In(p.To)
+		}
+		if p.Image != nil && !p.Repairs() {
 			t.plan(p)
 		}
 		same := func(a, b promotion.Target) bool { return a.Tag == b.Tag && a.Floating == b.Floating }
-		if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault {
+		if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault && destination == p.Destination {
 			p.Targets = had // with what was read
 		} else {
+			if destination != p.Destination {
+				p.Copy = nil
+			}
 			p.Touch()
 			if err := t.readTags(p); err != nil {
 				return err

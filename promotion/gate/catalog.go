@@ -20,13 +20,22 @@ type Catalog struct {
 	Reminders    []Reminder
 }
 
-// App is one image repository and the policy of each environment that it can
-// be promoted into.
+// App is an image and the policy of each environment that it can be promoted
+// into.
 type App struct {
 	Name       string
 	Repository promotion.Repository
-	Channel    string                     // Slack channel id of its cards
-	Policies   map[string]policy.Document // by environment; every one but the first
+	Images     map[string]promotion.Repository // by environment: those that have images of their own
+	Channel    string                          // Slack channel id of its cards
+	Policies   map[string]policy.Document      // by environment; every one but the first
+}
+
+// In is the repository with the app's images in an environment.
+func (a App) In(environment string) promotion.Repository {
+	if r, ok := a.Images[environment]; ok {
+		return r
+	}
+	return a.Repository
 }
 
 // Environment is a link of the chain.
@@ -34,6 +43,9 @@ type Environment struct {
 	Name  string
 	Watch promotion.TagPattern    // zero when it is fed explicitly
 	Tags  []promotion.TagTemplate // set by a promotion into it; none for the first
+	// Attachments are what goes along when an image is brought into it from
+	// another repository.
+	Attachments promotion.Attachments
 }
 
 // Role is a list of people, directly, through Slack user groups, or through

@@ -32,15 +32,21 @@ func (t *turn) inspect(p *promotion.Promotion) error {
 }
 
 func (t *turn) readTags(p *promotion.Promotion) error {
-	w := promotion.ReadTagsWork{Repository: p.Repository}
+	w := promotion.ReadTagsWork{Repository: p.Destination}
 	for _, target := range p.Targets {
 		w.Tags = append(w.Tags, target.Tag)
 	}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectReadTags, fmt.Sprintf("read-tags/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) copy(p *promotion.Promotion) error {
+	env, _ := t.catalog.Environment(p.To)
+	w := promotion.CopyWork{From: p.Repository, To: p.Destination, Digest: p.Digest, Attachments: env.Attachments}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCopy, fmt.Sprintf("copy/%d", p.ID), p.ID, w, t.now))
+}
+
 func (t *turn) move(p *promotion.Promotion) error {
-	w := promotion.MoveWork{Repository: p.Repository, Digest: p.Digest, Targets: p.Targets}
+	w := promotion.MoveWork{Repository: p.Destination, Digest: p.Digest, Targets: p.Targets}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectMove, fmt.Sprintf("move/%d", p.ID), p.ID, w, t.now))
 }
 

@@ -13,6 +13,9 @@ import (
 func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, error) {
 	app, _ := t.catalog.App(p.App)
 	d := app.Policies[p.To]
+	if p.Repairs() {
+		d.Soak = 0 // what is put back has soaked, and what is adopted runs already
+	}
 	f := policy.Facts{Promotion: *p}
 	var err error
 	if f.Votes, err = t.Votes(p.ID); err != nil {

@@ -95,7 +95,7 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 				watch = floating[0]
 			}
 		}
-		status := policy.EnvironmentStatus{Name: env.Name, Watch: watch, Target: i > 0}
+		status := policy.EnvironmentStatus{Name: env.Name, Images: a.Images[env.Name], Watch: watch, Target: i > 0}
 		look, err := t.look(a.Name, env.Name, side)
 		if err != nil {
 			return s, err

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -32,6 +33,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.tagsRead(e, r.Tags)
 	case promotion.EffectResolve:
 		return t.resolved(e, r.Digest)
+	case promotion.EffectCopy:
+		return t.brought(e, *r.Copy)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
 	case promotion.EffectCard:
@@ -58,7 +61,7 @@ func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
 	image.ReadAt = t.now
 	p.Image, p.ReadFault = &image, ""
 	p.Touch()
-	if p.State == promotion.Open {
+	if p.State == promotion.Open && !p.Repairs() {
 		t.plan(p)
 	}
 	if len(p.Targets) > 0 && p.State == promotion.Open {
@@ -157,6 +160,9 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 		return err
 	}
 	p.Moves, p.ReadFault = moves, ""
+	if err := t.pinned(p); err != nil {
+		return err
+	}
 	for _, m := range moves {
 		if m.Outcome == promotion.MoveConflict {
 			return t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves})
@@ -171,16 +177,15 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 // arrived notes that the digest is in the target now, before the next look
 // says so, and lets what was older give way.
 func (t *turn) arrived(p *promotion.Promotion) error {
-	held := promotion.Sighting{App: p.App, Environment: p.To, Side: promotion.Held}
-	for _, target := range p.Targets {
-		if target.Floating {
-			held.Tags = append(held.Tags, promotion.TaggedDigest{Tag: target.Tag, Digest: p.Digest})
-		}
-	}
-	if err := t.held(held); err != nil {
+	env, _ := t.catalog.Environment(p.To)
+	now, err := t.runsNow(p, env)
+	if err != nil {
 		return err
 	}
-	if err := t.supersede(p); err != nil {
+	if err := t.held(now, env.FloatingTags()); err != nil {
+		return err
+	}
+	if err := t.supersede(p, promotion.Forward, promotion.Restore, promotion.Adopt); err != nil {
 		return err
 	}
 	waiting, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
@@ -192,7 +197,6 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 			return err
 		}
 	}
-	env, _ := t.catalog.Environment(p.To)
 	next, more := t.catalog.Next(p.To)
 	app, ok := t.catalog.App(p.App)
 	if !more || !ok || !env.Watch.IsZero() {
@@ -208,6 +212,30 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	}
 	_, err = t.open(app, p.To, next.Name, td, "")
 	return err
+}
+
+// runsNow is what a look would show after the promotion: its digest behind the
+// tags that it set, and what was there before behind the others.
+func (t *turn) runsNow(p *promotion.Promotion, env Environment) (promotion.Sighting, error) {
+	s := promotion.Sighting{App: p.App, Environment: p.To, Side: promotion.Held}
+	before, err := t.Holdings(p.App, p.To, promotion.Held)
+	if err != nil {
+		return s, err
+	}
+	sets := func(tag string) bool {
+		return slices.ContainsFunc(p.Targets, func(target promotion.Target) bool { return target.Tag == tag })
+	}
+	for _, tag := range env.FloatingTags() {
+		if sets(tag) {
+			s.Tags = append(s.Tags, promotion.TaggedDigest{Tag: tag, Digest: p.Digest})
+		}
+	}
+	for _, h := range before {
+		if !sets(h.Tag) {
+			s.Tags = append(s.Tags, promotion.TaggedDigest{Tag: h.Tag, Digest: h.Digest})
+		}
+	}
+	return s, nil
 }
 
 func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
@@ -229,6 +257,11 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 // read a fact.
 func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 	f := *r.Failure
+	if e.Kind == promotion.EffectCopy {
+		if _, err := t.awaited(e); unwanted(err) {
+			return errors.Join(t.FinishEffect(e, t.now), t.elsewhere(e))
+		}
+	}
 	if again, due := t.retry(e, f); again {
 		if err := t.PostponeEffect(e, due, f.Text); err != nil {
 			return err
@@ -271,13 +304,14 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 const noticeAttempts = 8
 
 // retry: how long to wait grows from one second, doubling, to a minute, or to
-// ten for a card, so that an archived channel costs little.
+// ten for a card or a copy, so that an archived channel costs little, and a
+// permission that was given goes on by itself.
 func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time) {
 	longest := time.Minute
 	switch e.Kind {
 	case promotion.EffectTell, promotion.EffectNotice:
 		again = f.Kind == promotion.Unavailable && e.Attempt < noticeAttempts
-	case promotion.EffectCard:
+	case promotion.EffectCard, promotion.EffectCopy:
 		again, longest = true, 10*time.Minute
 	default:
 		again = f.Kind == promotion.Unavailable
@@ -293,6 +327,8 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	switch e.Kind {
 	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
+	case promotion.EffectCopy:
+		return t.delayed(e, f)
 	default:
 		return nil
 	}

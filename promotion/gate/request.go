@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -76,7 +77,12 @@ func (t *turn) meant(app App, g promotion.Gesture) (td promotion.TaggedDigest, a
 }
 
 func (t *turn) resolve(app App, g promotion.Gesture) error {
-	w := promotion.ResolveWork{Repository: app.Repository, Tag: g.Ref, Gesture: g.Key}
+	w := promotion.ResolveWork{Tag: g.Ref, Gesture: g.Key}
+	for i := len(t.catalog.Environments) - 2; i >= 0; i-- {
+		if r := app.In(t.catalog.Environments[i].Name); !slices.Contains(w.Repositories, r) {
+			w.Repositories = append(w.Repositories, r)
+		}
+	}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectResolve, "resolve/"+g.Key, 0, w, t.now))
 }
 

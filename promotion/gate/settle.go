@@ -37,6 +37,11 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 	if v.Outcome == policy.Met {
 		return v, t.intend(p, v)
 	}
+	if v.Copy {
+		if err := t.bring(p); err != nil {
+			return v, err
+		}
+	}
 	if err := t.lookUp(v.Lookups); err != nil {
 		return v, err
 	}

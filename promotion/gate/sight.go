@@ -43,8 +43,8 @@ func (t *turn) sight(app App, env Environment, s promotion.Sighting) error {
 	if s.Fault == "" {
 		if s.Side == promotion.Source {
 			err = t.arrivals(app, env, s)
-		} else {
-			err = t.held(s)
+		} else if err = t.held(s, env.FloatingTags()); err == nil {
+			err = t.drifted(app, env, look{s.At, sightedTags(s, env.FloatingTags())})
 		}
 		if err != nil {
 			return err
@@ -160,7 +160,8 @@ func holds(holdings []Holding, d promotion.Digest) bool {
 // approvers: not if it is on its way, runs there already, was promoted before
 // (going back is a rollback) or was rejected. A person can still request it.
 func (t *turn) isCandidate(app, to string, d promotion.Digest) (bool, error) {
-	had, err := t.Promotions(Query{App: app, To: to, Digest: d, States: []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Rejected}, Limit: 1})
+	had, err := t.Promotions(Query{App: app, To: to, Digest: d, Purposes: []promotion.Purpose{promotion.Forward},
+		States: []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Rejected}, Limit: 1})
 	if err != nil || len(had) > 0 {
 		return false, err
 	}
@@ -168,29 +169,34 @@ func (t *turn) isCandidate(app, to string, d promotion.Digest) (bool, error) {
 	return !holds(holdings, d), err
 }
 
-// held takes a look at the floating tags of a target: what runs there now, and
-// what every open promotion into it has to expect there.
-func (t *turn) held(s promotion.Sighting) error {
+// held takes a look at the tags of a target that were looked at: what runs
+// there now, and what every open promotion into it has to expect there.
+func (t *turn) held(s promotion.Sighting, looked []string) error {
 	_, arrived, err := t.rehold(s)
 	if err != nil {
 		return err
 	}
-	open, err := t.query(Query{App: s.App, To: s.Environment, States: []promotion.State{promotion.Open}})
+	return t.reread(s.App, s.Environment, sightedTags(s, looked), len(arrived) > 0)
+}
+
+// reread tells every open promotion into an environment what its tags point at.
+func (t *turn) reread(app, env string, tags map[string]promotion.Digest, touch bool) error {
+	open, err := t.query(Query{App: app, To: env, States: []promotion.State{promotion.Open}})
 	if err != nil {
 		return err
 	}
 	for _, p := range open {
-		changed := len(arrived) > 0
+		changed := touch
 		for i := range p.Targets {
 			target := &p.Targets[i]
-			if !target.Floating {
+			seen, looked := tags[target.Tag]
+			if !looked {
 				continue
 			}
-			now := t.now
-			seen := pointsAt(s.Tags, target.Tag)
 			if target.ReadAt == nil || target.Now != seen {
 				target.Now, changed = seen, true
 			}
+			now := t.now
 			target.ReadAt = &now
 		}
 		if changed {
@@ -201,6 +207,15 @@ func (t *turn) held(s promotion.Sighting) error {
 		}
 	}
 	return nil
+}
+
+// sightedTags is what each of the tags that were looked at pointed at.
+func sightedTags(s promotion.Sighting, looked []string) map[string]promotion.Digest {
+	tags := map[string]promotion.Digest{}
+	for _, tag := range looked {
+		tags[tag] = pointsAt(s.Tags, tag)
+	}
+	return tags
 }
 
 func pointsAt(tags []promotion.TaggedDigest, tag string) promotion.Digest {
@@ -219,35 +234,48 @@ func (t *turn) open(app App, from, to string, td promotion.TaggedDigest, request
 	if err != nil {
 		return nil, err
 	}
-	p := &promotion.Promotion{
-		App: app.Name, From: from, To: to, Repository: app.Repository, Digest: td.Digest, SourceTag: td.Tag, Captures: td.Captures,
-		Requester: requester, State: promotion.Open, Revision: 1, PolicyHash: app.Policies[to].Hash(),
-		ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
-	}
+	p := t.fresh(app, from, to, td.Digest)
+	p.SourceTag, p.Captures, p.Requester = td.Tag, td.Captures, requester
 	if len(presence) > 0 {
 		p.ObservedAt = presence[len(presence)-1].From
 	}
-	if err := t.AddPromotion(p); err != nil {
-		return nil, err
-	}
-	t.loaded[p.ID] = p.Revision
-	if err := t.record(audit.Opened, p, map[string]any{"tag": p.SourceTag, "repository": p.Repository}); err != nil {
-		return nil, err
-	}
-	if err := t.supersede(p); err != nil {
-		return nil, err
-	}
-	if err := t.inspect(p); err != nil {
-		return nil, err
-	}
-	_, err = t.settle(p)
-	return p, err
+	detail := map[string]any{"tag": p.SourceTag, "repository": p.Repository, "destination": p.Destination}
+	return p, t.enter(p, audit.Opened, detail)
 }
 
-// supersede ends the open promotions into the same environment whose digest
-// was observed no later than p's.
-func (t *turn) supersede(p *promotion.Promotion) error {
-	open, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
+// fresh is a promotion that has not been entered yet.
+func (t *turn) fresh(app App, from, to string, d promotion.Digest) *promotion.Promotion {
+	return &promotion.Promotion{
+		Purpose: promotion.Forward, App: app.Name, From: from, To: to, Repository: app.In(from), Destination: app.In(to), Digest: d,
+		State: promotion.Open, Revision: 1, PolicyHash: app.Policies[to].Hash(), ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
+	}
+}
+
+// enter records a promotion, has its image read, and asks the policy about it.
+func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]any) error {
+	if err := t.AddPromotion(p); err != nil {
+		return err
+	}
+	t.loaded[p.ID] = p.Revision
+	if err := t.record(kind, p, detail); err != nil {
+		return err
+	}
+	if !p.Repairs() {
+		if err := t.supersede(p, promotion.Forward); err != nil {
+			return err
+		}
+	}
+	if err := t.inspect(p); err != nil {
+		return err
+	}
+	_, err := t.settle(p)
+	return err
+}
+
+// supersede ends the open promotions of the purposes into the same environment
+// whose digest was observed no later than p's.
+func (t *turn) supersede(p *promotion.Promotion, purposes ...promotion.Purpose) error {
+	open, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}, Purposes: purposes})
 	if err != nil {
 		return err
 	}

@@ -139,8 +139,11 @@ func (t *turn) vote(g promotion.Gesture, patience patience) (promotion.Answer, e
 	} else if slices.Contains(stale, policy.Subject{Person: g.Person}) {
 		f.People[g.Person] = promotion.Person{} // too old to rest a decision on
 	}
-	if g.Decision == promotion.Reject {
+	switch g.Decision {
+	case promotion.Reject:
 		return t.reject(g, p, d, f, answer)
+	case promotion.Instead:
+		return t.adopt(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
 }

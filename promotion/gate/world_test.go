@@ -33,6 +33,8 @@ type world struct {
 	said   []string                                // every notice and private answer
 	drawn  map[promotion.ID]int64
 	during func() // called once while a card is drawn
+	copy   func(e promotion.Effect) promotion.Result
+	copies []promotion.Repository // where copies went
 	clicks int
 }
 
@@ -162,7 +164,7 @@ func (w *world) wait(d time.Duration) {
 }
 
 var everything = []promotion.EffectKind{
-	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 }
 
@@ -198,6 +200,12 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		return promotion.Result{Tags: readings}
 	case promotion.EffectResolve:
 		return promotion.Result{Digest: w.tags[work[promotion.ResolveWork](w, e).Tag]}
+	case promotion.EffectCopy:
+		w.copies = append(w.copies, work[promotion.CopyWork](w, e).To)
+		if w.copy != nil {
+			return w.copy(e)
+		}
+		return promotion.Result{Copy: &promotion.Copy{Sent: 7}}
 	case promotion.EffectMove:
 		return promotion.Result{Moves: w.move(work[promotion.MoveWork](w, e))}
 	case promotion.EffectCard:

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -148,13 +149,14 @@ func (w *Watcher) look(ctx context.Context, l Look) {
 	if time.Now().Before(until) {
 		return // it asked for a pause, and that was reported
 	}
+	began := time.Now()
 	call, cancel := context.WithTimeout(ctx, lookTimeout)
 	tags, err := w.see(call, l)
 	cancel()
 	if ctx.Err() != nil {
 		return
 	}
-	s := promotion.Sighting{App: l.App, Environment: l.Environment, Side: l.Side, At: time.Now(), Tags: tags}
+	s := promotion.Sighting{App: l.App, Environment: l.Environment, Side: l.Side, At: began, Tags: tags}
 	if err != nil {
 		failure := promotion.FailureOf(err)
 		s.Tags, s.Fault = nil, failure.Text
@@ -178,7 +180,7 @@ func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
 		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault)
 	}
 	if err := w.opts.Report(ctx, []promotion.Sighting{s}); err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, promotion.Stale) { // which asks to look again, and is no fault
 			w.opts.Logger.Error("what was seen could not be recorded; it will be reported again", "app", l.App, "error", err)
 		}
 		return

@@ -101,6 +101,32 @@ func (t *tx) SaveWatch(w gate.Watch) error {
 	return nil
 }
 
+func (t *tx) Pins(app, environment string) ([]gate.Pin, error) {
+	var all []gate.Pin
+	for k, p := range t.pins.rows {
+		if k.app == app && k.environment == environment {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b gate.Pin) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Tag, b.Tag)) })
+	return all, nil
+}
+
+func (t *tx) SavePin(p gate.Pin) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
+	if _, exists := t.promotions.rows[p.Promotion]; !exists {
+		return forbidden("record what was set", "promotion")
+	}
+	if !isDigest(p.Digest) {
+		return forbidden("record what was set", "digest")
+	}
+	p.At = instant(p.At)
+	t.pins.set(pinKey{p.App, p.Environment, p.Tag}, p)
+	return nil
+}
+
 func (t *tx) People(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Person, error) {
 	found := make(map[promotion.PersonID]promotion.Person, len(ids))
 	for _, id := range ids {

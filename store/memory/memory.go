@@ -45,6 +45,7 @@ type tables struct {
 	votes      table[voteKey, promotion.Vote]
 	holdings   table[int, holding] // by the order in which they were opened
 	watches    table[watchKey, gate.Watch]
+	pins       table[pinKey, gate.Pin]
 	people     table[promotion.PersonID, promotion.Person]
 	groups     table[promotion.GroupID, promotion.Group]
 	gestures   table[string, gesture]
@@ -63,6 +64,8 @@ type watchKey struct {
 	app, environment string
 	side             promotion.Side
 }
+
+type pinKey struct{ app, environment, tag string }
 
 type holding struct {
 	watchKey
@@ -100,6 +103,7 @@ func (t *table[K, V]) drop(k K) {
 // settled is the version as others may see it: its next writer has to copy.
 func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
+	t.pins.mine = false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

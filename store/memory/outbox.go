@@ -133,6 +133,20 @@ func (s *Store) Claim(ctx context.Context, kinds []promotion.EffectKind, owner s
 	return claimed, err
 }
 
+// Extend moves the end of a claim. An effect whose lease has ended and that
+// nobody else has claimed is taken to be held still.
+func (s *Store) Extend(ctx context.Context, e promotion.Effect, until time.Time) error {
+	return s.update(ctx, func(t *tx) error {
+		had, err := t.claimed("extend a lease", e)
+		if err != nil {
+			return err
+		}
+		had.LeaseUntil, had.DueAt = instant(until), instant(until)
+		t.effects.set(e.Key, had)
+		return nil
+	})
+}
+
 // NextDue is when the next effect of the kinds is due, or false when there is
 // none.
 func (s *Store) NextDue(ctx context.Context, kinds []promotion.EffectKind) (due time.Time, any bool, err error) {

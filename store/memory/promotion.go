@@ -43,6 +43,10 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.Image.Labels = maps.Clone(p.Image.Labels)
 		p.Image.Created = pointee(p.Image.Created)
 	}
+	if p.Copy = pointee(p.Copy); p.Copy != nil {
+		p.Copy.DoneAt = pointee(p.Copy.DoneAt)
+		p.Copy.Attached = slices.Clone(p.Copy.Attached)
+	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	return p
@@ -77,6 +81,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.Digest != "" && p.Digest != q.Digest,
 		!strings.HasPrefix(string(p.Digest), "sha256:"+q.DigestPrefix),
 		len(q.States) > 0 && !slices.Contains(q.States, p.State),
+		len(q.Purposes) > 0 && !slices.Contains(q.Purposes, p.Purpose),
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
 		q.Before != 0 && p.ID >= q.Before:
@@ -123,14 +128,18 @@ var states = []promotion.State{
 	promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded,
 }
 
+var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt}
+
 // violated names the CHECK of the schema that the row breaks.
 func violated(p *promotion.Promotion) string {
 	begun := slices.Contains([]promotion.State{promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed}, p.State)
 	switch {
 	case p.From == p.To:
 		return "to_env <> from_env"
-	case len(p.Digest) != 71 || !strings.HasPrefix(string(p.Digest), "sha256:"):
+	case !isDigest(p.Digest):
 		return "digest"
+	case !slices.Contains(purposes, p.Purpose):
+		return "purpose"
 	case !slices.Contains(states, p.State):
 		return "state"
 	case p.Revision <= 0:
@@ -143,6 +152,10 @@ func violated(p *promotion.Promotion) string {
 		return "started before it was executed"
 	}
 	return ""
+}
+
+func isDigest(d promotion.Digest) bool {
+	return len(d) == 71 && strings.HasPrefix(string(d), "sha256:")
 }
 
 func (t *tx) Votes(of promotion.ID) ([]promotion.Vote, error) {

@@ -27,6 +27,12 @@ func forbiddenRows(t *testing.T, s Store) {
 		"a look at no side": func(tx gate.Tx) error {
 			return tx.SaveWatch(gate.Watch{App: "shop", Environment: "staging", Side: "middle", Since: noon})
 		},
+		"a pin by no promotion": func(tx gate.Tx) error {
+			return tx.SavePin(gate.Pin{App: "shop", Environment: "production", Tag: "t", Digest: p.Digest, Promotion: 99, At: noon})
+		},
+		"a pin on no digest": func(tx gate.Tx) error {
+			return tx.SavePin(gate.Pin{App: "shop", Environment: "production", Tag: "t", Digest: "x", Promotion: p.ID, At: noon})
+		},
 		"a holding on no side": func(tx gate.Tx) error {
 			return tx.OpenHolding("shop", "staging", "middle", gate.Holding{Tag: "t", Digest: digest("a"), Since: noon})
 		},
