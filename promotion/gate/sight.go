@@ -22,8 +22,12 @@ const (
 // Sight takes looks at registries: what is behind the watched tags now, or
 // that it could not be seen. New digests become candidates; digests that left
 // stop soaking. Looks at apps or environments that are not configured (any
-// more) are dropped.
+// more) are dropped, and so are those that say what the rows say already.
 func (g *Gate) Sight(ctx context.Context, sightings []promotion.Sighting) error {
+	sightings, err := g.news(ctx, sightings)
+	if err != nil || len(sightings) == 0 {
+		return err
+	}
 	return g.update(ctx, audit.Self, func(t *turn) error {
 		for _, s := range sightings {
 			app, known := t.catalog.App(s.App)

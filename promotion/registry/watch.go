@@ -30,24 +30,25 @@ func (l Look) key() string { return l.App + "/" + l.Environment + "/" + string(l
 type WatchOptions struct {
 	Every       time.Duration // one round
 	Concurrency int
-	// Report takes what changed. When it fails, the same is reported again.
+	// Report takes a look.
 	Report func(ctx context.Context, sightings []promotion.Sighting) error
 	Logger *slog.Logger
 }
 
-// Watcher looks at tags, round after round, and reports what changed. One round
+// Watcher looks at tags, round after round, and reports every look. One round
 // looks at everything once, spread over the interval, with one request for each
-// tag. What it saw last is only in its memory: after a start, everything is
-// reported once.
+// tag. It does not remember what it saw: whether a look is news depends on what
+// has been recorded, by promotions and other watchers too, and not on what this
+// one reported last.
 type Watcher struct {
 	client *Client
 	opts   WatchOptions
 
-	mu       sync.Mutex
-	looks    []Look
-	reported map[string]promotion.Sighting
-	quiet    map[string]time.Time // registries that asked for a pause
-	changed  chan struct{}
+	mu      sync.Mutex
+	looks   []Look
+	faults  map[string]string    // of the looks that failed, so that each is logged once
+	quiet   map[string]time.Time // registries that asked for a pause
+	changed chan struct{}
 }
 
 // MaxPatternTags is how many of the tags that match a pattern are looked at:
@@ -62,7 +63,7 @@ const lookTimeout = 30 * time.Second
 
 // NewWatcher makes a watcher; Set says what it watches.
 func NewWatcher(c *Client, o WatchOptions) *Watcher {
-	return &Watcher{client: c, opts: o, reported: map[string]promotion.Sighting{}, quiet: map[string]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Watcher{client: c, opts: o, faults: map[string]string{}, quiet: map[string]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // Set replaces what is watched, also while the watcher runs.
@@ -73,7 +74,7 @@ func (w *Watcher) Set(looks []Look) {
 	for _, l := range looks {
 		keys[l.key()] = true
 	}
-	maps.DeleteFunc(w.reported, func(key string, _ promotion.Sighting) bool { return !keys[key] })
+	maps.DeleteFunc(w.faults, func(key, _ string) bool { return !keys[key] })
 	w.mu.Unlock()
 	select {
 	case w.changed <- struct{}{}:
@@ -171,23 +172,16 @@ func (w *Watcher) look(ctx context.Context, l Look) {
 
 func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
 	w.mu.Lock()
-	was, known := w.reported[l.key()]
+	changed := w.faults[l.key()] != s.Fault
+	w.faults[l.key()] = s.Fault
 	w.mu.Unlock()
-	if known && was.Fault == s.Fault && slices.EqualFunc(was.Tags, s.Tags, func(a, b promotion.TaggedDigest) bool { return a.Tag == b.Tag && a.Digest == b.Digest }) {
-		return
-	}
-	if s.Fault != was.Fault {
+	if changed {
 		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault)
 	}
-	if err := w.opts.Report(ctx, []promotion.Sighting{s}); err != nil {
-		if ctx.Err() == nil && !errors.Is(err, promotion.Stale) { // which asks to look again, and is no fault
-			w.opts.Logger.Error("what was seen could not be recorded; it will be reported again", "app", l.App, "error", err)
-		}
-		return
+	err := w.opts.Report(ctx, []promotion.Sighting{s})
+	if err != nil && ctx.Err() == nil && !errors.Is(err, promotion.Stale) { // which asks to look again, and is no fault
+		w.opts.Logger.Error("what was seen could not be recorded; it will be reported again", "app", l.App, "error", err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.reported[l.key()] = s
 }
 
 // see says what the tags of the look point at now, in version order.

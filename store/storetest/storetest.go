@@ -38,6 +38,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a promotion comes back as it was saved":             promotionRoundTrip,
 		"a save on an old revision is stale":                 staleSave,
 		"what the schema forbids is refused":                 forbidden,
+		"votes, looks and people have to make sense":         forbiddenRows,
+		"an effect that is asked for again stays as it was":  onlyAdds,
+		"a view can't write":                                 viewsOnlyRead,
+		"what was read can be scribbled on":                  ownCopies,
 		"one promotion at a time executes":                   oneExecuting,
 		"queries select what they say":                       queries,
 		"a person's later vote replaces the earlier":         votes,
@@ -161,6 +165,10 @@ func forbidden(t *testing.T, s Store) {
 		"an unknown state":              func(p *promotion.Promotion) { p.State = "pending" },
 		"a short digest":                func(p *promotion.Promotion) { p.Digest = "sha256:abc" },
 		"from an environment to itself": func(p *promotion.Promotion) { p.To = p.From },
+		"a digest of another kind":      func(p *promotion.Promotion) { p.Digest = "sha512:" + p.Digest[7:] },
+		"a purpose that is none":        func(p *promotion.Promotion) { p.Purpose = "" },
+		"a revision below the first":    func(p *promotion.Promotion) { p.Revision = 0 },
+		"a successor that is not there": func(p *promotion.Promotion) { p.Successor = 99 },
 		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
 	} {
 		p := sample("shop", "a")
