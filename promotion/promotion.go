@@ -138,6 +138,21 @@ const (
 // tags of its environment.
 func (p *Promotion) Repairs() bool { return p.Purpose == Restore || p.Purpose == Adopt }
 
+// Found is the one digest that was found behind all the tags that a Restore
+// would put back, if there is one.
+func (p *Promotion) Found() (Digest, bool) {
+	if p.Purpose != Restore || len(p.Targets) == 0 {
+		return "", false
+	}
+	found := p.Targets[0].Now
+	for _, t := range p.Targets {
+		if t.Now != found {
+			return "", false
+		}
+	}
+	return found, found != ""
+}
+
 // Abroad tells whether the digest has to be brought into another repository
 // before a tag there can be set.
 func (p *Promotion) Abroad() bool { return p.Destination != p.Repository }

@@ -94,6 +94,13 @@ func abroad(_ *policy.Document, f *policy.Facts) {
 	f.Promotion.Destination = "production.example.com/team/shop"
 }
 
+// drifted has somebody else move production away from the build.
+func drifted(d *policy.Document, f *policy.Facts) {
+	p := &f.Promotion
+	p.Purpose, p.SourceTag, f.Presence, d.Soak = promotion.Restore, "", nil, 0
+	p.Targets = []promotion.Target{{Tag: "production", Floating: true, Now: other, ReadAt: at(later)}}
+}
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -138,6 +145,14 @@ func states() []named {
 				{Digest: other, Subject: build, Type: "cosign/sig"}, {Digest: former, Subject: build, Type: "application/spdx+json"}, {Digest: former, Subject: other, Type: "application/spdx+json"},
 			}}
 			f.Promotion.Moves = []promotion.Move{{Tag: "v1.4.2", Outcome: promotion.MoveDone, Found: build}, {Tag: "production", Outcome: promotion.MoveDone, Found: build}}
+		}))},
+		{"moved by somebody else", shop(later, drifted)},
+		{"moved by somebody else, and gone", shop(later, drifted, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = "" }))},
+		{"restored", shop(later, drifted, approved(ann, bob, sam), ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
+			f.Promotion.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: build}}
+		}))},
+		{"to be adopted", shop(later, drifted, with(func(f *policy.Facts) {
+			f.Promotion.Purpose, f.Promotion.Digest, f.Promotion.Requester = promotion.Adopt, other, ann
 		}))},
 		{"executing", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, at(later) }))},
 		{"executing, registry down", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {

@@ -146,8 +146,8 @@ func (t *turn) adopt(g promotion.Gesture, p *promotion.Promotion, d policy.Docum
 	if refusal := policy.MayReject(d, f, g.Person); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
-	found := p.Targets[0].Now
-	if p.Purpose != promotion.Restore || found == "" || slices.ContainsFunc(p.Targets, func(target promotion.Target) bool { return target.Now != found }) {
+	found, one := p.Found()
+	if !one {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no one image behind the tags that could be adopted")
 	}
 	app, ok := t.catalog.App(p.App)
