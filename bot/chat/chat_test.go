@@ -403,3 +403,41 @@ func TestStandings(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatSomebodyElseMovedCanBeAdoptedFromItsCard(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.click(ann, render.ActionApprove)
+		o.click(bob, render.ActionApprove)
+		time.Sleep(25 * time.Hour)
+		if o.pause(); o.tags["production"] != digest("a") {
+			t.Fatalf("production is %s", o.tags["production"])
+		}
+		o.tags["production"] = digest("f")
+		moved := promotion.Sighting{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: digest("f")}}}
+		if err := o.gate.Sight(t.Context(), []promotion.Sighting{moved}); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		newest := func() fakeslack.Message {
+			all := o.slack.Messages(channel)
+			return all[len(all)-1]
+		}
+		restore := newest()
+		if !strings.Contains(restore.Text, "Moved by somebody else") {
+			t.Fatalf("the channel is told: %s", restore.Text)
+		}
+		if _, err := o.slack.Click(ann, channel, restore.TS, render.ActionAdopt); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		if adopt := newest(); adopt.TS == restore.TS || !strings.Contains(adopt.Text, "accepts `"+digest("f").Short()+"`") {
+			t.Errorf("after the click: %s", adopt.Text)
+		}
+		if d, err := o.slack.Command(bob, channel, "/promote", "adopt shop"); err != nil {
+			t.Fatal(err)
+		} else if o.pause(); !strings.Contains(string(d.Ack()), "No such promotion") {
+			t.Errorf("adopting it twice is answered %s", d.Ack())
+		}
+	})
+}
