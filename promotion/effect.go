@@ -16,6 +16,7 @@ const (
 	EffectInspect  EffectKind = "inspect"   // InspectWork → Result.Image
 	EffectReadTags EffectKind = "read-tags" // ReadTagsWork → Result.Tags
 	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
+	EffectCompare  EffectKind = "compare"   // CompareWork → Result.Tags
 	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 
@@ -79,6 +80,14 @@ type InspectWork struct {
 type ReadTagsWork struct {
 	Repository Repository
 	Tags       []string
+}
+
+// CompareWork asks what tags point at that were set once, to be compared with
+// what was set.
+type CompareWork struct {
+	App, Environment string
+	Repository       Repository
+	Tags             []string
 }
 
 // ResolveWork asks what one tag points at, for the gesture that named it: in

@@ -39,6 +39,10 @@ func (t *turn) readTags(p *promotion.Promotion) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectReadTags, fmt.Sprintf("read-tags/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) compareAt(w promotion.CompareWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCompare, "compare/"+w.App+"/"+w.Environment, 0, w, at))
+}
+
 func (t *turn) copy(p *promotion.Promotion) error {
 	env, _ := t.catalog.Environment(p.To)
 	w := promotion.CopyWork{From: p.Repository, To: p.Destination, Digest: p.Digest, Attachments: env.Attachments}

@@ -33,6 +33,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.inspected(e, *r.Image)
 	case promotion.EffectReadTags:
 		return t.tagsRead(e, r.Tags)
+	case promotion.EffectCompare:
+		return t.compared(e, r.Tags)
 	case promotion.EffectResolve:
 		return t.resolved(e, r.Digest)
 	case promotion.EffectCopy:
@@ -183,6 +185,9 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 	if err := t.end(p, promotion.Promoted, "", map[string]any{"moves": moves}); err != nil {
 		return err
 	}
+	if err := t.compare(p.App, p.To); err != nil {
+		return err
+	}
 	return t.arrived(p)
 }
 
@@ -293,6 +298,8 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return err
 	}
 	switch e.Kind {
+	case promotion.EffectCompare:
+		return t.compared(e, nil)
 	case promotion.EffectMove:
 		return t.moveFailed(e, r)
 	case promotion.EffectGroup:

@@ -182,7 +182,7 @@ func (w *world) wait(d time.Duration) {
 }
 
 var everything = []promotion.EffectKind{
-	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 }
 
@@ -210,9 +210,9 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	switch e.Kind {
 	case promotion.EffectInspect:
 		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
-	case promotion.EffectReadTags:
+	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
-		for _, tag := range work[promotion.ReadTagsWork](w, e).Tags {
+		for _, tag := range work[struct{ Tags []string }](w, e).Tags {
 			readings = append(readings, promotion.TagReading{Tag: tag, Digest: w.tags[tag], ReadAt: w.now})
 		}
 		return promotion.Result{Tags: readings}

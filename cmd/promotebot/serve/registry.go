@@ -28,6 +28,14 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
 			return promotion.Result{Tags: readings}, err
 		},
+		promotion.EffectCompare: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.CompareWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
+			return promotion.Result{Tags: readings}, err
+		},
 		promotion.EffectResolve: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.ResolveWork](e)
 			if err != nil {
