@@ -87,9 +87,9 @@ func (d *door) put(reference string) int {
 	return d.puts[reference]
 }
 
-// newTown starts the far side. The registry is one that nobody here wrote where
-// its binary is at hand (PROMOTEBOT_DISTRIBUTION), and go-containerregistry's
-// otherwise.
+// newTown starts the far side. The registry is the CNCF's, in production almost
+// everywhere, where its program is at hand: PROMOTEBOT_DISTRIBUTION says where,
+// and fixtures/distribution builds it. Otherwise it is go-containerregistry's.
 func newTown(t *testing.T, policy string) *town {
 	t.Helper()
 	t.Parallel()
@@ -420,13 +420,17 @@ func (w *town) run(args ...string) (string, error) {
 	return string(out), err
 }
 
-// distribution starts the registry program and returns where it answers, which
-// is what it prints first.
+// distribution starts the registry program on a free port and returns where it
+// answers, which it says in its log.
 func distribution(t *testing.T, program string) *url.URL {
 	t.Helper()
-	cmd := exec.Command(program)
+	settings := filepath.Join(t.TempDir(), "registry.yaml")
+	if err := os.WriteFile(settings, []byte(`{version: 0.1, log: {formatter: json}, storage: {inmemory: {}}, http: {addr: "127.0.0.1:0"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "serve", settings)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
+	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,15 +438,18 @@ func distribution(t *testing.T, program string) *url.URL {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it was told to end by being killed
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%s does not say where it answers: %v", program, err)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var entry struct{ Msg string }
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			t.Fatalf("%s says %s", program, lines.Bytes())
+		}
+		if host, ok := strings.CutPrefix(entry.Msg, "listening on "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // or it would stop when the pipe is full
+			return &url.URL{Scheme: "http", Host: host}
+		}
 	}
-	u, err := url.Parse(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
+	t.Fatalf("%s has ended without saying where it answers", program)
+	return nil
 }
 
 // serveSlack puts another workspace in the place of the town's.
