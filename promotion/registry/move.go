@@ -70,7 +70,12 @@ func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source manif
 			return err
 		})
 	}
-	return source, readings, g.Wait()
+	if err = g.Wait(); promotion.KindOf(err) == promotion.Forbidden {
+		// An attempt before this one may have put a tag: not being let in is no
+		// reason to say that it failed.
+		err = promotion.Errorf(promotion.Unavailable, "%w", err)
+	}
+	return source, readings, err
 }
 
 // conflicts are the moves when some tag is not what was expected: then nothing
@@ -121,7 +126,7 @@ func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion
 		return move, nil
 	case putErr != nil:
 		return move, putErr // it was refused, and nothing else happened
-	case found == target.Now:
+	case found == target.Now, found == "":
 		return move, promotion.Errorf(promotion.Unavailable, "%s accepted the tag %s and does not have it", w.Repository, tag)
 	}
 	move.Outcome, move.Detail = promotion.MoveConflict, fmt.Sprintf("%s was put and points at %s: somebody else moves it too", tag, found.Short())
