@@ -18,8 +18,10 @@ import (
 func refusal(repo promotion.Repository, method string, a answer) error {
 	code := errorCode(a.body)
 	switch {
-	case a.status == http.StatusNotFound:
+	case a.status == http.StatusNotFound && a.ofRegistry():
 		return promotion.Errorf(promotion.NotFound, "%s has no such image", repo)
+	case a.status == http.StatusNotFound:
+		return promotion.Errorf(promotion.Unavailable, "%s answers 404 and not as a registry does: something before it may be in the way", repo)
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		verb := "read"
 		if method == http.MethodPut {
@@ -36,6 +38,13 @@ func refusal(repo promotion.Repository, method string, a answer) error {
 		return promotion.Errorf(promotion.Conflict, "%s refuses the tag (%d%s): it may be immutable", repo, a.status, code)
 	}
 	return promotion.Errorf(promotion.Unavailable, "%s answers %d%s", repo, a.status, code)
+}
+
+// ofRegistry tells whether a registry gave the answer, by its header or its error
+// body. "Not found" is also what proxies say when the registry behind them is
+// down, and that is no news about a tag.
+func (a answer) ofRegistry() bool {
+	return a.header.Get("Docker-Distribution-Api-Version") != "" || errorCode(a.body) != ""
 }
 
 // errorCode is the first code of the distribution specification's error body,

@@ -61,20 +61,25 @@ func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source manif
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error
-			readings[i], err = c.head(each, w.Repository, target.Tag)
+			if target.Now == "" {
+				readings[i], err = c.readBack(each, w.Repository, target.Tag) // only a body shows that a registry says so
+			} else {
+				readings[i], err = c.head(each, w.Repository, target.Tag)
+			}
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return source, nil, err
+	err = g.Wait()
+	if err == nil && slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) { // else they prove that it is there
+		if source, err = c.get(ctx, w.Repository, string(w.Digest)); err == nil {
+			_, err = source.parse(w.Repository)
+		}
 	}
-	if !slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) {
-		return source, readings, nil // a tag that points at it proves that it is there
+	if promotion.KindOf(err) == promotion.Forbidden {
+		// An attempt before this one may have put a tag: not being let in is no
+		// reason to say that it failed.
+		err = promotion.Errorf(promotion.Unavailable, "%w", err)
 	}
-	if source, err = c.get(ctx, w.Repository, string(w.Digest)); err != nil {
-		return source, nil, err
-	}
-	_, err = source.parse(w.Repository)
 	return source, readings, err
 }
 
@@ -126,7 +131,7 @@ func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion
 		return move, nil
 	case putErr != nil:
 		return move, putErr // it was refused, and nothing else happened
-	case found == target.Now:
+	case found == target.Now, found == "":
 		return move, promotion.Errorf(promotion.Unavailable, "%s accepted the tag %s and does not have it", w.Repository, tag)
 	}
 	move.Outcome, move.Detail = promotion.MoveConflict, fmt.Sprintf("%s was put and points at %s: somebody else moves it too", tag, found.Short())

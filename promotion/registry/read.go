@@ -49,11 +49,12 @@ func hash(b []byte) promotion.Digest {
 	return promotion.Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
-// head asks what a tag points at, with the fewest bytes. A registry that leaves
-// the digest out of the answer is asked for the manifest itself.
+// head asks what a tag points at, with the fewest bytes. Where the answer leaves
+// out the digest, or does not show that a registry gave it, the manifest itself
+// is asked for.
 func (c *Client) head(ctx context.Context, repo promotion.Repository, tag string) (promotion.Digest, error) {
 	a, err := c.call(ctx, repo, http.MethodHead, "/manifests/"+tag, accept, nil, 0, http.StatusOK, http.StatusNotFound)
-	if err != nil || a.status == http.StatusNotFound {
+	if err != nil || a.status == http.StatusNotFound && a.ofRegistry() {
 		return "", err
 	}
 	if d, err := promotion.ParseDigest(a.header.Get("Docker-Content-Digest")); err == nil {

@@ -31,10 +31,10 @@ type watched struct {
 	client  *registry.Client
 	watcher *registry.Watcher
 	mu      sync.Mutex
-	looks   int      // how many were reported
-	last    string   // what the last one said, in words
-	seen    []string // each time that it said something else
-	refuse  error    // what the report answers
+	looks   int               // how many were reported
+	last    map[string]string // what the last one said of each app, in words
+	seen    []string          // each time that it said something else
+	refuse  error             // what the report answers
 }
 
 type door struct {
@@ -72,7 +72,7 @@ func (d *door) spoil(f func(w http.ResponseWriter, r *http.Request) bool) {
 const host = "localhost:5000" // go-containerregistry speaks plain HTTP to localhost
 
 func newWatched(t *testing.T, every time.Duration) *watched {
-	w := &watched{t: t, door: &door{inner: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))}}
+	w := &watched{t: t, last: map[string]string{}, door: &door{inner: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))}}
 	network := pipenet.New()
 	server := &http.Server{Handler: w.door}
 	listener := network.Listen(host)
@@ -107,9 +107,10 @@ func (w *watched) report(_ context.Context, sightings []promotion.Sighting) erro
 			what = "fault: " + s.Fault
 		}
 		w.looks++
-		if what != w.last {
-			w.seen, w.last = append(w.seen, what), what
+		if last, known := w.last[s.App]; !known && what != "" || last != what {
+			w.seen = append(w.seen, what)
 		}
+		w.last[s.App] = what
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func TestWatchingReportsWhatChanges(t *testing.T) {
 		}
 		w.remove("staging")
 		time.Sleep(31 * time.Second)
-		if got := w.said(); got != "" || w.last != "" {
+		if got := w.said(); got != "" || w.last["shop"] != "" {
 			t.Fatalf("gone: %q", got)
 		}
 		w.put("staging", "two")
