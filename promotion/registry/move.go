@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // Move sets every tag of the plan to the digest, or none: when one of them
@@ -51,22 +51,22 @@ func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Mo
 }
 
 // survey reads the source by its digest and, beside it, every target tag.
-func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source manifest, readings []promotion.Digest, err error) {
+func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source wire.Manifest, readings []promotion.Digest, err error) {
 	readings = make([]promotion.Digest, len(w.Targets))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(perHost)
+	g.SetLimit(wire.PerHost)
 	g.Go(func() error {
 		var err error
-		if source, err = c.get(ctx, w.Repository, string(w.Digest)); err != nil {
+		if source, err = c.wire.Manifest(ctx, wire.At(w.Repository), string(w.Digest)); err != nil {
 			return err
 		}
-		_, err = source.parse(w.Repository)
+		_, err = parse(w.Repository, source)
 		return err
 	})
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error
-			readings[i], err = c.head(ctx, w.Repository, target.Tag)
+			readings[i], err = c.wire.Head(ctx, wire.At(w.Repository), target.Tag)
 			return err
 		})
 	}
@@ -107,11 +107,10 @@ func surprise(target promotion.Target, found promotion.Digest) string {
 }
 
 // set puts the manifest under the tag and reads back what is there.
-func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion.Target, source manifest) (promotion.Move, error) {
+func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion.Target, source wire.Manifest) (promotion.Move, error) {
 	tag := target.Tag
-	header := http.Header{"Content-Type": {source.mediaType}}
-	_, putErr := c.call(ctx, w.Repository, http.MethodPut, "/manifests/"+tag, header, source.bytes, maxManifest, http.StatusCreated, http.StatusOK, http.StatusAccepted)
-	found, err := c.readBack(ctx, w.Repository, tag)
+	_, putErr := c.wire.Put(ctx, wire.At(w.Repository), tag, source)
+	found, err := c.wire.ReadBack(ctx, wire.At(w.Repository), tag)
 	move := promotion.Move{Tag: tag, Found: found}
 	switch {
 	case err != nil:
