@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +21,8 @@ import (
 // immutable all end the same way. An error means that it is not known, or that
 // it did not happen; the moves that come with it are those that are known.
 //
-// For one tag and a warm connection it takes four requests.
+// For one tag and a warm connection it takes four requests, and one when the
+// plan says that the tag is at the digest.
 func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Move, error) {
 	source, readings, err := c.survey(ctx, w)
 	if err != nil {
@@ -50,19 +52,23 @@ func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Mo
 	return moves, nil
 }
 
-// survey reads the source by its digest and, beside it, every target tag.
+// survey reads the source by its digest and, beside it, every target tag. When
+// the plan says that every tag is at the digest already, nothing can be put,
+// and the source is not read.
 func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source wire.Manifest, readings []promotion.Digest, err error) {
 	readings = make([]promotion.Digest, len(w.Targets))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(wire.PerHost)
-	g.Go(func() error {
-		var err error
-		if source, err = c.wire.Manifest(ctx, wire.At(w.Repository), string(w.Digest)); err != nil {
+	if slices.ContainsFunc(w.Targets, func(t promotion.Target) bool { return t.Now != w.Digest }) {
+		g.Go(func() error {
+			var err error
+			if source, err = c.wire.Manifest(ctx, wire.At(w.Repository), string(w.Digest)); err != nil {
+				return err
+			}
+			_, err = parse(w.Repository, source)
 			return err
-		}
-		_, err = parse(w.Repository, source)
-		return err
-	})
+		})
+	}
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error

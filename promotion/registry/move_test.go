@@ -46,6 +46,20 @@ func TestMoveTakesFourRequests(t *testing.T) {
 	if len(again) != 2 {
 		t.Errorf("when it is there already: %q", again)
 	}
+	planned := s.counted(func() {
+		moves, err := s.client.Move(t.Context(), s.plan(d, floating(d)))
+		if err != nil || outcomes(moves) != "production already" {
+			t.Fatalf("%+v %v", moves, err)
+		}
+	})
+	if !slices.Equal(planned, []string{"HEAD manifests/production"}) {
+		t.Errorf("when the plan knows that it is there: %q", planned)
+	}
+	s.push("production", nil)
+	moves, err := s.client.Move(t.Context(), s.plan(d, floating(d)))
+	if err != nil || outcomes(moves) != "production conflict" {
+		t.Errorf("when the plan only believed that it is there: %+v %v", moves, err)
+	}
 }
 
 func TestMoveKeepsTheBytes(t *testing.T) {
