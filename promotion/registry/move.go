@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // Move sets every tag of the plan to the digest, or none: when one of them
@@ -54,25 +54,26 @@ func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Mo
 
 // survey reads every target tag and, unless all of them are there already,
 // the source by its digest.
-func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source manifest, readings []promotion.Digest, err error) {
+func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source wire.Manifest, readings []promotion.Digest, err error) {
+	at := wire.At(w.Repository)
 	readings = make([]promotion.Digest, len(w.Targets))
 	g, each := errgroup.WithContext(ctx)
-	g.SetLimit(perHost)
+	g.SetLimit(wire.PerHost)
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error
 			if target.Now == "" {
-				readings[i], err = c.readBack(each, w.Repository, target.Tag) // only a body shows that a registry says so
+				readings[i], err = c.wire.ReadBack(each, at, target.Tag) // only a body shows that a registry says so
 			} else {
-				readings[i], err = c.head(each, w.Repository, target.Tag)
+				readings[i], err = c.wire.Head(each, at, target.Tag)
 			}
 			return err
 		})
 	}
 	err = g.Wait()
 	if err == nil && slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) { // else they prove that it is there
-		if source, err = c.get(ctx, w.Repository, string(w.Digest)); err == nil {
-			_, err = source.parse(w.Repository)
+		if source, err = c.wire.Manifest(ctx, at, string(w.Digest)); err == nil {
+			_, err = parse(w.Repository, source)
 		}
 	}
 	if promotion.KindOf(err) == promotion.Forbidden {
@@ -117,11 +118,10 @@ func surprise(target promotion.Target, found promotion.Digest) string {
 }
 
 // set puts the manifest under the tag and reads back what is there.
-func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion.Target, source manifest) (promotion.Move, error) {
+func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion.Target, source wire.Manifest) (promotion.Move, error) {
 	tag := target.Tag
-	header := http.Header{"Content-Type": {source.mediaType}}
-	_, putErr := c.call(ctx, w.Repository, http.MethodPut, "/manifests/"+tag, header, source.bytes, maxManifest, http.StatusCreated, http.StatusOK, http.StatusAccepted)
-	found, err := c.readBack(ctx, w.Repository, tag)
+	_, putErr := c.wire.Put(ctx, wire.At(w.Repository), tag, source)
+	found, err := c.wire.ReadBack(ctx, wire.At(w.Repository), tag)
 	move := promotion.Move{Tag: tag, Found: found}
 	switch {
 	case err != nil:

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // Look is what has to be looked at for one app in one environment: fixed tags,
@@ -54,9 +54,6 @@ type Watcher struct {
 // MaxPatternTags is how many of the tags that match a pattern are looked at:
 // the highest, in version order. Older ones are not in the environment any more.
 const MaxPatternTags = 25
-
-// maxTags bounds a list of tags, so that a registry can't fill the memory.
-const maxTags = 20_000
 
 // lookTimeout bounds one look, with its retries.
 const lookTimeout = 30 * time.Second
@@ -181,7 +178,7 @@ func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
 func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, error) {
 	names, captures := l.Tags, map[string]map[string]string{}
 	if len(names) == 0 {
-		all, err := w.client.list(ctx, l.Repository)
+		all, err := w.client.wire.Tags(ctx, wire.At(l.Repository))
 		if err != nil {
 			return nil, err
 		}
@@ -231,27 +228,4 @@ func compareVersions(a, b string) int {
 		a, b = a[1:], b[1:]
 	}
 	return len(a) - len(b)
-}
-
-// list names the tags of a repository, over all pages.
-func (c *Client) list(ctx context.Context, repo promotion.Repository) ([]string, error) {
-	var tags []string
-	path := "/tags/list?n=1000"
-	for path != "" {
-		a, err := c.call(ctx, repo, http.MethodGet, path, nil, nil, maxManifest, http.StatusOK)
-		if err != nil {
-			return nil, err
-		}
-		page, err := parseTags(repo, a.body)
-		if err != nil {
-			return nil, err
-		}
-		if tags = append(tags, page...); len(tags) > maxTags {
-			return nil, promotion.Errorf(promotion.Invalid, "%s has more than %d tags: watch a fixed tag instead of a pattern, or clean up", repo, maxTags)
-		}
-		if path, err = nextPage(repo, a.header.Get("Link")); err != nil {
-			return nil, err
-		}
-	}
-	return tags, nil
 }
