@@ -36,6 +36,7 @@ type world struct {
 	during func() // called once while a card is drawn
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
+	looked  int // how many people were looked up
 	clicks  int
 }
 
@@ -237,6 +238,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.answers[a.Person] = a.Answer
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
+		w.looked++
 		standing := w.people[id]
 		if standing == "" {
 			standing = promotion.Unknown

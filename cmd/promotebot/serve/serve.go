@@ -146,6 +146,9 @@ func (b *bot) wire() {
 		lane("registry", registryWidth, performRegistry(client)),
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectCard: b.chat.DrawCard, promotion.EffectNotice: b.chat.PostNotice, promotion.EffectTell: b.chat.Tell,
+		}),
+		// Apart, so that reading a large user group holds up no card.
+		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectPerson: b.chat.ReadPerson, promotion.EffectGroup: b.chat.ReadGroup,
 		}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
