@@ -222,9 +222,8 @@ func (t *turn) held(s promotion.Sighting, seen time.Time) error {
 			now := t.now
 			seen := pointsAt(s.Tags, target.Tag)
 			if target.ReadAt == nil || target.Now != seen {
-				target.Now, changed = seen, true
+				target.Now, target.ReadAt, changed = seen, &now, true
 			}
-			target.ReadAt = &now
 		}
 		if changed {
 			p.Touch()
