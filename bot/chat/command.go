@@ -98,7 +98,7 @@ func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 	default:
 		return response{}, promotion.Errorf(promotion.Conflict, "%d promotions of %s are open: name the digest, as in %s@%s", len(open), cmd.App, cmd.App, open[0].Digest.Short())
 	}
-	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason})
+	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason, Terms: open[0].TermsNow().Hash()})
 }
 
 func (c *Chat) take(ctx context.Context, sc slack.SlashCommand, g promotion.Gesture) (response, error) {

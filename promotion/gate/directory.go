@@ -74,9 +74,13 @@ func (t *turn) refresh() error {
 	if err != nil {
 		return err
 	}
+	var members []promotion.PersonID
 	for _, id := range groups {
-		people = append(people, known[id].Members...)
+		members = append(members, known[id].Members...)
 	}
+	slices.Sort(members)
+	members = slices.Compact(members)
+	people = append(people, members[:min(refreshMost, len(members))]...)
 	slices.Sort(people)
 	var subjects []policy.Subject
 	for _, id := range slices.Compact(people) {

@@ -78,6 +78,10 @@ func (t *turn) wakeAt(p *promotion.Promotion, at time.Time) error {
 // far below Slack's limit for users.info (tier 4, 100 a minute).
 const refreshEvery = 10 * time.Minute
 
+// refreshMost is how many members of user groups are read in advance: a fifth of
+// that limit. Those of larger groups are read when they click.
+const refreshMost = 200
+
 func (t *turn) refreshAt(at time.Time) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRefresh, "refresh", 0, struct{}{}, at))
 }

@@ -183,17 +183,17 @@ func (t *turn) query(q Query) ([]*promotion.Promotion, error) {
 	return found, nil
 }
 
-// save writes the promotion back and, if it looks different now, has its card
-// drawn again.
+// save writes the promotion back, if it has changed, and has its card drawn
+// again. Whatever changes it touches it.
 func (t *turn) save(p *promotion.Promotion) error {
 	was := t.loaded[p.ID]
+	if p.Revision == was {
+		return nil
+	}
 	if err := t.SavePromotion(*p, was); err != nil {
 		return err
 	}
 	t.loaded[p.ID] = p.Revision
-	if p.Revision == was {
-		return nil
-	}
 	return t.drawCard(p)
 }
 

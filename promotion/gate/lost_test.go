@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -157,5 +158,20 @@ func TestANoticeIsNotTriedForEver(t *testing.T) {
 	w.wait(time.Hour)
 	if n := w.count("soaked"); n != 0 {
 		t.Errorf("a day later the complete soak was announced %d times", n)
+	}
+}
+
+func TestALargeGroupDoesNotFloodSlack(t *testing.T) {
+	c := catalog(t, careful())
+	c.Roles["everybody"] = gateRole("S0ALL")
+	w := newWorld(t, c)
+	for i := range 5000 {
+		w.groups["S0ALL"] = append(w.groups["S0ALL"], promotion.PersonID(fmt.Sprintf("U%05d", i)))
+	}
+	w.wait(11 * time.Minute) // the group is known
+	before := w.looked
+	w.wait(10 * time.Minute)
+	if n := w.looked - before; n < 50 || n > 500 {
+		t.Errorf("%d people were looked up in ten minutes; Slack allows some hundred a minute for everything", n)
 	}
 }

@@ -260,8 +260,8 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	if err != nil {
 		return err
 	}
-	p.Card = c
-	if err := t.save(p); err != nil {
+	p.Card = c // what is shown of it does not change by that
+	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err
 	}
 	if c.Revision < p.Revision {

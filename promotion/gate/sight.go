@@ -222,6 +222,7 @@ func (t *turn) reread(app, env string, tags map[string]promotion.Digest, touch b
 	if err != nil {
 		return err
 	}
+	now := t.now
 	for _, p := range open {
 		changed := touch
 		for i := range p.Targets {
@@ -231,10 +232,8 @@ func (t *turn) reread(app, env string, tags map[string]promotion.Digest, touch b
 				continue
 			}
 			if target.ReadAt == nil || target.Now != seen {
-				target.Now, changed = seen, true
+				target.Now, target.ReadAt, changed = seen, &now, true
 			}
-			now := t.now
-			target.ReadAt = &now
 		}
 		if changed {
 			p.Touch()

@@ -38,6 +38,7 @@ type world struct {
 	copies []promotion.Repository // where copies went
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
+	looked  int // how many people were looked up
 	clicks  int
 }
 
@@ -245,6 +246,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.answers[a.Person] = a.Answer
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
+		w.looked++
 		standing := w.people[id]
 		if standing == "" {
 			standing = promotion.Unknown

@@ -28,6 +28,9 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, client *registry.Client
 		lane("registry", registryWidth, performRegistry(client)),
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell,
+		}),
+		// Apart, so that reading a large user group holds up no card.
+		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup,
 		}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
