@@ -21,7 +21,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"text/template"
 	"time"
 
@@ -55,8 +54,6 @@ type demo struct {
 	host  string // host:port of everything
 	slack *fakeslack.Server
 	apps  []*app
-
-	pushed atomic.Bool // whether the visitor has pushed a build
 }
 
 // Run shows the demo until ctx ends, and leaves nothing behind. That the bot
