@@ -83,3 +83,20 @@ func TestACardSaysThatItIsNotItsTurn(t *testing.T) {
 		t.Error("the card of the other one still says that nothing is in its way")
 	}
 }
+
+// The card lists who could approve, also those who have not said anything yet.
+func TestACardDoesNotNameWhoHasLeft(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	before := w.draws[1]
+	w.people[sue] = promotion.Deactivated
+	w.wait(11 * time.Minute) // the directory is read
+	if w.draws[1] == before {
+		t.Error("the card still says that Sue could approve")
+	}
+	before = w.draws[1]
+	w.wait(time.Hour)
+	if w.draws[1] != before {
+		t.Errorf("drawn %d times although nobody came or left", w.draws[1]-before)
+	}
+}
