@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 )
 
 // queued has one promotion whose tags can't be moved for now, and one behind it
@@ -98,5 +99,18 @@ func TestACardDoesNotNameWhoHasLeft(t *testing.T) {
 	w.wait(time.Hour)
 	if w.draws[1] != before {
 		t.Errorf("drawn %d times although nobody came or left", w.draws[1]-before)
+	}
+}
+
+func TestACardFollowsTheRolesOfTheConfiguration(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	before := w.draws[1]
+	c := catalog(t, careful())
+	c.Roles["leads"] = gate.Role{People: []promotion.PersonID{ann, eve}}
+	w.must(w.gate.Adopt(t.Context(), c))
+	w.run()
+	if w.draws[1] == before {
+		t.Error("the card still says that Bob and Sue could approve")
 	}
 }
