@@ -97,11 +97,11 @@ func (t *turn) replan() error {
 			if destination != p.Destination {
 				p.Copy = nil
 			}
-			p.Touch()
 			if err := t.readTags(p); err != nil {
 				return err
 			}
 		}
+		p.Touch() // the card shows names of roles and policies, and who holds them
 		if _, err := t.settle(p); err != nil {
 			return err
 		}

@@ -20,8 +20,13 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
 		return err
 	}
-	changed := had[who.ID].Standing != who.Standing
-	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, changed)
+	// Whoever was not known was given the benefit of the doubt among those who
+	// could approve.
+	was, known := had[who.ID]
+	if known && was.Standing != who.Standing || !known && who.Standing != promotion.Member {
+		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)
+	}
+	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
 }
 
 func (t *turn) groupRead(g promotion.Group) error {

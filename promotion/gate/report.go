@@ -179,7 +179,10 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 	}
 	for _, m := range moves {
 		if m.Outcome == promotion.MoveConflict {
-			return t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves})
+			if err := t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves}); err != nil {
+				return err
+			}
+			return t.nextTurn(p)
 		}
 	}
 	if err := t.end(p, promotion.Promoted, "", map[string]any{"moves": moves}); err != nil {
@@ -205,14 +208,8 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	if err := t.supersede(p, promotion.Forward, promotion.Restore, promotion.Adopt); err != nil {
 		return err
 	}
-	waiting, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
-	if err != nil {
+	if err := t.nextTurn(p); err != nil {
 		return err
-	}
-	for _, other := range waiting { // it is their turn, perhaps
-		if _, err := t.settle(other); err != nil {
-			return err
-		}
 	}
 	next, more := t.catalog.Next(p.To)
 	app, ok := t.catalog.App(p.App)
@@ -412,5 +409,11 @@ func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
 	if err := t.end(p, to, r.Failure.Text, map[string]any{"moves": r.Moves, "why": r.Failure.Text}); err != nil {
 		return err
 	}
-	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, false)
+	return t.nextTurn(p)
+}
+
+// nextTurn lets another promotion move the tags that p no longer moves. What
+// waited for it says so on its card.
+func (t *turn) nextTurn(p *promotion.Promotion) error {
+	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, true)
 }

@@ -32,8 +32,9 @@ type world struct {
 	down   map[promotion.EffectKind]promotion.Kind // what can't be performed
 	moves  []string                                // every tag that was put, "tag=short"
 	said   []string                                // every notice and private answer
-	drawn  map[promotion.ID]int64
-	during func() // called once while a card is drawn
+	drawn  map[promotion.ID]int64                  // the revision on each card
+	draws  map[promotion.ID]int                    // how often each was drawn
+	during func()                                  // called once while a card is drawn
 	copy   func(e promotion.Effect) promotion.Result
 	copies []promotion.Repository // where copies went
 	// what each person was told last, privately
@@ -85,7 +86,7 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 		people: map[promotion.PersonID]promotion.Standing{ann: promotion.Member, bob: promotion.Member, sue: promotion.Member, eve: promotion.Member},
 		groups: map[promotion.GroupID][]promotion.PersonID{},
 		down:   map[promotion.EffectKind]promotion.Kind{},
-		drawn:  map[promotion.ID]int64{},
+		drawn:  map[promotion.ID]int64{}, draws: map[promotion.ID]int{},
 
 		answers: map[promotion.PersonID]promotion.Answer{},
 	}
@@ -232,6 +233,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.must(err)
 		p := v.Facts.Promotion
 		w.drawn[p.ID] = p.Revision
+		w.draws[p.ID]++
 		if f := w.during; f != nil {
 			w.during = nil
 			f()
