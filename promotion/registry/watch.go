@@ -167,10 +167,10 @@ func (w *Watcher) look(ctx context.Context, l Look) {
 	if err != nil {
 		s.Tags, s.Fault = nil, promotion.FailureOf(err).Text
 	}
-	w.report(ctx, l, s)
+	w.report(ctx, l, s, err)
 }
 
-func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
+func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting, unseen error) {
 	w.mu.Lock()
 	was, known := w.reported[l.key()]
 	w.mu.Unlock()
@@ -178,7 +178,7 @@ func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
 		return
 	}
 	if s.Fault != was.Fault {
-		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault)
+		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault, "cause", promotion.Cause(unseen))
 	}
 	if err := w.opts.Report(ctx, []promotion.Sighting{s}); err != nil {
 		if ctx.Err() == nil {
