@@ -174,6 +174,9 @@ func TestTheWholeStory(t *testing.T) {
 			t.Errorf("nothing runs in production of %s", app)
 		}
 	}
+	if !strings.Contains(before["payments"], "image.index") || strings.Contains(before["handbook"], "image.index") {
+		t.Errorf("of these, payments should be an index and handbook an image: %v", before)
+	}
 	v.eventually("payments soaks", v.says("payments", "soaking"))
 	v.eventually("handbook waits for one click", v.says("handbook", "0 of 1 from developers"))
 	v.eventually("search is blocked, and says why", v.says("search", "v0.9.0 already points at"))
