@@ -157,9 +157,9 @@ func (v *visitor) tag(app, tag string) string {
 // eventually waits for what the bot does at its own pace.
 func (v *visitor) eventually(what string, is func() bool) {
 	v.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			v.t.Fatalf("not within 20 s: %s\n%s", what, v.sees(ann))
+			v.t.Fatalf("not within a minute: %s\n%s", what, v.sees(ann))
 		}
 	}
 }
