@@ -50,12 +50,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // KindOf is the kind of err. Errors that carry none are Unavailable: not
 // knowing what went wrong is no reason to give up, and none to go on.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
-	var k Kind
-	if errors.As(err, &k) {
+	if k, ok := errors.AsType[Kind](err); ok {
 		return k
 	}
 	return Unavailable

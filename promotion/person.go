@@ -1,6 +1,9 @@
 package promotion
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PersonID is a Slack user id ("U…" or "W…"). Names and handles can be taken
 // over by somebody else; ids can't.
@@ -52,10 +55,5 @@ type Roster struct {
 
 // Has tells whether the person is in the roster.
 func (r Roster) Has(p PersonID) bool {
-	for _, m := range r.Members {
-		if m == p {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.Members, p)
 }

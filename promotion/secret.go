@@ -17,7 +17,7 @@ func (s Secret) Reveal() string { return s.value }
 const redacted = "[redacted]"
 
 // Format implements fmt.Formatter for every verb.
-func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, redacted) }
 
 // MarshalText implements encoding.TextMarshaler, and so serves JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

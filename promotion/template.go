@@ -3,6 +3,7 @@ package promotion
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,10 +42,8 @@ func ParseTagPattern(s string) (TagPattern, error) {
 		case at[0] == rest && rest > 0:
 			return p, Errorf(Invalid, "%q has two captures without a text between them: it can't be told where one ends", s)
 		}
-		for _, had := range p.captures {
-			if had == name {
-				return p, Errorf(Invalid, "%q captures {%s} twice", s, name)
-			}
+		if slices.Contains(p.captures, name) {
+			return p, Errorf(Invalid, "%q captures {%s} twice", s, name)
 		}
 		expr.WriteString(regexp.QuoteMeta(s[rest:at[0]]))
 		expr.WriteString(`([A-Za-z0-9_.-]+)`)

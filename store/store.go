@@ -205,7 +205,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		statements := db.dialect.Schema.Replace(string(text)) + "\n" + string(own)
+		statements := db.dialect.Schema.Replace(string(text)) + "\n" + string(own) //nolint:gosec // both are embedded files
 		migrations = append(migrations, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, q *sql.Tx) error {
 			_, err := q.ExecContext(ctx, statements)
 			return err

@@ -43,12 +43,10 @@ var codes = map[string]struct {
 
 // apiError is the one place where Slack's errors become ours.
 func apiError(method string, err error) error {
-	var limited *slack.RateLimitedError
-	if errors.As(err, &limited) {
+	if limited, ok := errors.AsType[*slack.RateLimitedError](err); ok {
 		return &promotion.Error{Kind: promotion.Unavailable, Text: "Slack asks promotebot to wait (" + method + ")", RetryAfter: limited.RetryAfter, Err: err}
 	}
-	var refused slack.SlackErrorResponse
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		if c, ok := codes[refused.Err]; ok {
 			return promotion.Errorf(c.kind, "%s (%w)", c.text, err)
 		}

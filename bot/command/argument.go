@@ -30,7 +30,7 @@ var arguments map[argument]struct {
 }
 
 // Taking the topic of help needs the grammar, which needs the arguments.
-func init() {
+func init() { //nolint:gochecknoinits // written as a value, the two would be an initialisation cycle
 	arguments = map[argument]struct {
 		shape   string
 		missing func([]string) string

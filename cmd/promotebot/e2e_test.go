@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -404,7 +405,7 @@ func TestTheCommandLine(t *testing.T) {
 	for args, code := range map[string]int{"": 2, "nonsense": 2, "serve extra": 2, "help": 0, "version": 0, "serve -h": 0, "backup -config nowhere.yaml x": 1} {
 		_, err := w.run(strings.Fields(args)...)
 		got := 0
-		if exit, ok := err.(*exec.ExitError); ok {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			got = exit.ExitCode()
 		}
 		if got != code {

@@ -87,9 +87,9 @@ func (d *door) put(reference string) int {
 	return d.puts[reference]
 }
 
-// newTown starts the far side. The registry is one that nobody here wrote where
-// its binary is at hand (PROMOTEBOT_DISTRIBUTION), and go-containerregistry's
-// otherwise.
+// newTown starts the far side. The registry is the CNCF's, in production almost
+// everywhere, where its program is at hand: PROMOTEBOT_DISTRIBUTION says where,
+// and fixtures/distribution builds it. Otherwise it is go-containerregistry's.
 func newTown(t *testing.T, policy string) *town {
 	t.Helper()
 	t.Parallel()
@@ -102,8 +102,8 @@ func newTown(t *testing.T, policy string) *town {
 		t.Fatal(err)
 	}
 	w.slack = fakeslack.New(fakeslack.Options{AppToken: appToken, BotToken: botToken})
-	for id, real := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
-		w.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(real), RealName: real})
+	for id, full := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
+		w.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(full), RealName: full})
 	}
 	w.slack.AddChannel(fakeslack.Channel{ID: shopChannel, Name: "shop", Members: []string{ann, bob, eve, w.slack.Options().Bot.UserID}})
 	chat := httptest.NewServer(w.slack)
@@ -205,9 +205,13 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for !is() {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline.C:
 			m, _ := w.card()
 			var private []string
 			for _, who := range []string{ann, bob, eve} {
@@ -216,8 +220,8 @@ func (w *town) eventually(what string, is func() bool) {
 				}
 			}
 			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
+		case <-tick.C:
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -400,8 +404,7 @@ func (p *process) stop() {
 	case <-time.After(15 * time.Second):
 		p.t.Fatalf("it does not end on SIGTERM\n%s", p.out.String())
 	}
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		p.t.Errorf("ended with %v\n%s", p.err, p.out.String())
 	}
 }
@@ -417,13 +420,17 @@ func (w *town) run(args ...string) (string, error) {
 	return string(out), err
 }
 
-// distribution starts the registry program and returns where it answers, which
-// is what it prints first.
+// distribution starts the registry program on a free port and returns where it
+// answers, which it says in its log.
 func distribution(t *testing.T, program string) *url.URL {
 	t.Helper()
-	cmd := exec.Command(program)
+	settings := filepath.Join(t.TempDir(), "registry.yaml")
+	if err := os.WriteFile(settings, []byte(`{version: 0.1, log: {formatter: json}, storage: {inmemory: {}}, http: {addr: "127.0.0.1:0"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "serve", settings)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
+	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -431,15 +438,18 @@ func distribution(t *testing.T, program string) *url.URL {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it was told to end by being killed
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%s does not say where it answers: %v", program, err)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var entry struct{ Msg string }
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			t.Fatalf("%s says %s", program, lines.Bytes())
+		}
+		if host, ok := strings.CutPrefix(entry.Msg, "listening on "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // or it would stop when the pipe is full
+			return &url.URL{Scheme: "http", Host: host}
+		}
 	}
-	u, err := url.Parse(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
+	t.Fatalf("%s has ended without saying where it answers", program)
+	return nil
 }
 
 // serveSlack puts another workspace in the place of the town's.

@@ -21,11 +21,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	p := &program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, reload: reload}
-	os.Exit(p.run(ctx, os.Args[1:]))
+	code := p.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
 }
 
 // program is the command line with its surroundings, so that tests can give it
@@ -100,8 +101,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 // complain prints a configuration's problems a line each, so that an editor
 // can jump to them.
 func (p *program) complain(err error) {
-	var problems *config.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[*config.Problems](err); ok {
 		_, _ = fmt.Fprintln(p.stderr, problems.Error())
 		return
 	}

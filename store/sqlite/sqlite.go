@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -53,6 +52,9 @@ const readers = 4
 // refuses a file that another process has open (Conflict), one that is damaged
 // (Conflict) and one that a newer program has written (Invalid).
 func Open(ctx context.Context, path string) (*DB, error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the lock has to lie beside the file, whatever it is called
+	}
 	lock, err := acquire(path)
 	if err != nil {
 		return nil, err
@@ -186,9 +188,14 @@ func Backup(ctx context.Context, path, to string) error {
 		return err
 	}
 	defer from.Close() //nolint:errcheck // it was only read
-	part := fmt.Sprintf("%s.%d.part", to, time.Now().UnixNano())
-	defer os.Remove(part) //nolint:errcheck // gone when it was renamed
-	if err := private(part); err != nil {
+	// Made for its owner alone, under a name that nobody has.
+	f, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part")
+	if err != nil {
+		return promotion.Errorf(promotion.Invalid, "a backup can't be written there: %w", err)
+	}
+	part := f.Name()
+	defer os.Remove(part) //nolint:errcheck // its contents live on under their name
+	if err := f.Close(); err != nil {
 		return err
 	}
 	if _, err := from.ExecContext(ctx, "VACUUM INTO $1", part); err != nil {

@@ -54,9 +54,9 @@ func claims(t *testing.T, s Store) {
 	ask(t, s, promotion.EffectCard, "first", noon.Add(-time.Hour))
 	ask(t, s, promotion.EffectCard, "later", noon.Add(time.Microsecond))
 	ask(t, s, promotion.EffectPerson, "another kind", noon.Add(-time.Hour))
-	due, any, err := s.NextDue(t.Context(), kinds)
-	if !any || err != nil || !due.Equal(noon.Add(-time.Hour)) {
-		t.Errorf("next due %v %v %v", due, any, err)
+	due, some, err := s.NextDue(t.Context(), kinds)
+	if !some || err != nil || !due.Equal(noon.Add(-time.Hour)) {
+		t.Errorf("next due %v %v %v", due, some, err)
 	}
 	one := claim(t, s, "me", noon, 1)
 	if len(one) != 1 || one[0].Key != "first" {
@@ -73,7 +73,7 @@ func claims(t *testing.T, s Store) {
 	if rest := claim(t, s, "me", noon, 9); len(rest) != 1 || rest[0].Key != "second" {
 		t.Errorf("the rest: %+v", rest)
 	}
-	if none, any, err := s.NextDue(t.Context(), []promotion.EffectKind{promotion.EffectWake}); any || err != nil {
+	if none, some, err := s.NextDue(t.Context(), []promotion.EffectKind{promotion.EffectWake}); some || err != nil {
 		t.Errorf("next due of a kind that is not there: %v %v", none, err)
 	}
 }
@@ -89,6 +89,23 @@ func leases(t *testing.T, s Store) {
 	second := claim(t, s, "two", noon.Add(time.Minute), 9)
 	if len(second) != 1 || second[0].Attempt != 2 {
 		t.Fatalf("claimed after the lease: %+v", second)
+	}
+}
+
+func extension(t *testing.T, s Store) {
+	ask(t, s, promotion.EffectMove, "move/1", noon)
+	held := claim(t, s, "one", noon, 9)[0]
+	if err := s.Extend(t.Context(), held, noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if early := claim(t, s, "two", noon.Add(time.Hour-time.Microsecond), 9); len(early) != 0 {
+		t.Fatalf("claimed under an extended lease: %+v", early)
+	}
+	if late := claim(t, s, "two", noon.Add(time.Hour), 9); len(late) != 1 {
+		t.Fatalf("claimed after the extended lease: %+v", late)
+	}
+	if err := s.Extend(t.Context(), held, noon.Add(2*time.Hour)); !errors.Is(err, promotion.Stale) {
+		t.Errorf("extended without the lease: %v", err)
 	}
 }
 

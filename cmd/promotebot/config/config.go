@@ -50,10 +50,11 @@ type Slack struct {
 	Channel string // id of the channel for cards of apps that name none; may be empty when all do
 }
 
-// Problems is everything that is wrong with a document; Problem is one of it.
 type (
+	// Problems is everything that is wrong with a document.
 	Problems = strict.Problems
-	Problem  = strict.Problem
+	// Problem is one of it.
+	Problem = strict.Problem
 )
 
 // What holds when the file does not say otherwise.

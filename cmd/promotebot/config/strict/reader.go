@@ -50,7 +50,6 @@ func (r *Reader) Note(at *yaml.Node, message, remedy string) {
 }
 
 // Fault reports that the node itself is wrong, once.
-
 func (r *Reader) Fault(at *yaml.Node, message, remedy string) {
 	if r.known[at] {
 		return
