@@ -16,6 +16,8 @@ const (
 	EffectInspect  EffectKind = "inspect"   // InspectWork → Result.Image
 	EffectReadTags EffectKind = "read-tags" // ReadTagsWork → Result.Tags
 	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
+	EffectCompare  EffectKind = "compare"   // CompareWork → Result.Tags
+	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 
 	// Performed in Slack.
@@ -80,11 +82,20 @@ type ReadTagsWork struct {
 	Tags       []string
 }
 
-// ResolveWork asks what one tag points at, for the gesture that named it.
+// CompareWork asks what tags point at that were set once, to be compared with
+// what was set.
+type CompareWork struct {
+	App, Environment string
+	Repository       Repository
+	Tags             []string
+}
+
+// ResolveWork asks what one tag points at, for the gesture that named it: in
+// the first of the repositories that has it.
 type ResolveWork struct {
-	Repository Repository
-	Tag        string
-	Gesture    string
+	Repositories []Repository
+	Tag          string
+	Gesture      string
 }
 
 // MoveWork is the plan of an execution: it is written down with the intent and
@@ -142,6 +153,7 @@ type Result struct {
 	Image   *Image
 	Tags    []TagReading
 	Digest  Digest
+	Copy    *Copy
 	Moves   []Move
 	Card    *Card
 	Person  *Person

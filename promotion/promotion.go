@@ -21,14 +21,16 @@ type ID int64
 // Promotion is one digest of one app on its way from one environment to the
 // next. Times are UTC; a nil time has not happened.
 type Promotion struct {
-	ID         ID
-	App        string
-	From, To   string // environments
-	Repository Repository
-	Digest     Digest
-	SourceTag  string   // the tag it was noticed behind; empty when it was requested by digest
-	Requester  PersonID // empty when the watcher noticed it
-	Captures   map[string]string
+	ID          ID
+	Purpose     Purpose
+	App         string
+	From, To    string     // environments
+	Repository  Repository // where it was noticed
+	Destination Repository // where its tags are set; Repository, unless To has images of its own
+	Digest      Digest
+	SourceTag   string   // the tag it was noticed behind; empty when it was requested by digest
+	Requester   PersonID // empty when the watcher noticed it
+	Captures    map[string]string
 
 	State     State
 	Reason    string // why it ended; empty while it has not
@@ -40,6 +42,7 @@ type Promotion struct {
 	Targets    []Target // the tags it sets, in the order in which they are put
 	PlanFault  string   // why the tags can't be named; empty when they can
 	ReadFault  string   // why the image or the tags could not be read so far
+	Copy       *Copy    // nil until the digest is brought into another repository, if it has to be
 	Moves      []Move   // what became of each target, once executed
 
 	ObservedAt time.Time // when the digest was first seen in From
@@ -116,13 +119,52 @@ const (
 	MoveSkipped  MoveOutcome = "skipped"  // not attempted, because another tag was in conflict
 )
 
+// Purpose is what a promotion is for.
+//
+// Besides the usual one there are two that put right what somebody else did to
+// the tags that promotebot had set. They are decided like any promotion, but
+// nothing has to come from anywhere: what they are about is in the environment
+// already.
+type Purpose string
+
+// The purposes.
+const (
+	Forward Purpose = "promote" // bring a digest from one environment to the next
+	Restore Purpose = "restore" // put a tag back that was moved by somebody else
+	Adopt   Purpose = "adopt"   // accept what somebody else put behind a tag
+)
+
+// Repairs tells whether the promotion is about what somebody else did to the
+// tags of its environment.
+func (p *Promotion) Repairs() bool { return p.Purpose == Restore || p.Purpose == Adopt }
+
+// Found is the one digest that was found behind all the tags that a Restore
+// would put back, if there is one.
+func (p *Promotion) Found() (Digest, bool) {
+	if p.Purpose != Restore || len(p.Targets) == 0 {
+		return "", false
+	}
+	found := p.Targets[0].Now
+	for _, t := range p.Targets {
+		if t.Now != found {
+			return "", false
+		}
+	}
+	return found, found != ""
+}
+
+// Abroad tells whether the digest has to be brought into another repository
+// before a tag there can be set.
+func (p *Promotion) Abroad() bool { return p.Destination != p.Repository }
+
 // Decision is what a person says about a promotion.
 type Decision string
 
-// The two things that can be said.
+// What can be said.
 const (
 	Approve Decision = "approve"
 	Reject  Decision = "reject"
+	Instead Decision = "adopt" // don't put it back, ask for what was found; no vote by itself
 )
 
 // Vote is a decision that was recorded. It counts only while Terms are still

@@ -90,6 +90,7 @@ func TestTermsNoticeEveryChange(t *testing.T) {
 	}
 	for what, change := range map[string]func(*promotion.Terms){
 		"digest":            func(n *promotion.Terms) { n.Digest = "sha256:c" },
+		"repository":        func(n *promotion.Terms) { n.Destination = "r.example.com/x" },
 		"policy":            func(n *promotion.Terms) { n.Policy = "q" },
 		"tags to set":       func(n *promotion.Terms) { n.Targets = append(n.Targets, promotion.TermsItem{Tag: "v1"}) },
 		"instead of":        func(n *promotion.Terms) { n.Targets[0].Tag = "prod" },

@@ -10,9 +10,10 @@ import (
 // Terms are what a voter saw and agreed to. A vote stops counting as soon as
 // one of them is no longer true.
 type Terms struct {
-	Digest  Digest      `json:"digest"`
-	Targets []TermsItem `json:"targets"`
-	Policy  string      `json:"policy"` // hash of the policy document
+	Digest      Digest      `json:"digest"`
+	Destination Repository  `json:"destination,omitempty"` // only when it is another repository
+	Targets     []TermsItem `json:"targets"`
+	Policy      string      `json:"policy"` // hash of the policy document
 }
 
 // TermsItem is a target tag and what it was expected to point at.
@@ -24,6 +25,9 @@ type TermsItem struct {
 // TermsNow are the promotion's present terms.
 func (p *Promotion) TermsNow() Terms {
 	t := Terms{Digest: p.Digest, Policy: p.PolicyHash, Targets: []TermsItem{}}
+	if p.Abroad() {
+		t.Destination = p.Destination
+	}
 	for _, target := range p.Targets {
 		t.Targets = append(t.Targets, TermsItem{Tag: target.Tag, Now: target.Now})
 	}
@@ -48,6 +52,8 @@ func (t Terms) Differs(now Terms) string {
 		return fmt.Sprintf("it was given for digest %s", t.Digest.Short())
 	case t.Policy != now.Policy:
 		return "the policy has changed since"
+	case t.Destination != now.Destination:
+		return "the repository that it goes to has changed since"
 	case len(t.Targets) != len(now.Targets):
 		return "the tags to set have changed since"
 	}

@@ -86,6 +86,23 @@ func (t *tx) SaveWatch(w gate.Watch) error {
 	return err
 }
 
+func (t *tx) Pins(app, environment string) ([]gate.Pin, error) {
+	return scan(t, "read what was set in "+environment, func(r row) (gate.Pin, error) {
+		p := gate.Pin{App: app, Environment: environment}
+		var us int64
+		err := r.Scan(&p.Tag, &p.Digest, &p.Promotion, &us)
+		p.At = at(us)
+		return p, err
+	}, `SELECT tag, digest, promotion, set_at FROM pin WHERE app = $1 AND environment = $2 ORDER BY set_at DESC, tag`, app, environment)
+}
+
+func (t *tx) SavePin(p gate.Pin) error {
+	_, err := t.exec("record what was set", `INSERT INTO pin (app, environment, tag, digest, promotion, set_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (app, environment, tag) DO UPDATE SET digest = EXCLUDED.digest, promotion = EXCLUDED.promotion, set_at = EXCLUDED.set_at`,
+		p.App, p.Environment, p.Tag, string(p.Digest), int64(p.Promotion), micros(p.At))
+	return err
+}
+
 func (t *tx) People(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Person, error) {
 	people := map[promotion.PersonID]promotion.Person{}
 	if len(ids) == 0 {

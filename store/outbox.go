@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 )
 
 func (t *tx) Gesture(key string) (promotion.Gesture, *promotion.Answer, error) {
@@ -125,6 +126,15 @@ func (db *DB) Claim(ctx context.Context, kinds []promotion.EffectKind, owner str
 		return nil, broken("claim effects", err)
 	}
 	return claimed, nil
+}
+
+// Extend moves the end of a claim. An effect whose lease has ended and that
+// nobody else has claimed is taken to be held still.
+func (db *DB) Extend(ctx context.Context, e promotion.Effect, until time.Time) error {
+	return db.Update(ctx, func(v gate.Tx) error {
+		return v.(*tx).changed(fmt.Sprintf("extend the lease of effect %d (%s)", e.ID, e.Key),
+			`UPDATE effect SET lease_until = $1, due_at = $1 WHERE id = $2 AND owner = $3 AND attempt = $4`, micros(until), e.ID, e.Owner, e.Attempt)
+	})
 }
 
 func scanEffect(r row) (promotion.Effect, error) {

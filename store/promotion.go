@@ -13,18 +13,18 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision`
+	card_channel, card_ts, card_revision, destination, copy, purpose`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
-	var image sql.NullString
+	var image, copied sql.NullString
 	var successor *int64
 	var observed, opened int64
 	var soaked, started, finished *int64
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose)
 	if err != nil {
 		return p, err
 	}
@@ -33,13 +33,22 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 	}
 	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
-	if image.Valid {
-		p.Image = &promotion.Image{}
-		if err := json.Unmarshal([]byte(image.String), p.Image); err != nil {
-			return p, err
-		}
+	if p.Image, err = unmarshal[promotion.Image](image); err != nil {
+		return p, err
+	}
+	if p.Copy, err = unmarshal[promotion.Copy](copied); err != nil {
+		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
+}
+
+// unmarshal reads JSON that may be absent.
+func unmarshal[T any](text sql.NullString) (*T, error) {
+	if !text.Valid {
+		return nil, nil
+	}
+	v := new(T)
+	return v, json.Unmarshal([]byte(text.String), v)
 }
 
 // values are the arguments for columns, in their order.
@@ -47,14 +56,9 @@ func values(p promotion.Promotion) ([]any, error) {
 	captures, err1 := marshal(p.Captures)
 	targets, err2 := marshal(p.Targets)
 	moves, err3 := marshal(p.Moves)
-	var image *string
-	var err4 error
-	if p.Image != nil {
-		var text string
-		text, err4 = marshal(p.Image)
-		image = &text
-	}
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	image, err4 := marshalOrNull(p.Image)
+	copied, err5 := marshalOrNull(p.Copy)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
 	var successor *int64
@@ -64,7 +68,15 @@ func values(p promotion.Promotion) ([]any, error) {
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, successor, p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose)}, nil
+}
+
+func marshalOrNull[T any](v *T) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	text, err := marshal(v)
+	return &text, err
 }
 
 func marshal(v any) (string, error) {
@@ -110,6 +122,9 @@ func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	}
 	if len(q.States) > 0 {
 		where = append(where, states(q.States))
+	}
+	if len(q.Purposes) > 0 {
+		where = append(where, "purpose IN ("+in(&args, q.Purposes)+")")
 	}
 	if q.ApprovedBy != "" {
 		and("id IN (SELECT promotion FROM vote WHERE person = $%d AND decision = 'approve')", string(q.ApprovedBy))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,18 +46,40 @@ type office struct {
 	gate     *gate.Gate
 	chat     *chat.Chat
 	tags     map[string]promotion.Digest
+	log      diary
+}
+
+// diary is what the bot logs.
+type diary struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(p)
+}
+
+func (d *diary) count(said string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Count(d.text.String(), said)
 }
 
 func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + strings.Repeat(c, 64)) }
 
 // in runs the test in a bubble, with everything started.
-func in(t *testing.T, test func(t *testing.T, o *office)) {
+func in(t *testing.T, test func(t *testing.T, o *office)) { inWorkspace(t, fakeslack.Options{}, test) }
+
+func inWorkspace(t *testing.T, options fakeslack.Options, test func(t *testing.T, o *office)) {
+	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
 	path := filepath.Join(t.TempDir(), "bot.db")
 	synctest.Test(t, func(t *testing.T) {
 		o := &office{t: t, tags: map[string]promotion.Digest{"production": digest("0")}}
 		network := pipenet.New()
 		o.listener = network.Listen(host)
-		o.slack = fakeslack.New(fakeslack.Options{AppToken: "xapp-1", BotToken: "xoxb-1"})
+		o.slack = fakeslack.New(options)
 		for id, name := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
 			o.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(name), RealName: name})
 		}
@@ -78,7 +101,7 @@ func in(t *testing.T, test func(t *testing.T, o *office)) {
 		transport := &http.Transport{DialContext: network.DialContext}
 		o.chat, err = chat.Dial(t.Context(), chat.Options{
 			AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: "http://" + host + "/api/",
-			HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Dialer: &websocket.Dialer{NetDialContext: network.DialContext}, Log: slog.New(slog.DiscardHandler),
+			HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Dialer: &websocket.Dialer{NetDialContext: network.DialContext}, Log: slog.New(slog.NewTextHandler(&o.log, nil)),
 		}, o.gate)
 		if err != nil {
 			t.Fatal(err)
@@ -285,7 +308,7 @@ func TestTheNetworkGoesAwayForAnHour(t *testing.T) {
 		o.slack.Cut()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if h := o.chat.Health(); h.Connections != 0 {
+		if h := o.chat.Health(); h.Connections != 0 || o.log.count("another process") != 0 {
 			t.Fatalf("without a network: %+v", h)
 		}
 		o.slack.RefuseSockets(false)
@@ -400,6 +423,44 @@ func TestStandings(t *testing.T) {
 		}
 		if _, err := o.chat.ReadGroup(t.Context(), promotion.NewEffect(promotion.EffectGroup, "", 0, promotion.GroupWork{ID: "S404"}, time.Now())); promotion.KindOf(err) != promotion.NotFound {
 			t.Errorf("no such group: %v", err)
+		}
+	})
+}
+
+func TestWhatSomebodyElseMovedCanBeAdoptedFromItsCard(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.click(ann, render.ActionApprove)
+		o.click(bob, render.ActionApprove)
+		time.Sleep(25 * time.Hour)
+		if o.pause(); o.tags["production"] != digest("a") {
+			t.Fatalf("production is %s", o.tags["production"])
+		}
+		o.tags["production"] = digest("f")
+		moved := promotion.Sighting{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: digest("f")}}}
+		if err := o.gate.Sight(t.Context(), []promotion.Sighting{moved}); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		newest := func() fakeslack.Message {
+			all := o.slack.Messages(channel)
+			return all[len(all)-1]
+		}
+		restore := newest()
+		if !strings.Contains(restore.Text, "Moved by somebody else") {
+			t.Fatalf("the channel is told: %s", restore.Text)
+		}
+		if _, err := o.slack.Click(ann, channel, restore.TS, render.ActionAdopt); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		if adopt := newest(); adopt.TS == restore.TS || !strings.Contains(adopt.Text, "accepts `"+digest("f").Short()+"`") {
+			t.Errorf("after the click: %s", adopt.Text)
+		}
+		if d, err := o.slack.Command(bob, channel, "/promote", "adopt shop"); err != nil {
+			t.Fatal(err)
+		} else if o.pause(); !strings.Contains(string(d.Ack()), "No such promotion") {
+			t.Errorf("adopting it twice is answered %s", d.Ack())
 		}
 	})
 }

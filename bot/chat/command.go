@@ -56,7 +56,7 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.explain(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
-	case command.Approve, command.Reject:
+	case command.Approve, command.Reject, command.Adopt:
 		return c.vote(ctx, sc, cmd)
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil
@@ -79,7 +79,15 @@ func (c *Chat) explain(ctx context.Context, cmd command.Command) (response, erro
 }
 
 func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
-	open, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, States: []promotion.State{promotion.Open}})
+	q := gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, States: []promotion.State{promotion.Open}}
+	decision := promotion.Approve
+	switch cmd.Name {
+	case command.Reject:
+		decision = promotion.Reject
+	case command.Adopt:
+		decision, q.Purposes = promotion.Instead, []promotion.Purpose{promotion.Restore}
+	}
+	open, err := c.gate.Promotions(ctx, q)
 	if err != nil {
 		return response{}, err
 	}
@@ -90,11 +98,7 @@ func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 	default:
 		return response{}, promotion.Errorf(promotion.Conflict, "%d promotions of %s are open: name the digest, as in %s@%s", len(open), cmd.App, cmd.App, open[0].Digest.Short())
 	}
-	decision := promotion.Approve
-	if cmd.Name == command.Reject {
-		decision = promotion.Reject
-	}
-	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason})
+	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason, Terms: open[0].TermsNow().Hash()})
 }
 
 func (c *Chat) take(ctx context.Context, sc slack.SlashCommand, g promotion.Gesture) (response, error) {

@@ -90,8 +90,11 @@ func refused(a promotion.Answer, it page.Text) page.Text {
 }
 
 func deed(d promotion.Decision) page.Text {
-	if d == promotion.Reject {
+	switch d {
+	case promotion.Reject:
 		return "rejection"
+	case promotion.Instead:
+		return "request to adopt what was found instead"
 	}
 	return "approval"
 }
@@ -106,7 +109,7 @@ func ended(state string) page.Text {
 	case promotion.Rejected:
 		return "has been rejected already"
 	case promotion.Superseded:
-		return "has been superseded by a newer build"
+		return "has been superseded; its card says by what"
 	case promotion.Conflicted:
 		return "ended in a conflict"
 	case promotion.Failed:
@@ -124,7 +127,7 @@ func Show(v policy.View) Message {
 func Why(v policy.View) Message {
 	p := &v.Facts.Promotion
 	_, sentence := state(v, nil)
-	lines := []page.Text{page.Writef("*%s* %s, %s → %s: ", p.App, p.Digest, p.From, p.To) + sentence}
+	lines := []page.Text{page.Writef("*%s* %s, %s: ", p.App, p.Digest, way(p)) + sentence}
 	if p.State == promotion.Open {
 		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}

@@ -47,9 +47,9 @@ func Card(v policy.View) Message {
 	word, sentence := state(v, c)
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
-		p.Section(sentence, soak(v))
+		// On a phone the facts fill a screen: what holds it up stands before them.
+		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
 		p.Fields(facts(promoted, c)...)
-		p.Section(hindrances(v, sentence)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 	} else {
@@ -63,7 +63,7 @@ func Card(v policy.View) Message {
 }
 
 func title(p *promotion.Promotion, word string) string {
-	return fmt.Sprintf("%s: %s → %s, %s", page.Plain(p.App, 40), page.Plain(p.From, 30), page.Plain(p.To, 30), word)
+	return fmt.Sprintf("%s: %s, %s", page.Plain(p.App, 40), page.Plain(way(p), 63), word)
 }
 
 // named is nothing for what has no name.
@@ -79,7 +79,7 @@ func summary(v policy.View) string {
 	p := &v.Facts.Promotion
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
-	s := []page.Text{page.Writef("%s %s, %s → %s: ", p.App, p.Digest.Short(), p.From, p.To) + sentence}
+	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
 		s = append(s, hindrances(v, sentence)...)
 		s = append(s, approvals(v, c)...)
@@ -93,6 +93,9 @@ func summary(v policy.View) string {
 // facts are what is known of the image and of the tags.
 func facts(p *promotion.Promotion, c cast) []page.Text {
 	noticed := page.Writef("*Noticed in %s*\n%s", p.From, p.ObservedAt)
+	if p.Repairs() {
+		noticed = page.Writef("*Noticed in %s*\n%s", p.To, p.OpenedAt)
+	}
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
 	}
@@ -113,7 +116,12 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.State.Final() {
 		since = "before"
 	}
-	return append(all, page.Writef("*Tags to set*\n%s", page.Join(set, maxTags)), page.Writef("*In %s %s*\n%s", p.To, since, page.Join(now, maxTags)))
+	to := page.Join(set, maxTags)
+	if p.Abroad() {
+		to += " in " + page.Code(string(p.Destination))
+	}
+	all = append(all, attached(p)...)
+	return append(all, page.Writef("*Tags to set*\n%s", to), page.Writef("*In %s %s*\n%s", p.To, since, page.Join(now, maxTags)))
 }
 
 // held is what a target tag was when it was last read.
@@ -259,13 +267,18 @@ func discounted(v policy.View, c cast) []page.Text {
 }
 
 // hindrances are the rules that are not met, have no place of their own on the
-// card, and have not been said already.
+// card, and have not been said already. Nor is the state said again that what
+// was said begins with.
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
 		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
-			lines = append(lines, page.Writef("*%s*: %s.", outcome(f.Outcome), why))
+			begins := page.Writef("*%s*: ", outcome(f.Outcome))
+			if strings.HasPrefix(string(said), string(begins)) {
+				begins = "• "
+			}
+			lines = append(lines, begins+why+".")
 		}
 	}
 	return lines
@@ -297,12 +310,25 @@ func buttons(p *promotion.Promotion) []slack.BlockElement {
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(p)), page.Words("Approve"), page.Words("Not yet"))
+	if adopt, ok := adoptButton(p, value); ok {
+		return []slack.BlockElement{approve, adopt, reject, details}
+	}
 	return []slack.BlockElement{approve, reject, details}
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.
 func confirmation(p *promotion.Promotion) string {
-	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
+	where := ""
+	if p.Abroad() {
+		where = " in " + page.Plain(string(p.Destination), 80)
+	}
+	switch p.Purpose {
+	case promotion.Restore:
+		return fmt.Sprintf("The tags of %s go back to exactly the digest %s when the policy is met.", page.Plain(p.To, 40), page.Plain(p.Digest.Short(), 12))
+	case promotion.Adopt:
+		return fmt.Sprintf("The digest %s, which somebody else put in %s, is accepted there when the policy is met. No tag is moved.", page.Plain(p.Digest.Short(), 12), page.Plain(p.To, 40))
+	}
+	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s"+where+" when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
 	const room = 12 // for ", 1234 more."
 	for i, t := range p.Targets {
 		tag := page.Plain(t.Tag, 128) // the longest that a registry takes

@@ -179,14 +179,14 @@ func labels(i *promotion.Image) []page.Text {
 // check says how anybody can see for themselves what the tags point at.
 func check(p *promotion.Promotion) []page.Text {
 	lines := []page.Text{"*See for yourself*"}
-	tags := []string{p.SourceTag}
-	for _, t := range p.Targets {
-		tags = append(tags, t.Tag)
+	add := func(r promotion.Repository, tag string) {
+		lines = append(lines, page.Code("crane digest "+string(r)+":"+tag))
 	}
-	for _, tag := range tags {
-		if tag != "" {
-			lines = append(lines, page.Code("crane digest "+string(p.Repository)+":"+tag))
-		}
+	if p.SourceTag != "" {
+		add(p.Repository, p.SourceTag)
+	}
+	for _, t := range p.Targets {
+		add(p.Destination, t.Tag)
 	}
 	if len(lines) == 1 {
 		return nil

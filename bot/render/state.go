@@ -14,7 +14,8 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	switch p.State {
 	case promotion.Open:
-		return waiting(v)
+		word, sentence = waiting(v)
+		return word, happened(p) + sentence
 	case promotion.Executing:
 		sentence = page.Writef("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
 		if p.ReadFault != "" {
@@ -22,7 +23,7 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 		}
 		return "promoting", sentence
 	case promotion.Promoted:
-		return "promoted", page.Writef("*Promoted* %s.", when(p.FinishedAt)) + moves(p)
+		return strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt)) + moves(p)
 	case promotion.Conflicted:
 		return "conflict", page.Writef("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
 			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)
@@ -74,6 +75,9 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 	}
 	if f, busy := unmet(policy.RuleTurn); busy {
 		return "waiting its turn", page.Writef("*Waiting its turn*: %s.", because(f.Reason))
+	}
+	if f, copying := unmet(policy.RuleCopy); copying {
+		return "copying", page.Writef("*Copying*: %s.", because(f.Reason)) + progress(p.Copy, v.At)
 	}
 	if f, checking := unmet(policy.RuleIdentity); checking || v.Verdict.Outcome == policy.Met {
 		if checking {

@@ -30,7 +30,7 @@ func shop(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) pol
 	doc := policy.Document{Name: "careful", Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}}
 	facts := policy.Facts{
 		Promotion: promotion.Promotion{
-			ID: 12, App: "shop", From: "staging", To: "production", Repository: "registry.example.com/team/shop", Digest: build,
+			ID: 12, App: "shop", From: "staging", To: "production", Repository: "registry.example.com/team/shop", Destination: "registry.example.com/team/shop", Digest: build,
 			SourceTag: "v1.4.2-passed", State: promotion.Open, Revision: 3,
 			Image: &promotion.Image{
 				MediaType: "application/vnd.oci.image.index.v1+json", Platforms: []string{"linux/amd64", "linux/arm64"}, Created: at(-2 * time.Hour), ReadAt: monday,
@@ -89,6 +89,18 @@ type named struct {
 	view policy.View
 }
 
+// abroad has production's images in a registry of their own.
+func abroad(_ *policy.Document, f *policy.Facts) {
+	f.Promotion.Destination = "production.example.com/team/shop"
+}
+
+// drifted has somebody else move production away from the build.
+func drifted(d *policy.Document, f *policy.Facts) {
+	p := &f.Promotion
+	p.Purpose, p.SourceTag, f.Presence, d.Soak = promotion.Restore, "", nil, 0
+	p.Targets = []promotion.Target{{Tag: "production", Floating: true, Now: other, ReadAt: at(later)}}
+}
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -119,6 +131,29 @@ func states() []named {
 			f.Rosters["security"] = promotion.Roster{Role: "security", Groups: []promotion.GroupID{"S1"}, Fault: "user groups need a paid Slack plan: name people instead"}
 		}))},
 		{"left staging", shop(29*time.Hour, with(func(f *policy.Facts) { f.Presence[0].Until = at(5 * time.Hour) }))},
+		{"copying", shop(later+time.Minute, abroad, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.Promotion.Copy = &promotion.Copy{
+				StartedAt: monday.Add(later), Manifests: promotion.Count{All: 3}, Blobs: promotion.Count{Done: 3, All: 12},
+				Bytes: promotion.Count{Done: 40_000_000, All: 104_900_000}, Sent: 31_000_000,
+			}
+		}))},
+		{"copying refused", shop(later, abroad, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.Promotion.Copy = &promotion.Copy{StartedAt: monday.Add(later), Stuck: true, Fault: "the credentials may not tag production.example.com/team/shop (403 DENIED): check docker login, or the permissions of the account"}
+		}))},
+		{"promoted abroad", shop(later, abroad, approved(ann, bob, sam), ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
+			f.Promotion.Copy = &promotion.Copy{StartedAt: monday.Add(later), DoneAt: at(later), Attached: []promotion.Attachment{
+				{Digest: other, Subject: build, Type: "cosign/sig"}, {Digest: former, Subject: build, Type: "application/spdx+json"}, {Digest: former, Subject: other, Type: "application/spdx+json"},
+			}}
+			f.Promotion.Moves = []promotion.Move{{Tag: "v1.4.2", Outcome: promotion.MoveDone, Found: build}, {Tag: "production", Outcome: promotion.MoveDone, Found: build}}
+		}))},
+		{"moved by somebody else", shop(later, drifted)},
+		{"moved by somebody else, and gone", shop(later, drifted, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = "" }))},
+		{"restored", shop(later, drifted, approved(ann, bob, sam), ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
+			f.Promotion.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: build}}
+		}))},
+		{"to be adopted", shop(later, drifted, with(func(f *policy.Facts) {
+			f.Promotion.Purpose, f.Promotion.Digest, f.Promotion.Requester = promotion.Adopt, other, ann
+		}))},
 		{"executing", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, at(later) }))},
 		{"executing, registry down", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
 			f.Promotion.State, f.Promotion.StartedAt, f.Promotion.ReadFault = promotion.Executing, at(later), "registry.example.com answers 503 Service Unavailable"
@@ -134,5 +169,6 @@ func states() []named {
 			f.Votes = append(f.Votes, promotion.Vote{Person: sam, Decision: promotion.Reject, Reason: f.Promotion.Reason, At: *at(50 * time.Hour)})
 		}))},
 		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
+		{"displaced by the configuration", shop(later, ended(promotion.Superseded, "the configuration does not lead shop from staging to production any more"))},
 	}
 }

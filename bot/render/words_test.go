@@ -46,7 +46,7 @@ func TestAnswers(t *testing.T) {
 		{"an outdated card", promotion.Answer{Verb: promotion.Outdated, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "what the card showed has changed since; look at it again and decide anew"},
 			"Your rejection of *shop* `4f1c2a9b4f1c` was not counted: what the card showed has changed since; look at it again and decide anew. Nothing was changed."},
 		{"too late", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: build, Reason: string(promotion.Superseded)},
-			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has been superseded by a newer build. Nothing was changed."},
+			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has been superseded; its card says by what. Nothing was changed."},
 		{"a vote by somebody who has to be looked up", promotion.Answer{Verb: promotion.Checking, Decision: promotion.Approve, Promotion: 12},
 			"Your approval of promotion #12 is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it."},
 		{"a request that has to be looked up", promotion.Answer{Verb: promotion.Checking, App: "shop"},
@@ -119,6 +119,8 @@ func TestNotices(t *testing.T) {
 			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
 		{"the beginning of the execution", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "executing", "The policy is met: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
 		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, #13. It was not promoted, and its buttons are gone."},
+		{"a step that the configuration dropped", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "displaced by the configuration",
+			"*shop* `4f1c2a9b4f1c` was taken back: the configuration does not lead shop from staging to production any more. It was not promoted, and its buttons are gone."},
 		{"a rejection says who and why", promotion.NoticeWork{Kind: promotion.NoticeEnded, Person: sam}, "rejected",
 			"*shop* `4f1c2a9b4f1c`, staging → production: *Rejected* by Sam <!date^1795604403^{date_short_pretty} {time}|2026-11-25 11:00 UTC>: p99 &gt; 2s &lt;!channel&gt; &amp; rising.\nNo tag was moved."},
 	} {
@@ -127,14 +129,6 @@ func TestNotices(t *testing.T) {
 				t.Errorf("says %q\n not %q", m.Text, row.want)
 			}
 		})
-	}
-}
-
-func TestASupersededPromotionWithoutASuccessorNamesNone(t *testing.T) {
-	v := view(t, "superseded")
-	v.Facts.Promotion.Successor = 0
-	if m := render.Notice(promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, v); strings.Contains(m.Text, "#") || !strings.Contains(m.Text, "another build") {
-		t.Errorf("says %q", m.Text)
 	}
 }
 
@@ -176,6 +170,13 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 		"conflict":                              {"Conflict", "0badcafe0bad", "/promote request shop", "Ann (leads)"},
 		"rejected":                              {"Rejected", "Sam", "p99"},
 		"superseded":                            {"#13"},
+		"moved by somebody else":                {"Moved by somebody else", "restore production", "0badcafe0bad", "was set to `4f1c2a9b4f1c`", "adopt it"},
+		"moved by somebody else, and gone":      {"points at nothing"},
+		"to be adopted":                         {"accepts `0badcafe0bad`", "No tag is moved"},
+		"restored":                              {"Restored"},
+		"copying":                               {"Copying", "production.example.com/team/shop", "40 MB of 105 MB", "3 of 12 layers", "1m37s left"},
+		"copying refused":                       {"Blocked", "may not tag"},
+		"promoted abroad":                       {"Promoted"},
 	} {
 		for _, word := range words {
 			if m := render.Card(view(t, state)); !strings.Contains(m.Text, word) {
@@ -192,6 +193,9 @@ func TestButtons(t *testing.T) {
 		if s.view.Facts.Promotion.State == promotion.Open {
 			if s.view.Facts.Promotion.Planned() {
 				want = append(want, render.ActionApprove)
+			}
+			if _, one := s.view.Facts.Promotion.Found(); one {
+				want = append(want, render.ActionAdopt)
 			}
 			want = append(want, render.ActionReject)
 		}

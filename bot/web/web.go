@@ -41,7 +41,8 @@ const (
 	stopTimeout  = 2 * time.Second
 )
 
-// Serve answers on the listener until ctx ends.
+// Serve answers on the listener until ctx ends. Whoever has not had their
+// answer a moment later is cut off: a client that dawdles is no failure of ours.
 func Serve(ctx context.Context, l net.Listener, o Options) error {
 	server := &http.Server{
 		Handler: Handler(o), ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
@@ -52,7 +53,11 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		stopped <- server.Shutdown(grace)
+		err := server.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/promotebot/promotebot/bot/chat"
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/cmd/promotebot/demo"
 	"github.com/promotebot/promotebot/cmd/promotebot/serve"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/store/sqlite"
@@ -20,6 +21,21 @@ const defaultConfig = "promotebot.yaml"
 
 func configFlag(path *string) func(*flag.FlagSet) {
 	return func(fs *flag.FlagSet) { fs.StringVar(path, "config", defaultConfig, "the configuration") }
+}
+
+func (p *program) demo(ctx context.Context, args []string) error {
+	o := demo.Options{Soak: demo.DefaultSoak, Out: p.stdout, Reload: p.reload, Version: version()}
+	var verbose bool
+	if _, err := p.flags("demo", args, 0, func(fs *flag.FlagSet) {
+		fs.StringVar(&o.Listen, "listen", "", "host:port for the page; without it "+demo.DefaultListen+", or any port where that is taken")
+		fs.BoolVar(&verbose, "v", false, "print the bot's log here instead of into a file")
+	}); err != nil {
+		return err
+	}
+	if verbose {
+		o.Log = p.stderr
+	}
+	return demo.Run(ctx, o)
 }
 
 func (p *program) serve(ctx context.Context, args []string) error {

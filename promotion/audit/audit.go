@@ -35,11 +35,14 @@ const (
 	Observed   Kind = "observed"   // a digest came to an environment
 	Left       Kind = "left"       // a digest left an environment
 	Opened     Kind = "opened"
+	Drifted    Kind = "drifted" // a tag that was promoted was moved by somebody else
 	Planned    Kind = "planned" // the tags to set and what they point at
 	Repoliced  Kind = "policy-changed"
 	Soaked     Kind = "soaked"
 	Voted      Kind = "voted"
-	Denied     Kind = "denied" // somebody tried and may not
+	Denied     Kind = "denied"  // somebody tried and may not
+	Copying    Kind = "copying" // the digest is sent to another repository
+	Copied     Kind = "copied"  // it was found there, with what is attached to it
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"

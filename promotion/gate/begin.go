@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -13,16 +15,9 @@ import (
 // again, and the recurring wakes are in place.
 func (g *Gate) Begin(ctx context.Context) error {
 	return g.update(ctx, audit.Self, func(t *turn) error {
-		for _, app := range t.catalog.Apps {
-			for _, env := range t.catalog.Environments {
-				for _, side := range []promotion.Side{promotion.Source, promotion.Held} {
-					if !t.catalog.watches(env.Name, side) {
-						continue
-					}
-					if err := t.SaveWatch(Watch{App: app.Name, Environment: env.Name, Side: side, Fault: notRead, Since: t.now}); err != nil {
-						return err
-					}
-				}
+		for k := range t.catalog.watchings() {
+			if err := t.unseen(k, notRead); err != nil {
+				return err
 			}
 		}
 		return t.adopted()
@@ -30,10 +25,23 @@ func (g *Gate) Begin(ctx context.Context) error {
 }
 
 // Adopt puts another catalog in force and settles everything that is open
-// under it. When it can't be recorded, the old one stays.
+// under it. What is watched in another way than before, or not any more, counts
+// as unseen until it is looked at. When it can't be recorded, the old one stays.
 func (g *Gate) Adopt(ctx context.Context, c *Catalog) error {
 	old := g.catalog.Swap(c)
-	err := g.update(ctx, audit.Self, func(t *turn) error { return t.adopted() })
+	err := g.update(ctx, audit.Self, func(t *turn) error {
+		was, is := old.watchings(), c.watchings()
+		all := maps.Clone(was)
+		maps.Copy(all, is)
+		for k := range all {
+			if was[k] != is[k] {
+				if err := t.unseen(k, notReadYet); err != nil {
+					return err
+				}
+			}
+		}
+		return t.adopted()
+	})
 	if err != nil {
 		g.catalog.CompareAndSwap(c, old)
 	}
@@ -62,29 +70,57 @@ func (t *turn) adopted() error {
 }
 
 // replan names the tags of everything open anew, as the catalog has them now,
-// and settles it.
+// and settles it. What the catalog has no place for any more is ended.
 func (t *turn) replan() error {
 	open, err := t.query(Query{States: []promotion.State{promotion.Open}})
 	if err != nil {
 		return err
 	}
 	for _, p := range open {
-		had, fault := p.Targets, p.PlanFault
-		if p.Image != nil {
+		if why := t.catalog.displaced(p); why != "" {
+			if err := t.end(p, promotion.Superseded, why, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		had, fault, destination := p.Targets, p.PlanFault, p.Destination
+		if app, ok := t.catalog.App(p.App); ok && !p.Repairs() {
+			p.Destination = app.In(p.To)
+		}
+		if p.Image != nil && !p.Repairs() {
 			t.plan(p)
 		}
 		same := func(a, b promotion.Target) bool { return a.Tag == b.Tag && a.Floating == b.Floating }
-		if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault {
+		if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault && destination == p.Destination {
 			p.Targets = had // with what was read
 		} else {
-			p.Touch()
+			if destination != p.Destination {
+				p.Copy = nil
+			}
 			if err := t.readTags(p); err != nil {
 				return err
 			}
 		}
+		p.Touch() // the card shows names of roles and policies, and who holds them
 		if _, err := t.settle(p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// displaced says why the catalog has no place for the promotion, or "".
+func (c *Catalog) displaced(p *promotion.Promotion) string {
+	app, configured := c.App(p.App)
+	next, more := c.Next(p.From)
+	if _, known := c.Environment(p.To); p.Repairs() && configured && known && app.In(p.To) == p.Destination {
+		return ""
+	}
+	switch {
+	case !configured || !more || next.Name != p.To:
+		return fmt.Sprintf("the configuration does not lead %s from %s to %s any more", p.App, p.From, p.To)
+	case app.In(p.From) != p.Repository || p.Repairs():
+		return fmt.Sprintf("the configuration names another image for %s, %s", p.App, app.In(p.From))
+	}
+	return ""
 }

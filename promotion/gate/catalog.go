@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -20,13 +21,22 @@ type Catalog struct {
 	Reminders    []Reminder
 }
 
-// App is one image repository and the policy of each environment that it can
-// be promoted into.
+// App is an image and the policy of each environment that it can be promoted
+// into.
 type App struct {
 	Name       string
 	Repository promotion.Repository
-	Channel    string                     // Slack channel id of its cards
-	Policies   map[string]policy.Document // by environment; every one but the first
+	Images     map[string]promotion.Repository // by environment: those that have images of their own
+	Channel    string                          // Slack channel id of its cards
+	Policies   map[string]policy.Document      // by environment; every one but the first
+}
+
+// In is the repository with the app's images in an environment.
+func (a App) In(environment string) promotion.Repository {
+	if r, ok := a.Images[environment]; ok {
+		return r
+	}
+	return a.Repository
 }
 
 // Environment is a link of the chain.
@@ -34,6 +44,9 @@ type Environment struct {
 	Name  string
 	Watch promotion.TagPattern    // zero when it is fed explicitly
 	Tags  []promotion.TagTemplate // set by a promotion into it; none for the first
+	// Attachments are what goes along when an image is brought into it from
+	// another repository.
+	Attachments promotion.Attachments
 }
 
 // Role is a list of people, directly, through Slack user groups, or through
@@ -117,6 +130,42 @@ func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.G
 
 // nextTick is the first instant of the schedule after now.
 func (r Reminder) nextTick(now time.Time) time.Time { return r.Schedule.Next(now).UTC() }
+
+// watching names what is looked at.
+type watching struct {
+	app, environment string
+	side             promotion.Side
+}
+
+// watchings are everything that is looked at, and where: what that is compares
+// equal for as long as the same tags of the same image are.
+func (c *Catalog) watchings() map[watching]string {
+	all := map[watching]string{}
+	for _, app := range c.Apps {
+		for _, env := range c.Environments {
+			if !env.Watch.IsZero() {
+				all[watching{app.Name, env.Name, promotion.Source}] = fmt.Sprint(app.In(env.Name), env.Watch)
+			}
+			if floating := env.FloatingTags(); len(floating) > 0 {
+				all[watching{app.Name, env.Name, promotion.Held}] = fmt.Sprint(app.In(env.Name), floating)
+			}
+		}
+	}
+	return all
+}
+
+// owner is another environment than to for which the tag means something where
+// the app's images of to are: that watches it, or in which it says what runs
+// there.
+func (c *Catalog) owner(app App, tag, to string) (string, bool) {
+	for _, e := range c.Environments {
+		_, watched := e.Watch.Match(tag)
+		if e.Name != to && app.In(e.Name) == app.In(to) && (watched || slices.Contains(e.FloatingTags(), tag)) {
+			return e.Name, true
+		}
+	}
+	return "", false
+}
 
 // FloatingTags are the tags that say what is in the environment now.
 func (e Environment) FloatingTags() []string {

@@ -17,11 +17,16 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.SavePerson(who); err != nil {
 		return err
 	}
-	if err := t.undecided(ask, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
+	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
 		return err
 	}
-	changed := had[who.ID].Standing != who.Standing
-	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, changed)
+	// Whoever was not known was given the benefit of the doubt among those who
+	// could approve.
+	was, known := had[who.ID]
+	if known && was.Standing != who.Standing || !known && who.Standing != promotion.Member {
+		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)
+	}
+	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
 }
 
 func (t *turn) groupRead(g promotion.Group) error {
@@ -41,11 +46,7 @@ func (t *turn) groupRead(g promotion.Group) error {
 	if err := t.SaveGroup(g); err != nil {
 		return err
 	}
-	patience := ask
-	if g.Fault != "" {
-		patience = decide
-	}
-	if err := t.undecided(patience, func(promotion.Gesture) bool { return true }); err != nil {
+	if err := t.undecided(unknown{}, anyone); err != nil {
 		return err
 	}
 	open, err := t.query(Query{States: []promotion.State{promotion.Open}})
@@ -78,9 +79,13 @@ func (t *turn) refresh() error {
 	if err != nil {
 		return err
 	}
+	var members []promotion.PersonID
 	for _, id := range groups {
-		people = append(people, known[id].Members...)
+		members = append(members, known[id].Members...)
 	}
+	slices.Sort(members)
+	members = slices.Compact(members)
+	people = append(people, members[:min(refreshMost, len(members))]...)
 	slices.Sort(people)
 	var subjects []policy.Subject
 	for _, id := range slices.Compact(people) {

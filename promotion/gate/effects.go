@@ -32,15 +32,25 @@ func (t *turn) inspect(p *promotion.Promotion) error {
 }
 
 func (t *turn) readTags(p *promotion.Promotion) error {
-	w := promotion.ReadTagsWork{Repository: p.Repository}
+	w := promotion.ReadTagsWork{Repository: p.Destination}
 	for _, target := range p.Targets {
 		w.Tags = append(w.Tags, target.Tag)
 	}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectReadTags, fmt.Sprintf("read-tags/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) compareAt(w promotion.CompareWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCompare, "compare/"+w.App+"/"+w.Environment, 0, w, at))
+}
+
+func (t *turn) copy(p *promotion.Promotion) error {
+	env, _ := t.catalog.Environment(p.To)
+	w := promotion.CopyWork{From: p.Repository, To: p.Destination, Digest: p.Digest, Attachments: env.Attachments}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCopy, fmt.Sprintf("copy/%d", p.ID), p.ID, w, t.now))
+}
+
 func (t *turn) move(p *promotion.Promotion) error {
-	w := promotion.MoveWork{Repository: p.Repository, Digest: p.Digest, Targets: p.Targets}
+	w := promotion.MoveWork{Repository: p.Destination, Digest: p.Digest, Targets: p.Targets}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectMove, fmt.Sprintf("move/%d", p.ID), p.ID, w, t.now))
 }
 
@@ -67,6 +77,10 @@ func (t *turn) wakeAt(p *promotion.Promotion, at time.Time) error {
 // is nearly always decided at once (policy.KnownFor), and for fifty approvers
 // far below Slack's limit for users.info (tier 4, 100 a minute).
 const refreshEvery = 10 * time.Minute
+
+// refreshMost is how many members of user groups are read in advance: a fifth of
+// that limit. Those of larger groups are read when they click.
+const refreshMost = 200
 
 func (t *turn) refreshAt(at time.Time) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRefresh, "refresh", 0, struct{}{}, at))

@@ -13,6 +13,9 @@ import (
 func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, error) {
 	app, _ := t.catalog.App(p.App)
 	d := app.Policies[p.To]
+	if p.Repairs() {
+		d.Soak = 0 // what is put back has soaked, and what is adopted runs already
+	}
 	f := policy.Facts{Promotion: *p}
 	var err error
 	if f.Votes, err = t.Votes(p.ID); err != nil {
@@ -37,8 +40,12 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 }
 
 // look is how well the watched tags can be seen. Tags that are not watched
-// can't be at fault.
+// can't be at fault. Where nothing is watched but what promotions set, that is
+// what has to be seen.
 func (t *turn) look(app, environment string, side promotion.Side) (policy.Look, error) {
+	if !t.catalog.watches(environment, side) {
+		side = promotion.Held
+	}
 	w, err := t.Watch(app, environment, side)
 	if errors.Is(err, promotion.NotFound) || !t.catalog.watches(environment, side) {
 		return policy.Look{}, nil

@@ -57,6 +57,10 @@ type Tx interface {
 	Watch(app, environment string, side promotion.Side) (Watch, error)
 	SaveWatch(w Watch) error
 
+	// Pins are what was last set behind the tags of an app in an environment.
+	Pins(app, environment string) ([]Pin, error)
+	SavePin(p Pin) error
+
 	People(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Person, error)
 	SavePerson(p promotion.Person) error
 	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
@@ -84,6 +88,7 @@ type Query struct {
 	Digest        promotion.Digest
 	DigestPrefix  string // hexadecimal digits
 	States        []promotion.State
+	Purposes      []promotion.Purpose
 	ApprovedBy    promotion.PersonID
 	ObservedAfter *time.Time
 	Before        promotion.ID
@@ -96,6 +101,15 @@ type Holding struct {
 	Digest   promotion.Digest
 	Captures map[string]string
 	Since    time.Time
+}
+
+// Pin is what promotebot last set behind a tag, or was told to accept there.
+type Pin struct {
+	App, Environment string
+	Tag              string
+	Digest           promotion.Digest
+	Promotion        promotion.ID // that set it
+	At               time.Time
 }
 
 // Watch is how well the tags of an app in an environment can be seen.
@@ -169,17 +183,17 @@ func (t *turn) query(q Query) ([]*promotion.Promotion, error) {
 	return found, nil
 }
 
-// save writes the promotion back and, if it looks different now, has its card
-// drawn again.
+// save writes the promotion back, if it has changed, and has its card drawn
+// again. Whatever changes it touches it.
 func (t *turn) save(p *promotion.Promotion) error {
 	was := t.loaded[p.ID]
+	if p.Revision == was {
+		return nil
+	}
 	if err := t.SavePromotion(*p, was); err != nil {
 		return err
 	}
 	t.loaded[p.ID] = p.Revision
-	if p.Revision == was {
-		return nil
-	}
 	return t.drawCard(p)
 }
 

@@ -95,7 +95,7 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 				watch = floating[0]
 			}
 		}
-		status := policy.EnvironmentStatus{Name: env.Name, Watch: watch, Target: i > 0}
+		status := policy.EnvironmentStatus{Name: env.Name, Images: a.Images[env.Name], Watch: watch, Target: i > 0}
 		look, err := t.look(a.Name, env.Name, side)
 		if err != nil {
 			return s, err
@@ -119,10 +119,11 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 // Blind are the watches that can't be seen, for metrics and health.
 func (g *Gate) Blind(ctx context.Context) (blind []Watch, err error) {
 	err = g.store.View(ctx, func(tx Tx) error {
-		watches, err := tx.Watches()
+		all, err := tx.Watches()
 		blind = nil
-		for _, w := range watches {
-			if w.Fault != "" && g.Catalog().watches(w.Environment, w.Side) {
+		watched := g.Catalog().watchings()
+		for _, w := range all {
+			if _, configured := watched[watching{w.App, w.Environment, w.Side}]; configured && w.Fault != "" {
 				blind = append(blind, w)
 			}
 		}

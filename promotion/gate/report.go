@@ -2,11 +2,14 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // Report takes the result of an effect, and ends the claim under which it was
@@ -30,8 +33,12 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.inspected(e, *r.Image)
 	case promotion.EffectReadTags:
 		return t.tagsRead(e, r.Tags)
+	case promotion.EffectCompare:
+		return t.compared(e, r.Tags)
 	case promotion.EffectResolve:
 		return t.resolved(e, r.Digest)
+	case promotion.EffectCopy:
+		return t.brought(e, *r.Copy)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
 	case promotion.EffectCard:
@@ -58,7 +65,7 @@ func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
 	image.ReadAt = t.now
 	p.Image, p.ReadFault = &image, ""
 	p.Touch()
-	if p.State == promotion.Open {
+	if p.State == promotion.Open && !p.Repairs() {
 		t.plan(p)
 	}
 	if len(p.Targets) > 0 && p.State == promotion.Open {
@@ -73,6 +80,7 @@ func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
 // plan names the tags to set. Tags that are set once come before the floating
 // ones: the tag that production follows moves last.
 func (t *turn) plan(p *promotion.Promotion) {
+	app, _ := t.catalog.App(p.App)
 	env, _ := t.catalog.Environment(p.To)
 	p.Targets, p.PlanFault = nil, ""
 	var floating []promotion.Target
@@ -80,6 +88,10 @@ func (t *turn) plan(p *promotion.Promotion) {
 		tag, err := template.Expand(p)
 		if err != nil {
 			p.Targets, p.PlanFault = nil, err.Error()
+			return
+		}
+		if owner, taken := t.catalog.owner(app, tag, p.To); taken && !template.Floating() { // who writes a label must not decide that
+			p.Targets, p.PlanFault = nil, fmt.Sprintf("tag %s would become %s, which belongs to %s: give the image another label or source tag", template, tag, owner)
 			return
 		}
 		named := func(had promotion.Target) bool { return had.Tag == tag }
@@ -112,6 +124,11 @@ func (t *turn) tagsRead(e promotion.Effect, readings []promotion.TagReading) err
 	p.Touch()
 	if err := t.record(audit.Planned, p, map[string]any{"targets": p.TermsNow().Targets}); err != nil {
 		return err
+	}
+	if len(p.Targets) > 0 && !p.Planned() { // other tags are to be set since these were asked for
+		if err := t.readTags(p); err != nil {
+			return err
+		}
 	}
 	_, err = t.settle(p)
 	return err
@@ -157,12 +174,21 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 		return err
 	}
 	p.Moves, p.ReadFault = moves, ""
+	if err := t.pinned(p); err != nil {
+		return err
+	}
 	for _, m := range moves {
 		if m.Outcome == promotion.MoveConflict {
-			return t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves})
+			if err := t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves}); err != nil {
+				return err
+			}
+			return t.nextTurn(p)
 		}
 	}
 	if err := t.end(p, promotion.Promoted, "", map[string]any{"moves": moves}); err != nil {
+		return err
+	}
+	if err := t.compare(p.App, p.To); err != nil {
 		return err
 	}
 	return t.arrived(p)
@@ -171,28 +197,20 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 // arrived notes that the digest is in the target now, before the next look
 // says so, and lets what was older give way.
 func (t *turn) arrived(p *promotion.Promotion) error {
-	held := promotion.Sighting{App: p.App, Environment: p.To, Side: promotion.Held}
-	for _, target := range p.Targets {
-		if target.Floating {
-			held.Tags = append(held.Tags, promotion.TaggedDigest{Tag: target.Tag, Digest: p.Digest})
-		}
-	}
-	if err := t.held(held); err != nil {
-		return err
-	}
-	if err := t.supersede(p); err != nil {
-		return err
-	}
-	waiting, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
+	env, _ := t.catalog.Environment(p.To)
+	now, err := t.runsNow(p, env)
 	if err != nil {
 		return err
 	}
-	for _, other := range waiting { // it is their turn, perhaps
-		if _, err := t.settle(other); err != nil {
-			return err
-		}
+	if err := t.held(now, t.now, env.FloatingTags()); err != nil {
+		return err
 	}
-	env, _ := t.catalog.Environment(p.To)
+	if err := t.supersede(p, promotion.Forward, promotion.Restore, promotion.Adopt); err != nil {
+		return err
+	}
+	if err := t.nextTurn(p); err != nil {
+		return err
+	}
 	next, more := t.catalog.Next(p.To)
 	app, ok := t.catalog.App(p.App)
 	if !more || !ok || !env.Watch.IsZero() {
@@ -210,13 +228,37 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	return err
 }
 
+// runsNow is what a look would show after the promotion: its digest behind the
+// tags that it set, and what was there before behind the others.
+func (t *turn) runsNow(p *promotion.Promotion, env Environment) (promotion.Sighting, error) {
+	s := promotion.Sighting{App: p.App, Environment: p.To, Side: promotion.Held}
+	before, err := t.Holdings(p.App, p.To, promotion.Held)
+	if err != nil {
+		return s, err
+	}
+	sets := func(tag string) bool {
+		return slices.ContainsFunc(p.Targets, func(target promotion.Target) bool { return target.Tag == tag })
+	}
+	for _, tag := range env.FloatingTags() {
+		if sets(tag) {
+			s.Tags = append(s.Tags, promotion.TaggedDigest{Tag: tag, Digest: p.Digest})
+		}
+	}
+	for _, h := range before {
+		if !sets(h.Tag) {
+			s.Tags = append(s.Tags, promotion.TaggedDigest{Tag: h.Tag, Digest: h.Digest})
+		}
+	}
+	return s, nil
+}
+
 func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	p, err := t.load(e.Promotion)
 	if err != nil {
 		return err
 	}
-	p.Card = c
-	if err := t.save(p); err != nil {
+	p.Card = c // what is shown of it does not change by that
+	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err
 	}
 	if c.Revision < p.Revision {
@@ -229,9 +271,23 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 // read a fact.
 func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 	f := *r.Failure
-	if again, due := t.retry(e, f); again {
+	if e.Kind == promotion.EffectCopy {
+		if _, err := t.awaited(e); unwanted(err) {
+			return errors.Join(t.FinishEffect(e, t.now), t.elsewhere(e))
+		}
+	}
+	again, due, err := t.retry(e, f)
+	if err != nil {
+		return err
+	}
+	if again {
 		if err := t.PostponeEffect(e, due, f.Text); err != nil {
 			return err
+		}
+		if e.Attempt >= lookUpAttempts {
+			if err := t.withoutLookUp(e, f); err != nil {
+				return err
+			}
 		}
 		return t.unread(e, f)
 	}
@@ -239,60 +295,94 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return err
 	}
 	switch e.Kind {
+	case promotion.EffectCompare:
+		return t.compared(e, nil)
 	case promotion.EffectMove:
 		return t.moveFailed(e, r)
-	case promotion.EffectInspect, promotion.EffectReadTags:
-		return t.unread(e, f)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
 			return err
 		}
 		return t.groupRead(promotion.Group{ID: w.ID, ReadAt: t.now, Fault: f.Text})
-	case promotion.EffectPerson:
-		w, err := promotion.Work[promotion.PersonWork](e)
-		if err != nil {
-			return err
-		}
-		return t.undecided(decide, func(g promotion.Gesture) bool { return g.Person == w.ID })
 	case promotion.EffectResolve:
 		w, err := promotion.Work[promotion.ResolveWork](e)
 		if err != nil {
 			return err
 		}
-		return t.undecided(decide, func(g promotion.Gesture) bool { return g.Key == w.Gesture })
+		return t.undecided(unknown{gesture: w.Gesture, why: f.Text}, func(g promotion.Gesture) bool { return g.Key == w.Gesture })
+	}
+	return t.withoutLookUp(e, f)
+}
+
+// withoutLookUp tells those who wait for a person or a group to be read that
+// it does not come to that.
+func (t *turn) withoutLookUp(e promotion.Effect, f promotion.Failure) error {
+	switch e.Kind {
+	case promotion.EffectPerson:
+		w, err := promotion.Work[promotion.PersonWork](e)
+		if err != nil {
+			return err
+		}
+		return t.undecided(unknown{subject: policy.Subject{Person: w.ID}, why: f.Text}, func(g promotion.Gesture) bool { return g.Person == w.ID })
+	case promotion.EffectGroup:
+		w, err := promotion.Work[promotion.GroupWork](e)
+		if err != nil {
+			return err
+		}
+		return t.undecided(unknown{subject: policy.Subject{Group: w.ID}, why: f.Text}, anyone)
 	}
 	return nil
 }
 
-// Attempts after which an effect is given up that nobody would miss: a reply
-// in a thread, a private answer. Everything else is tried until it is known
+// How often something is tried whose failing must not last for ever: a reply in
+// a thread for a day, a private answer for as long as its response URL lives.
+// Whoever waits for a look-up is told after some two minutes that they wait in
+// vain; it is tried on, for others. Everything else is tried until it is known
 // how it ended.
-const noticeAttempts = 8
+const (
+	noticeAttempts = 150
+	tellAttempts   = 30
+	lookUpAttempts = 8
+)
 
 // retry: how long to wait grows from one second, doubling, to a minute, or to
-// ten for a card, so that an archived channel costs little.
-func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time) {
+// ten where haste helps nobody: a channel that is archived, credentials that
+// may not read or write.
+func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due time.Time, err error) {
+	const slowly = 10 * time.Minute
 	longest := time.Minute
+	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell, promotion.EffectNotice:
-		again = f.Kind == promotion.Unavailable && e.Attempt < noticeAttempts
-	case promotion.EffectCard:
-		again, longest = true, 10*time.Minute
-	default:
-		again = f.Kind == promotion.Unavailable
+	case promotion.EffectTell:
+		again = again && e.Attempt < tellAttempts
+	case promotion.EffectNotice:
+		again, longest = again && e.Attempt < noticeAttempts, slowly
+	case promotion.EffectCard, promotion.EffectCopy:
+		again, longest = true, slowly
+	case promotion.EffectInspect, promotion.EffectReadTags:
+		p, err := t.load(e.Promotion)
+		if err != nil {
+			return false, due, err
+		}
+		if !again {
+			longest = slowly
+		}
+		again = p.State == promotion.Open
 	}
 	wait := longest
 	if e.Attempt < 10 {
 		wait = min(longest, time.Second<<max(0, e.Attempt-1))
 	}
-	return again, t.now.Add(max(wait, f.RetryAfter))
+	return again, t.now.Add(max(wait, f.RetryAfter)), nil
 }
 
 // unread lets the card say what could not be read or moved so far.
 func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	switch e.Kind {
 	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
+	case promotion.EffectCopy:
+		return t.delayed(e, f)
 	default:
 		return nil
 	}
@@ -319,5 +409,11 @@ func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
 	if err := t.end(p, to, r.Failure.Text, map[string]any{"moves": r.Moves, "why": r.Failure.Text}); err != nil {
 		return err
 	}
-	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, false)
+	return t.nextTurn(p)
+}
+
+// nextTurn lets another promotion move the tags that p no longer moves. What
+// waited for it says so on its card.
+func (t *turn) nextTurn(p *promotion.Promotion) error {
+	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, true)
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -10,7 +11,7 @@ import (
 
 // request opens a promotion because a person asks for it: of a digest, of what
 // a tag points at, or of what is in the environment now.
-func (t *turn) request(g promotion.Gesture, patience patience) (promotion.Answer, error) {
+func (t *turn) request(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	answer := promotion.Answer{App: g.App}
 	refuse := func(reason string) (promotion.Answer, error) {
 		answer.Verb, answer.Reason = promotion.Refused, reason
@@ -27,11 +28,11 @@ func (t *turn) request(g promotion.Gesture, patience patience) (promotion.Answer
 	}
 	who, known := people[g.Person]
 	if !known || t.now.Sub(who.ReadAt) > policy.KnownFor {
-		if patience == ask {
-			answer.Verb = promotion.Checking
-			return answer, t.lookUp([]policy.Subject{{Person: g.Person}})
+		if u.subject.Person == g.Person {
+			return refuse("it could not be read in Slack who this is (" + u.why + "); try again later")
 		}
-		return refuse("it could not be read in Slack who this is")
+		answer.Verb = promotion.Checking
+		return answer, t.lookUp([]policy.Subject{{Person: g.Person}})
 	}
 	if who.Standing != promotion.Member {
 		return refuse("only members of this workspace can request a promotion")
@@ -40,14 +41,16 @@ func (t *turn) request(g promotion.Gesture, patience patience) (promotion.Answer
 	if err != nil {
 		return answer, err
 	}
-	if td.Digest == "" {
-		if !asked || patience == decide {
-			return refuse("there is no such image: name a tag or a digest that exists, or wait until one is in an environment")
-		}
-		answer.Verb = promotion.Checking
-		return answer, t.resolve(app, g)
+	switch {
+	case td.Digest != "":
+		return t.requestDigest(app, td, g, answer, refuse)
+	case !asked:
+		return refuse("there is no such image: name a tag or a digest that exists, or wait until one is in an environment")
+	case u.gesture == g.Key:
+		return refuse("what the tag " + td.Tag + " points at could not be read (" + u.why + ")")
 	}
-	return t.requestDigest(app, td, g, answer, refuse)
+	answer.Verb = promotion.Checking
+	return answer, t.resolve(app, g)
 }
 
 // meant is the digest that a request names, as far as rows can tell. asked
@@ -76,7 +79,12 @@ func (t *turn) meant(app App, g promotion.Gesture) (td promotion.TaggedDigest, a
 }
 
 func (t *turn) resolve(app App, g promotion.Gesture) error {
-	w := promotion.ResolveWork{Repository: app.Repository, Tag: g.Ref, Gesture: g.Key}
+	w := promotion.ResolveWork{Tag: g.Ref, Gesture: g.Key}
+	for i := len(t.catalog.Environments) - 2; i >= 0; i-- {
+		if r := app.In(t.catalog.Environments[i].Name); !slices.Contains(w.Repositories, r) {
+			w.Repositories = append(w.Repositories, r)
+		}
+	}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectResolve, "resolve/"+g.Key, 0, w, t.now))
 }
 
@@ -149,7 +157,7 @@ func (t *turn) feed(app, env string, td promotion.TaggedDigest) error {
 	if err := t.record(audit.Observed, nil, map[string]any{"app": app, "environment": env, "tag": td.Tag, "digest": td.Digest}); err != nil {
 		return err
 	}
-	return t.OpenHolding(app, env, promotion.Source, Holding{Tag: td.Tag, Digest: td.Digest, Captures: td.Captures, Since: t.now})
+	return t.OpenHolding(app, env, promotion.Source, Holding{Tag: td.Tag, Digest: td.Digest, Captures: td.Captures, Since: t.following(holdings)})
 }
 
 func (c *Catalog) sources() string {

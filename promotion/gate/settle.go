@@ -29,13 +29,19 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		}
 	}
 	v := policy.Evaluate(d, f, t.now)
-	if soak, ok := v.Finding(policy.RuleSoak); ok && soak.Outcome == policy.Met && d.Soak > 0 && p.SoakedAt == nil {
+	source, _ := v.Finding(policy.RuleSource)
+	if soak, _ := v.Finding(policy.RuleSoak); soak.Outcome == policy.Met && source.Outcome == policy.Met && d.Soak > 0 && p.SoakedAt == nil {
 		if err := t.soaked(p); err != nil {
 			return v, err
 		}
 	}
 	if v.Outcome == policy.Met {
 		return v, t.intend(p, v)
+	}
+	if v.Copy {
+		if err := t.bring(p); err != nil {
+			return v, err
+		}
 	}
 	if err := t.lookUp(v.Lookups); err != nil {
 		return v, err
@@ -99,7 +105,24 @@ func (t *turn) intend(p *promotion.Promotion, v policy.Verdict) error {
 	if err := t.move(p); err != nil {
 		return err
 	}
-	return t.save(p)
+	if err := t.save(p); err != nil {
+		return err
+	}
+	return t.othersWait(p)
+}
+
+// othersWait has the cards say so of those whose turn it is not now.
+func (t *turn) othersWait(p *promotion.Promotion) error {
+	others, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return err
+	}
+	for i := range others {
+		if err := t.drawCard(&others[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // marks is in how many steps the card shows a soak. Four keep a card fresh at

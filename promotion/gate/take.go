@@ -32,7 +32,7 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 			return err
 		}
 		gesture.At = t.now
-		answer, err = t.decide(gesture, ask)
+		answer, err = t.decide(gesture, unknown{})
 		if err != nil {
 			return err
 		}
@@ -50,24 +50,27 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 	return answer, err
 }
 
-// patience says what to do about something that is not known.
-type patience int
-
-const (
-	ask    patience = iota // have it read and decide later
-	decide                 // it could not be read: decide without, which denies
-)
-
-func (t *turn) decide(g promotion.Gesture, p patience) (promotion.Answer, error) {
-	if g.Kind == promotion.GestureRequest {
-		return t.request(g, p)
-	}
-	return t.vote(g, p)
+// unknown is what could not be read although it was asked for. What waits for
+// it is decided without it, which denies; what waits for something else still
+// waits.
+type unknown struct {
+	subject policy.Subject // whom or whose members
+	gesture string         // whose tag
+	why     string
 }
+
+func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) {
+	if g.Kind == promotion.GestureRequest {
+		return t.request(g, u)
+	}
+	return t.vote(g, u)
+}
+
+func anyone(promotion.Gesture) bool { return true }
 
 // undecided decides again what was waiting for a reading, for the gestures
 // that match, and tells the people what came of it.
-func (t *turn) undecided(p patience, match func(promotion.Gesture) bool) error {
+func (t *turn) undecided(u unknown, match func(promotion.Gesture) bool) error {
 	waiting, err := t.UndecidedGestures()
 	if err != nil {
 		return err
@@ -79,7 +82,7 @@ func (t *turn) undecided(p patience, match func(promotion.Gesture) bool) error {
 			continue
 		}
 		t.actor = string(g.Person)
-		answer, err := t.decide(g, p)
+		answer, err := t.decide(g, u)
 		if err != nil {
 			return err
 		}
@@ -97,7 +100,7 @@ func (t *turn) undecided(p patience, match func(promotion.Gesture) bool) error {
 	return nil
 }
 
-func (t *turn) vote(g promotion.Gesture, patience patience) (promotion.Answer, error) {
+func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	answer := promotion.Answer{Decision: g.Decision, Promotion: g.Promotion}
 	p, err := t.load(g.Promotion)
 	if errors.Is(err, promotion.NotFound) {
@@ -112,7 +115,7 @@ func (t *turn) vote(g promotion.Gesture, patience patience) (promotion.Answer, e
 	case p.State != promotion.Open:
 		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
 		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
-	case g.CardTS != "" && g.CardTS != p.Card.TS:
+	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
 		answer.Verb, answer.Reason = promotion.Outdated, "that message is not the card of this promotion"
 		return answer, nil
 	case g.Terms != "" && g.Terms != p.TermsNow().Hash():
@@ -133,14 +136,17 @@ func (t *turn) vote(g promotion.Gesture, patience patience) (promotion.Answer, e
 			f.People[g.Person] = who
 		}
 	}
-	if stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now); len(stale) > 0 && patience == ask {
+	if stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
+		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")
+	} else if len(stale) > 0 {
 		answer.Verb = promotion.Checking
 		return answer, t.lookUp(stale)
-	} else if slices.Contains(stale, policy.Subject{Person: g.Person}) {
-		f.People[g.Person] = promotion.Person{} // too old to rest a decision on
 	}
-	if g.Decision == promotion.Reject {
+	switch g.Decision {
+	case promotion.Reject:
 		return t.reject(g, p, d, f, answer)
+	case promotion.Instead:
+		return t.adopt(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
 }

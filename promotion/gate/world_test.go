@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,9 +32,15 @@ type world struct {
 	down   map[promotion.EffectKind]promotion.Kind // what can't be performed
 	moves  []string                                // every tag that was put, "tag=short"
 	said   []string                                // every notice and private answer
-	drawn  map[promotion.ID]int64
-	during func() // called once while a card is drawn
-	clicks int
+	drawn  map[promotion.ID]int64                  // the revision on each card
+	draws  map[promotion.ID]int                    // how often each was drawn
+	during func()                                  // called once while a card is drawn
+	copy   func(e promotion.Effect) promotion.Result
+	copies []promotion.Repository // where copies went
+	// what each person was told last, privately
+	answers map[promotion.PersonID]promotion.Answer
+	looked  int // how many people were looked up
+	clicks  int
 }
 
 const (
@@ -74,17 +81,32 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 	t.Helper()
 	t.Parallel()
 	w := &world{
-		t: t, path: filepath.Join(t.TempDir(), "bot.db"), now: start,
+		t: t, path: filepath.Join(room(t), "bot.db"), now: start,
 		tags:   map[string]promotion.Digest{"production": digest("0")},
 		people: map[promotion.PersonID]promotion.Standing{ann: promotion.Member, bob: promotion.Member, sue: promotion.Member, eve: promotion.Member},
 		groups: map[promotion.GroupID][]promotion.PersonID{},
 		down:   map[promotion.EffectKind]promotion.Kind{},
-		drawn:  map[promotion.ID]int64{},
+		drawn:  map[promotion.ID]int64{}, draws: map[promotion.ID]int{},
+
+		answers: map[promotion.PersonID]promotion.Answer{},
 	}
 	w.open(c)
 	w.look()
 	w.run()
 	return w
+}
+
+// room is a directory for the database, in memory where the system has such a
+// file system: a day in here takes a thousand commits, and it is not the disk
+// that is tested.
+func room(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "promotebot-gate-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // a temporary directory
+	return dir
 }
 
 func (w *world) open(c *gate.Catalog) {
@@ -162,7 +184,7 @@ func (w *world) wait(d time.Duration) {
 }
 
 var everything = []promotion.EffectKind{
-	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 }
 
@@ -190,14 +212,20 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	switch e.Kind {
 	case promotion.EffectInspect:
 		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
-	case promotion.EffectReadTags:
+	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
-		for _, tag := range work[promotion.ReadTagsWork](w, e).Tags {
+		for _, tag := range work[struct{ Tags []string }](w, e).Tags {
 			readings = append(readings, promotion.TagReading{Tag: tag, Digest: w.tags[tag], ReadAt: w.now})
 		}
 		return promotion.Result{Tags: readings}
 	case promotion.EffectResolve:
 		return promotion.Result{Digest: w.tags[work[promotion.ResolveWork](w, e).Tag]}
+	case promotion.EffectCopy:
+		w.copies = append(w.copies, work[promotion.CopyWork](w, e).To)
+		if w.copy != nil {
+			return w.copy(e)
+		}
+		return promotion.Result{Copy: &promotion.Copy{Sent: 7}}
 	case promotion.EffectMove:
 		return promotion.Result{Moves: w.move(work[promotion.MoveWork](w, e))}
 	case promotion.EffectCard:
@@ -205,6 +233,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.must(err)
 		p := v.Facts.Promotion
 		w.drawn[p.ID] = p.Revision
+		w.draws[p.ID]++
 		if f := w.during; f != nil {
 			w.during = nil
 			f()
@@ -216,8 +245,10 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
+		w.answers[a.Person] = a.Answer
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
+		w.looked++
 		standing := w.people[id]
 		if standing == "" {
 			standing = promotion.Unknown

@@ -9,8 +9,10 @@
 // What makes this safe is small. An effect may be performed more than once (a
 // killed process, a lost lease), so every performer is idempotent. A call gets
 // less time than its lease has left, so that no call made under a lease is
-// still under way when another performer takes over. And a report is fenced by
-// owner and attempt: the result of a performer that was too slow is refused.
+// still under way when another performer takes over; the lease of a kind that
+// takes long is extended while it lasts, and when that fails, so does the call.
+// And a report is fenced by owner and attempt: the result of a performer that
+// was too slow is refused.
 package pipeline
 
 import (
@@ -31,6 +33,9 @@ type Queue interface {
 	// Claim takes up to limit due effects of the kinds for owner, until the
 	// lease ends.
 	Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error)
+	// Extend moves the end of the claim under which e is performed; Stale when
+	// the lease went to another.
+	Extend(ctx context.Context, e promotion.Effect, until time.Time) error
 	// NextDue is when the next effect of the kinds is due, if there is one.
 	NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error)
 }
@@ -60,7 +65,8 @@ const maxSleep = 30 * time.Second
 type Lane struct {
 	Name    string
 	Perform map[promotion.EffectKind]Perform
-	Width   int // how many at a time
+	Long    map[promotion.EffectKind]bool // kinds whose calls may outlive a lease
+	Width   int                           // how many at a time
 	Queue   Queue
 	Report  Report
 	Owner   string // unique to this process
@@ -155,9 +161,9 @@ func (l *Lane) sleep(ctx context.Context, d time.Duration) {
 // perform ends with a report, also when the process is asked to stop: what was
 // done is reported, and what was not done keeps its lease and is due again.
 func (l *Lane) perform(ctx context.Context, e promotion.Effect) {
-	call, cancel := context.WithDeadline(ctx, e.LeaseUntil.Add(-margin))
-	defer cancel()
+	call, cancel := l.leased(ctx, e)
 	result, err := l.call(call, e)
+	cancel()
 	if err != nil {
 		if ctx.Err() != nil {
 			return
@@ -170,6 +176,47 @@ func (l *Lane) perform(ctx context.Context, e promotion.Effect) {
 	if err := l.Report(report, e, result); err != nil {
 		// The lease will end and the effect be performed again.
 		l.Log.Error("result not taken", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "error", err)
+	}
+}
+
+// leased is the context of a call: it ends before the lease does.
+func (l *Lane) leased(ctx context.Context, e promotion.Effect) (context.Context, context.CancelFunc) {
+	if !l.Long[e.Kind] {
+		return context.WithDeadline(ctx, e.LeaseUntil.Add(-margin))
+	}
+	call, cancel := context.WithCancel(ctx)
+	var beats sync.WaitGroup
+	beats.Go(func() { l.keep(call, cancel, e) })
+	return call, func() { cancel(); beats.Wait() }
+}
+
+// keep extends the lease until the call ends, and ends the call when the lease
+// can't be kept. A third of a lease leaves room for two attempts that fail.
+func (l *Lane) keep(call context.Context, cancel context.CancelFunc, e promotion.Effect) {
+	const beat = (timeout + margin) / 3
+	until := e.LeaseUntil
+	ticker := time.NewTicker(beat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-call.Done():
+			return
+		case <-ticker.C:
+		}
+		next := time.Now().Add(timeout + margin)
+		ask, done := context.WithDeadline(call, until.Add(-margin))
+		err := l.Queue.Extend(ask, e, next)
+		done()
+		switch {
+		case err == nil:
+			until = next
+		case errors.Is(err, promotion.Stale) || time.Until(until.Add(-margin)) < beat:
+			if call.Err() == nil {
+				l.Log.Error("the lease can't be kept; the call is ended", "lane", l.Name, "key", e.Key, "error", err)
+			}
+			cancel()
+			return
+		}
 	}
 }
 

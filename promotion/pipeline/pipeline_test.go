@@ -183,6 +183,76 @@ func TestAPerformerThatIsTooSlowIsCutOffBeforeItsLeaseEnds(t *testing.T) {
 	})
 }
 
+func TestALongCallKeepsItsLease(t *testing.T) {
+	bubble(t, func(t *testing.T, open func() *sqlite.DB) {
+		db := open()
+		defer shut(t, db)
+		b := newBench(t, db, func(ctx context.Context, _ promotion.Effect) (promotion.Result, error) {
+			select {
+			case <-ctx.Done():
+				return promotion.Result{}, ctx.Err()
+			case <-time.After(time.Hour):
+				return promotion.Result{}, nil
+			}
+		})
+		b.lane.Long = map[promotion.EffectKind]bool{promotion.EffectMove: true}
+		defer b.run()()
+		b.ask("copy", 0)
+		time.Sleep(time.Hour - time.Second)
+		if taken, err := db.Claim(t.Context(), []promotion.EffectKind{promotion.EffectMove}, "two", time.Now(), time.Now().Add(time.Minute), 1); err != nil || len(taken) != 0 {
+			t.Fatalf("another took %v (%v) while it was under way", taken, err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := b.done(); got != "copy 1" || len(b.results) != 1 || b.results[0].Failure != nil {
+			t.Errorf("performed %q, reported %+v", got, b.results)
+		}
+	})
+}
+
+// deaf is a queue on which no lease can be extended.
+type deaf struct {
+	pipeline.Queue
+	err error
+}
+
+func (d deaf) Extend(context.Context, promotion.Effect, time.Time) error { return d.err }
+
+func TestALongCallEndsBeforeALeaseThatCannotBeKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		within time.Duration
+	}{
+		"it went to another":           {promotion.Errorf(promotion.Stale, "gone"), 30 * time.Second},
+		"the database does not answer": {promotion.Errorf(promotion.Unavailable, "locked"), 75 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, open func() *sqlite.DB) {
+				db := open()
+				defer shut(t, db)
+				began, took := time.Now(), time.Duration(0)
+				b := newBench(t, db, func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+					<-ctx.Done()
+					if e.Attempt == 1 {
+						took = time.Since(began)
+					}
+					return promotion.Result{}, ctx.Err()
+				})
+				b.lane.Long = map[promotion.EffectKind]bool{promotion.EffectMove: true}
+				b.lane.Queue = deaf{db, c.err}
+				stop := b.run()
+				b.ask("copy", 0)
+				time.Sleep(89 * time.Second)
+				synctest.Wait()
+				stop()
+				if took == 0 || took > c.within {
+					t.Errorf("it was ended after %v", took)
+				}
+			})
+		})
+	}
+}
+
 func TestAFailureIsReportedWithWhatIsKnown(t *testing.T) {
 	bubble(t, func(t *testing.T, open func() *sqlite.DB) {
 		db := open()

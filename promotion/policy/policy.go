@@ -65,6 +65,11 @@ const (
 	SureFor  = time.Minute
 )
 
+// CopiedFor is how long it is taken for granted that the destination has all
+// that is attached to the digest. Attachments can be added and removed at any
+// time; looking again costs little, since nothing is sent twice.
+const CopiedFor = 10 * time.Minute
+
 // Facts is everything a verdict rests on, as it stood in one transaction.
 type Facts struct {
 	Promotion promotion.Promotion
@@ -95,11 +100,16 @@ type Subject struct {
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f)
 	v := Verdict{
-		Findings:   []Finding{source(f), soak(d, f, now), tags(f), order(f), approvals, turn(f)},
+		Findings:   append(origin(d, f, now), tags(f), order(f), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
 	v.sum()
+	if v.Outcome == Met && f.Promotion.Abroad() {
+		there := copied(f.Promotion, now)
+		v.Findings, v.Copy = append(v.Findings, there), there.Outcome != Met
+		v.sum()
+	}
 	if v.Outcome == Met {
 		who, lookups := identity(d, f, assigned, now)
 		v.Findings, v.Lookups = append(v.Findings, who), lookups

@@ -5,6 +5,15 @@ import (
 	"time"
 )
 
+// origin is what is asked of where the digest comes from. What puts right what
+// somebody else did to the tags of an environment comes from nowhere.
+func origin(d Document, f Facts, now time.Time) []Finding {
+	if f.Promotion.Repairs() {
+		return nil
+	}
+	return []Finding{source(f), soak(d, f, now)}
+}
+
 func source(f Facts) Finding {
 	p := f.Promotion
 	if f.Source.Fault != "" {

@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 func tags(f Facts) Finding {
@@ -36,6 +38,9 @@ func tags(f Facts) Finding {
 		names = append(names, t.Tag)
 	}
 	finding.Outcome, finding.Reason = Met, "will set "+strings.Join(names, ", ")
+	if p.Purpose == promotion.Adopt {
+		finding.Reason = "will accept " + p.Digest.Short() + " behind " + strings.Join(names, ", ")
+	}
 	return finding
 }
 

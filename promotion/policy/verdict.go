@@ -46,6 +46,7 @@ const (
 	RuleApprovals Rule = "approvals" // enough people have approved
 	RuleRole      Rule = "role"      // one requirement of the approvals
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
+	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
 )
 
@@ -55,6 +56,7 @@ type Verdict struct {
 	Findings   []Finding
 	Assigned   []Assignment // whose approval fills which role
 	Discounted []Discount   // approvals that don't count, and why
+	Copy       bool         // the digest has to be brought to its destination before it can go ahead
 	Lookups    []Subject    // what has to be read before it can go ahead
 	NextChange *time.Time   // the earliest instant at which a finding changes by itself
 }

@@ -31,6 +31,7 @@ type AppStatus struct {
 // EnvironmentStatus is what was last seen in one environment.
 type EnvironmentStatus struct {
 	Name   string
+	Images promotion.Repository // where else its images are; empty when they are with the app's
 	Holds  []Holding
 	Watch  string // the tag or pattern that is looked at; empty when nothing is
 	Fault  string // why it can't be seen; empty when it can

@@ -2,10 +2,11 @@ package registry_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"sync"
 	"testing"
@@ -13,112 +14,202 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/crane"
 
+	"github.com/promotebot/promotebot/fixtures/contest"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/registry"
 )
 
-// BenchmarkRetag sets one tag, verified (source hashed, target read before and
-// after), beside crane's unverified Tag, on the same registry in the same run.
+// road is a way to a registry, behind TLS. Crane goes the same one.
+type road struct {
+	*shelf
+	repo      string
+	transport *http.Transport
+	client    *registry.Client
+	crane     crane.Option
+
+	requests map[string]int // by who made them
+	times    map[string]int // how often
+}
+
+// roads runs the benchmark on a registry beside us, and on one that is a round
+// trip of 20 ms away: every request takes that much longer, and every new
+// connection twice as much (TCP, TLS 1.3).
+func roads(b *testing.B, f func(b *testing.B, r *road)) {
+	for _, away := range []struct {
+		name      string
+		roundTrip time.Duration
+	}{{"near", 0}, {"far", 20 * time.Millisecond}} {
+		b.Run(away.name, func(b *testing.B) {
+			s := newShelf(b)
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				<-time.After(away.roundTrip)
+				s.ServeHTTP(w, r)
+			}))
+			server.Listener = &distant{server.Listener, 2 * away.roundTrip}
+			server.StartTLS()
+			b.Cleanup(server.Close)
+			t := server.Client().Transport.(*http.Transport) // it leads example.com to the server
+			t.MaxConnsPerHost, t.MaxIdleConnsPerHost = 8, 8
+			r := &road{shelf: s, repo: "registry.example.com/shop/api", transport: t, crane: crane.WithTransport(t), requests: map[string]int{}, times: map[string]int{}}
+			r.anew()
+			f(b, r)
+		})
+	}
+}
+
+// distant is a listener whose connections take a while to be of use.
+type distant struct {
+	net.Listener
+	opening time.Duration
+}
+
+func (l *distant) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &late{Conn: c, opening: l.opening}, err
+}
+
+type late struct {
+	net.Conn
+	once    sync.Once
+	opening time.Duration
+}
+
+func (c *late) Read(b []byte) (int, error) {
+	c.once.Do(func() { <-time.After(c.opening) })
+	return c.Conn.Read(b)
+}
+
+// anew is how a process begins: without connections, and with a handshake
+// before it.
+func (r *road) anew() {
+	r.transport.CloseIdleConnections()
+	r.client = registry.New(registry.Options{UserAgent: "promotebot-test", Transport: r.transport})
+}
+
+// contestant counts the requests of what it does.
+func (r *road) contestant(name string, do func()) *contest.Contestant {
+	return &contest.Contestant{Name: name, Do: func() {
+		r.requests[name] += len(r.counted(do))
+		r.times[name]++
+	}}
+}
+
+func (r *road) report(b *testing.B) {
+	for name, n := range r.requests {
+		b.ReportMetric(float64(n)/float64(r.times[name]), name+"-requests")
+	}
+}
+
+// move sets one tag, and everything is verified: the source is hashed, the
+// target read before and after.
+func (r *road) move(d promotion.Digest, tag string) {
+	w := promotion.MoveWork{Repository: promotion.Repository(r.repo), Digest: d, Targets: []promotion.Target{{Tag: tag}}}
+	moves, err := r.client.Move(r.t.Context(), w)
+	r.must(err)
+	if moves[0].Found != d {
+		r.t.Errorf("%+v", moves)
+	}
+}
+
+// BenchmarkRetag sets one tag, verified, beside crane's Tag, which verifies
+// nothing; and does it again when there is nothing left to do.
 func BenchmarkRetag(b *testing.B) {
-	s := newShelf(b)
-	d := s.push("staging", nil)
-	b.Run("promotebot", func(b *testing.B) {
+	roads(b, func(b *testing.B, r *road) {
+		d := r.push("staging", nil)
 		i := 0
-		requests := s.counted(func() {
-			for b.Loop() {
-				i++
-				if _, err := s.client.Move(b.Context(), s.plan(d, promotion.Target{Tag: fmt.Sprintf("p%d", i)})); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.ReportMetric(float64(len(requests))/float64(i), "requests/op")
-	})
-	b.Run("crane", func(b *testing.B) {
-		i := 0
-		requests := s.counted(func() {
-			for b.Loop() {
-				i++
-				if err := crane.Tag(string(s.repo)+"@"+string(d), fmt.Sprintf("c%d", i)); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.ReportMetric(float64(len(requests))/float64(i), "requests/op")
+		contest.Run(b,
+			r.contestant("promotebot", func() { i++; r.move(d, fmt.Sprintf("p%d", i)) }),
+			r.contestant("crane-tag", func() { r.must(crane.Tag(r.repo+"@"+string(d), fmt.Sprintf("c%d", i), r.crane)) }),
+			r.contestant("again", func() { r.move(d, fmt.Sprintf("p%d", i)) }),
+		)
+		r.report(b)
 	})
 }
 
-// BenchmarkRetag100 is a morning's worth, eight at a time.
+// BenchmarkRetag100 sets a hundred tags of a hundred images, each time anew.
 func BenchmarkRetag100(b *testing.B) {
-	s := newShelf(b)
-	var digests []promotion.Digest
-	for i := range 100 {
-		digests = append(digests, s.push(fmt.Sprintf("s%d", i), nil))
-	}
-	round, requests := 0, 0
-	for b.Loop() {
-		round++
-		requests += len(s.counted(func() {
-			var all sync.WaitGroup
-			slots := make(chan struct{}, 8)
-			for i, d := range digests {
-				slots <- struct{}{}
-				all.Go(func() {
-					defer func() { <-slots }()
-					if _, err := s.client.Move(b.Context(), s.plan(d, promotion.Target{Tag: fmt.Sprintf("r%d-%d", round, i)})); err != nil {
+	roads(b, func(b *testing.B, r *road) {
+		var digests []promotion.Digest
+		for i := range 100 {
+			digests = append(digests, r.push(fmt.Sprintf("s%d", i), nil))
+		}
+		round := 0
+		contest.Run(b,
+			r.contestant("promotebot", func() {
+				round++
+				r.anew()
+				eightAtATime(digests, func(i int, d promotion.Digest) { r.move(d, fmt.Sprintf("p%d-%d", round, i)) })
+			}),
+			r.contestant("crane-tag", func() {
+				r.anew()
+				eightAtATime(digests, func(i int, d promotion.Digest) {
+					if err := crane.Tag(r.repo+"@"+string(d), fmt.Sprintf("c%d-%d", round, i), r.crane); err != nil {
 						b.Error(err)
 					}
 				})
-			}
-			all.Wait()
-		}))
-	}
-	b.ReportMetric(float64(requests)/float64(round), "requests/op")
+			}),
+		)
+		r.report(b)
+	})
 }
 
-// BenchmarkPoll1000 is one round over a thousand watched tags.
+// BenchmarkPoll1000 is one round over a thousand watched tags, beside
+// crane.Digest for each of them; and what the watcher keeps in memory.
 func BenchmarkPoll1000(b *testing.B) {
-	s := newShelf(b)
-	d := s.push("staging", nil)
-	answer := func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
-		if r.Method != http.MethodHead {
-			return false
+	roads(b, func(b *testing.B, r *road) {
+		digests := make([]promotion.Digest, 1000)
+		var looks []registry.Look
+		d := r.push("staging", nil)
+		for i := range digests {
+			tag := fmt.Sprintf("t%d", i)
+			r.must(crane.Tag(string(r.shelf.repo)+"@"+string(d), tag))
+			digests[i] = d
+			looks = append(looks, registry.Look{App: fmt.Sprintf("app-%d", i), Environment: "staging", Side: promotion.Source, Repository: promotion.Repository(r.repo), Tags: []string{tag}})
 		}
-		w.Header().Set("Docker-Content-Digest", string(d))
-		return true
+		var kept *registry.Watcher
+		before := heap()
+		contest.Run(b,
+			r.contestant("promotebot", func() { kept = r.round(looks) }),
+			r.contestant("crane-digest", func() {
+				eightAtATime(digests, func(i int, d promotion.Digest) {
+					if found, err := crane.Digest(fmt.Sprintf("%s:t%d", r.repo, i), r.crane); err != nil || found != string(d) {
+						b.Error(found, err)
+					}
+				})
+			}),
+		)
+		r.report(b)
+		r.counted(func() {}) // forgets its own notes
+		b.ReportMetric((heap()-before)/(1<<20), "MiB-kept")
+		runtime.KeepAlive(kept)
+	})
+}
+
+// round has a new watcher look at everything once.
+func (r *road) round(looks []registry.Look) *registry.Watcher {
+	seen := make(chan struct{}, len(looks))
+	w := registry.NewWatcher(r.client, registry.WatchOptions{Every: time.Hour, Concurrency: 8, Logger: slog.New(slog.DiscardHandler), Report: func(_ context.Context, sightings []promotion.Sighting) error {
+		if sightings[0].Fault != "" {
+			r.t.Errorf("%+v", sightings)
+		}
+		seen <- struct{}{}
+		return nil
+	}})
+	w.Set(looks)
+	ctx, cancel := context.WithCancel(r.t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	for range looks {
+		<-seen
 	}
-	s.spoil(answer)
-	var looks []registry.Look
-	for i := range 1000 {
-		looks = append(looks, registry.Look{App: fmt.Sprintf("app-%d", i), Environment: "staging", Side: promotion.Source, Repository: s.repo, Tags: []string{fmt.Sprintf("t%d", i)}})
-	}
-	var before, after runtime.MemStats
+	cancel()
+	<-ended
+	return w
+}
+
+func heap() float64 {
+	var m runtime.MemStats
 	runtime.GC()
-	runtime.ReadMemStats(&before)
-	rounds, requests := 0, 0
-	for b.Loop() {
-		rounds++
-		seen := make(chan struct{}, 1000)
-		w := registry.NewWatcher(s.client, registry.WatchOptions{Every: time.Hour, Concurrency: 8, Logger: slog.New(slog.DiscardHandler), Report: func(context.Context, []promotion.Sighting) error {
-			seen <- struct{}{}
-			return nil
-		}})
-		w.Set(looks)
-		requests += len(s.counted(func() {
-			ctx, cancel := context.WithCancel(b.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- w.Run(ctx) }()
-			for range looks {
-				<-seen
-			}
-			cancel()
-			if err := <-ended; !errors.Is(err, context.Canceled) {
-				b.Error(err)
-			}
-		}))
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	b.ReportMetric(float64(requests)/float64(rounds), "requests/op")
-	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB-kept")
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }

@@ -1,11 +1,16 @@
 package registry_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -20,7 +25,7 @@ func outcomes(moves []promotion.Move) string {
 	return strings.Join(all, ", ")
 }
 
-func TestMoveTakesFourRequests(t *testing.T) {
+func TestMoveTakesFourRequestsAndOneWhenThereIsNothingToDo(t *testing.T) {
 	s := newShelf(t)
 	before, d := s.push("production", nil), s.push("staging", nil)
 	if _, err := s.client.ReadTags(t.Context(), s.repo, []string{"production"}); err != nil { // warms the connection
@@ -32,8 +37,7 @@ func TestMoveTakesFourRequests(t *testing.T) {
 			t.Fatalf("%+v %v", moves, err)
 		}
 	})
-	slices.Sort(requests[:2]) // the first two are under way together
-	want := []string{"GET manifests/" + string(d), "HEAD manifests/production", "PUT manifests/production", "GET manifests/production"}
+	want := []string{"HEAD manifests/production", "GET manifests/" + string(d), "PUT manifests/production", "GET manifests/production"}
 	if !slices.Equal(requests, want) {
 		t.Errorf("requests: %q", requests)
 	}
@@ -43,8 +47,79 @@ func TestMoveTakesFourRequests(t *testing.T) {
 			t.Fatalf("%+v %v", moves, err)
 		}
 	})
-	if len(again) != 2 {
+	if !slices.Equal(again, []string{"HEAD manifests/production"}) {
 		t.Errorf("when it is there already: %q", again)
+	}
+	planned := s.counted(func() {
+		moves, err := s.client.Move(t.Context(), s.plan(d, floating(d)))
+		if err != nil || outcomes(moves) != "production already" {
+			t.Fatalf("%+v %v", moves, err)
+		}
+	})
+	if !slices.Equal(planned, []string{"HEAD manifests/production"}) {
+		t.Errorf("when the plan knows that it is there: %q", planned)
+	}
+	s.push("production", nil)
+	moves, err := s.client.Move(t.Context(), s.plan(d, floating(d)))
+	if err != nil || outcomes(moves) != "production conflict" {
+		t.Errorf("when the plan only believed that it is there: %+v %v", moves, err)
+	}
+}
+
+// A morning's worth costs what a hundred single moves cost: four requests each,
+// eight at a time, and one handshake for all.
+func TestAHundredMovesShareOneHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, time.Hour)
+		var digests []promotion.Digest
+		for i := range 100 {
+			digests = append(digests, w.put(fmt.Sprintf("s%d", i), fmt.Sprint(i)))
+		}
+		var requests atomic.Int32
+		w.door.spoil(func(http.ResponseWriter, *http.Request) bool {
+			requests.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return false
+		})
+		began := time.Now()
+		eightAtATime(digests, func(i int, d promotion.Digest) {
+			moves, err := w.client.Move(t.Context(), promotion.MoveWork{Repository: host + "/shop/api", Digest: d, Targets: []promotion.Target{{Tag: fmt.Sprintf("p%d", i)}}})
+			if err != nil || outcomes(moves) != fmt.Sprintf("p%d moved", i) {
+				t.Errorf("%+v %v", moves, err)
+			}
+		})
+		if n, took := requests.Load(), time.Since(began); n > 410 || took > 1500*time.Millisecond {
+			t.Errorf("it took %d requests and %v at 20 ms a request", n, took)
+		}
+	})
+}
+
+// eightAtATime does it for every digest.
+func eightAtATime(digests []promotion.Digest, do func(i int, d promotion.Digest)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, d := range digests {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i, d)
+		})
+	}
+	all.Wait()
+}
+
+func TestMoveRefusesASchemaWhoseDigestProvesNothing(t *testing.T) {
+	s := newShelf(t)
+	put := httptest.NewRequest(http.MethodPut, "/v2/shop/api/manifests/old", strings.NewReader(`{"schemaVersion":1}`))
+	s.inner.ServeHTTP(httptest.NewRecorder(), put)
+	requests := s.counted(func() {
+		moves, err := s.client.Move(t.Context(), s.plan(s.points("old"), floating("")))
+		if err == nil || promotion.KindOf(err) != promotion.Invalid || !strings.Contains(err.Error(), "schema 1") {
+			t.Errorf("%+v %v", moves, err)
+		}
+	})
+	if slices.ContainsFunc(requests, func(r string) bool { return strings.HasPrefix(r, http.MethodPut) }) {
+		t.Errorf("it was put all the same: %q", requests)
 	}
 }
 

@@ -52,6 +52,9 @@ const readers = 4
 // refuses a file that another process has open (Conflict), one that is damaged
 // (Conflict) and one that a newer program has written (Invalid).
 func Open(ctx context.Context, path string) (*DB, error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the lock has to lie beside the file, whatever it is called
+	}
 	lock, err := acquire(path)
 	if err != nil {
 		return nil, err

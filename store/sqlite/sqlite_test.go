@@ -255,3 +255,19 @@ func fill(b *testing.B, db *sqlite.DB, n int) {
 		b.Fatal(err)
 	}
 }
+
+func TestTwoBotsOnOneFileAreRefusedWhateverTheyCallIt(t *testing.T) {
+	path := filled(t, 1)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	db := open(t, path)
+	defer shut(t, db)
+	if second, err := sqlite.Open(t.Context(), link); !errors.Is(err, promotion.Conflict) {
+		t.Errorf("got %v", err)
+		if err == nil {
+			shut(t, second)
+		}
+	}
+}

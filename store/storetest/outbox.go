@@ -92,6 +92,23 @@ func leases(t *testing.T, s Store) {
 	}
 }
 
+func extension(t *testing.T, s Store) {
+	ask(t, s, promotion.EffectMove, "move/1", noon)
+	held := claim(t, s, "one", noon, 9)[0]
+	if err := s.Extend(t.Context(), held, noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if early := claim(t, s, "two", noon.Add(time.Hour-time.Microsecond), 9); len(early) != 0 {
+		t.Fatalf("claimed under an extended lease: %+v", early)
+	}
+	if late := claim(t, s, "two", noon.Add(time.Hour), 9); len(late) != 1 {
+		t.Fatalf("claimed after the extended lease: %+v", late)
+	}
+	if err := s.Extend(t.Context(), held, noon.Add(2*time.Hour)); !errors.Is(err, promotion.Stale) {
+		t.Errorf("extended without the lease: %v", err)
+	}
+}
+
 func fencing(t *testing.T, s Store) {
 	ask(t, s, promotion.EffectMove, "move/1", noon)
 	slow := claim(t, s, "one", noon, 9)[0]

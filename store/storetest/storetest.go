@@ -23,6 +23,7 @@ import (
 type Store interface {
 	gate.Store
 	Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error)
+	Extend(ctx context.Context, e promotion.Effect, until time.Time) error
 	NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error)
 	ReleaseLeases(ctx context.Context, now time.Time) error
 	Audit(ctx context.Context, from int64, f func(body []byte) error) error
@@ -37,6 +38,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a promotion comes back as it was saved":             promotionRoundTrip,
 		"a save on an old revision is stale":                 staleSave,
 		"what the schema forbids is refused":                 forbidden,
+		"votes, looks and people have to make sense":         forbiddenRows,
+		"an effect that is asked for again stays as it was":  onlyAdds,
+		"a view can't write":                                 viewsOnlyRead,
+		"what was read can be scribbled on":                  ownCopies,
 		"one promotion at a time executes":                   oneExecuting,
 		"queries select what they say":                       queries,
 		"a person's later vote replaces the earlier":         votes,
@@ -44,11 +49,13 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"updates exclude each other":                         exclusion,
 		"a view sees one instant":                            snapshot,
 		"presence joins the tags of a digest":                presence,
+		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
 		"an effect is asked for once while unfinished":       effectKeys,
 		"a claim takes what is due, oldest first":            claims,
 		"a lease that ended is claimed by another":           leases,
+		"a lease is extended only by who holds it":           extension,
 		"a report without the lease is stale":                fencing,
 		"released leases are due at once":                    release,
 		"numbers are never given twice":                      numbers,
@@ -66,7 +73,7 @@ func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + str
 func sample(app, c string) promotion.Promotion {
 	created := noon.Add(-time.Hour)
 	return promotion.Promotion{
-		App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
+		Purpose: promotion.Forward, App: app, From: "staging", To: "production", Repository: "registry.example.com/" + promotion.Repository(app), Destination: "production.example.com/" + promotion.Repository(app), Digest: digest(c), SourceTag: "staging-passed",
 		Captures: map[string]string{"version": "1.2"}, State: promotion.Open, Revision: 1, PolicyHash: "p",
 		Image:      &promotion.Image{MediaType: "m", Labels: map[string]string{"k": "<v>"}, Created: &created, ReadAt: noon},
 		Targets:    []promotion.Target{{Tag: "production", Floating: true, Now: digest("0"), ReadAt: &created}},
@@ -108,6 +115,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	}
 	later := noon.Add(time.Minute)
 	p.State, p.StartedAt, p.FinishedAt, p.Revision = promotion.Promoted, &later, &later, 4
+	p.Copy = &promotion.Copy{StartedAt: noon, DoneAt: &later, Bytes: promotion.Count{Done: 7, All: 7}, Attached: []promotion.Attachment{{Digest: digest("2"), Subject: p.Digest, Type: "cosign/sig"}}}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason = "1.2", 3, &later, "it's \"done\""
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
@@ -121,6 +129,25 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	if err := s.View(t.Context(), func(tx gate.Tx) error { _, err := tx.Promotion(99); return err }); !errors.Is(err, promotion.NotFound) {
 		t.Errorf("a promotion that is not there: %v", err)
 	}
+}
+
+func pins(t *testing.T, s Store) {
+	one, two := add(t, s, sample("shop", "a")), add(t, s, sample("shop", "b"))
+	pin := gate.Pin{App: "shop", Environment: "production", Tag: "production", Digest: one.Digest, Promotion: one.ID, At: noon}
+	update(t, s, func(tx gate.Tx) error {
+		v1, other := pin, pin
+		v1.Tag, other.App, other.Digest = "v1", "cart", digest("c")
+		return errors.Join(tx.SavePin(pin), tx.SavePin(v1), tx.SavePin(other))
+	})
+	pin.Digest, pin.Promotion, pin.At = two.Digest, two.ID, noon.Add(time.Second)
+	update(t, s, func(tx gate.Tx) error { return tx.SavePin(pin) })
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Pins("shop", "production")
+		if len(got) != 2 || got[0] != pin || got[1].Tag != "v1" || got[1].Digest != one.Digest {
+			t.Errorf("pins: %+v", got)
+		}
+		return err
+	})
 }
 
 func staleSave(t *testing.T, s Store) {
@@ -138,6 +165,10 @@ func forbidden(t *testing.T, s Store) {
 		"an unknown state":              func(p *promotion.Promotion) { p.State = "pending" },
 		"a short digest":                func(p *promotion.Promotion) { p.Digest = "sha256:abc" },
 		"from an environment to itself": func(p *promotion.Promotion) { p.To = p.From },
+		"a digest of another kind":      func(p *promotion.Promotion) { p.Digest = "sha512:" + p.Digest[7:] },
+		"a purpose that is none":        func(p *promotion.Promotion) { p.Purpose = "" },
+		"a revision below the first":    func(p *promotion.Promotion) { p.Revision = 0 },
+		"a successor that is not there": func(p *promotion.Promotion) { p.Successor = 99 },
 		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
 	} {
 		p := sample("shop", "a")

@@ -54,7 +54,7 @@ type fallback struct {
 
 func (r *reader) app(n *yaml.Node, above taken, other fallback, chain chain, policies policies) gate.App {
 	app := gate.App{Policies: map[string]policy.Document{}}
-	in, ok := r.Fields(n, "an app", exampleApp, keyName, keyImage, keyChannel, keyPolicy)
+	in, ok := r.Fields(n, "an app", exampleApp, keyName, keyImage, keyImages, keyChannel, keyPolicy)
 	if !ok {
 		return app
 	}
@@ -64,6 +64,7 @@ func (r *reader) app(n *yaml.Node, above taken, other fallback, chain chain, pol
 	if at, ok := r.Required(n, in, keyImage, "the app", "add image: registry.example.com/shop/api"); ok {
 		app.Repository = r.image(at, above.images)
 	}
+	r.elsewhere(n, in, &app, above, chain)
 	var named bool
 	if app.Channel, named = r.channel(in); !named {
 		app.Channel = other.channel

@@ -21,7 +21,8 @@ type chain []environment
 type environment struct {
 	gate.Environment
 	policy  policy.Document
-	unknown bool // what is watched could not be read
+	images  string // template of its repositories; empty when it has the apps' own
+	unknown bool   // what is watched could not be read
 }
 
 const (
@@ -70,7 +71,7 @@ func (r *reader) unwatched(e placed) {
 
 func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, policies policies) (placed, bool) {
 	e := placed{}
-	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyWatch, keyTags, keyPolicy)
+	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyImages, keyWatch, keyTags, keyAttachments, keyPolicy)
 	if !ok {
 		e.unknown = true
 		return e, false
@@ -79,11 +80,14 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 	if at, ok := r.Required(n, in, keyName, "the environment", "add name: production"); ok {
 		e.Name = r.fresh(at, "environment", taken)
 	}
+	if p, ok := in[keyImages]; ok {
+		e.images = r.imagesOf(p.Value)
+	}
 	if p, ok := in[keyWatch]; ok {
-		e.Watch, e.unknown = r.watch(p.Value, before)
+		e.Watch, e.unknown = r.watch(p.Value, e.images, before)
 	}
 	if len(before) == 0 {
-		for _, key := range []string{keyTags, keyPolicy} {
+		for _, key := range []string{keyTags, keyAttachments, keyPolicy} {
 			if p, ok := in[key]; ok {
 				r.Fault(p.At, "the first environment has "+key+", and nothing is promoted into it", "take it out, or put the environment that comes before it above it")
 			}
@@ -91,7 +95,10 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 		return e, true
 	}
 	if at, ok := r.Required(n, in, keyTags, "the environment", "add the tags that a promotion into it sets, such as tags: [production]"); ok {
-		e.Tags = r.tags(at, before)
+		e.Tags = r.tags(at, e.images, before)
+	}
+	if p, ok := in[keyAttachments]; ok {
+		e.Attachments = r.attachments(p.Value)
 	}
 	if at, ok := r.Required(n, in, keyPolicy, "the environment", "add policy: careful, a name from policies, or write it out: policy: "+examplePolicy); ok {
 		e.policy = r.policyOf(at, e.Name, policies)
@@ -109,7 +116,7 @@ func (r *reader) fresh(at *yaml.Node, what string, taken map[string]bool) string
 	return name
 }
 
-func (r *reader) watch(n *yaml.Node, before chain) (pattern promotion.TagPattern, unknown bool) {
+func (r *reader) watch(n *yaml.Node, images string, before chain) (pattern promotion.TagPattern, unknown bool) {
 	text, ok := r.Text(n, keyWatch)
 	if !ok {
 		return pattern, true
@@ -124,14 +131,14 @@ func (r *reader) watch(n *yaml.Node, before chain) (pattern promotion.TagPattern
 		return pattern, true
 	}
 	for _, b := range before {
-		if b.Watch.String() == text {
+		if b.Watch.String() == text && b.images == images {
 			r.Fault(n, fmt.Sprintf("%s watches %q too, so a build would be in both at once", b.Name, strict.Clip(text)), "give each environment a tag of its own")
 		}
 	}
 	return pattern, false
 }
 
-func (r *reader) tags(n *yaml.Node, before chain) []promotion.TagTemplate {
+func (r *reader) tags(n *yaml.Node, images string, before chain) []promotion.TagTemplate {
 	items, ok := r.Texts(n, keyTags, `[production, "v{version}"]`)
 	if !ok {
 		return nil
@@ -162,7 +169,7 @@ func (r *reader) tags(n *yaml.Node, before chain) []promotion.TagTemplate {
 			r.Fault(item, fmt.Sprintf("the tag %q is here twice", text), "take one of the two out")
 			continue
 		}
-		r.apart(item, tag, before)
+		r.apart(item, tag, images, before)
 		tags = append(tags, tag)
 	}
 	return tags
@@ -171,18 +178,27 @@ func (r *reader) tags(n *yaml.Node, before chain) []promotion.TagTemplate {
 // apart refuses a tag that another environment would take for its own: one
 // that an earlier environment watches would come back as a candidate, and a
 // floating tag of two environments would say of neither what runs there.
-func (r *reader) apart(at *yaml.Node, tag promotion.TagTemplate, before chain) {
-	sample := strings.NewReplacer("{", "", "}", "").Replace(string(tag))
+// Environments with images in different places can't be confused.
+func (r *reader) apart(at *yaml.Node, tag promotion.TagTemplate, images string, before chain) {
 	for _, b := range before {
-		if _, seen := b.Watch.Match(sample); seen {
-			r.Fault(at, fmt.Sprintf("%s watches %q, so it would take the tag %q for a new build", b.Name, b.Watch, tag), "choose a tag that its watch can't match, such as production, or release-{version}")
-			return
-		}
-		if tag.Floating() && slices.Contains(b.Tags, tag) {
-			r.Fault(at, fmt.Sprintf("promotions into %s set the tag %q too, so it could not be told what runs where", b.Name, tag), "give each environment a tag of its own")
+		if why, remedy := clash(tag, b); why != "" && b.images == images {
+			r.Fault(at, why, remedy)
 			return
 		}
 	}
+}
+
+// clash says why a tag that a promotion sets would be confused with what an
+// earlier environment has in the same repository, or "".
+func clash(tag promotion.TagTemplate, earlier environment) (why, remedy string) {
+	sample := strings.NewReplacer("{", "", "}", "").Replace(string(tag))
+	if _, seen := earlier.Watch.Match(sample); seen {
+		return fmt.Sprintf("%s watches %q, so it would take the tag %q for a new build", earlier.Name, earlier.Watch, tag), "choose a tag that its watch can't match, such as production, or release-{version}"
+	}
+	if tag.Floating() && slices.Contains(earlier.Tags, tag) {
+		return fmt.Sprintf("promotions into %s set the tag %q too, so it could not be told what runs where", earlier.Name, tag), "give each environment a tag of its own"
+	}
+	return "", ""
 }
 
 func (c chain) names() []string {

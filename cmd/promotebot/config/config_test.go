@@ -89,6 +89,12 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if own := handbook.Policies["production"]; own.Name != "handbook to production" || own.Soak != time.Hour {
 		t.Errorf("handbook goes to production under %+v", own)
 	}
+	if shop.In("staging") != shop.Repository || shop.In("production") != "production.example.com/shop/api" || handbook.In("production") != "production.example.com/handbook" {
+		t.Errorf("the images of shop are %+v, those of handbook %+v", shop.Images, handbook.Images)
+	}
+	if production, _ := c.Catalog.Environment("production"); !production.Attachments.Take("cosign/sig") || production.Attachments.Take("application/vnd.example.cache.v2") {
+		t.Errorf("into production go %+v", production.Attachments)
+	}
 	developers := c.Catalog.Roles["developers"]
 	if len(developers.Groups) != 1 || developers.Groups[0] != "S0DEVELOPERS" || len(developers.Roles) != 1 || len(c.Catalog.Roles["tech-leads"].People) != 3 {
 		t.Errorf("the roles are %+v", c.Catalog.Roles)

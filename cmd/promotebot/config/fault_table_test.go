@@ -206,6 +206,34 @@ var faults = []fault{
 	{"a tag of another environment", "policy: careful}", "policy: careful}\n  - {name: end, tags: production, policy: careful}", []string{
 		`5:23: promotions into production set the tag "production" too, so it could not be told what runs where: give each environment a tag of its own`,
 	}},
+	{"images that are one repository for all", "name: production,", "name: production, images: p.example.com/shop,", []string{
+		`4:32: "p.example.com/shop" is one repository for every app: write {path} for the path of the app's image, or {app} for its name, as in "production.example.com/{path}"`,
+	}},
+	{"images that make no repository", "name: production,", `name: production, images: "{path}",`, []string{
+		`4:32: "{path}" does not make an image repository: write a registry and a path with {path} or {app} in it, as in "production.example.com/{path}"`,
+	}},
+	{"images of an environment that is not there", "shop}\n", "shop, images: {prod: p.example.com/shop}}\n", []string{
+		`10:61: there is no environment "prod": did you mean "production"? Otherwise name staging or production`,
+	}},
+	{"images that another app has", "shop}\n", "shop}\n  - {name: cart, image: registry.example.com/cart, images: {production: registry.example.com/shop}}\n", []string{
+		"11:5: an app above has the images in registry.example.com/shop too, where cart has those of production: give each app a repository of its own in each environment",
+	}},
+	{"environments that one app brings together", "", `slack: {channel: C0SHIP}
+environments:
+  - {name: staging, watch: passed}
+  - {name: preview, images: "p.example.com/{path}", tags: live, policy: {approvals: leads}}
+  - {name: production, images: "q.example.com/{path}", tags: live, policy: {approvals: leads}}
+roles: {leads: U0ANN}
+apps:
+  - {name: shop, image: registry.example.com/shop}
+  - {name: cart, image: registry.example.com/cart, images: {production: p.example.com/cart}}
+`, []string{
+		`9:5: cart has preview and production in one repository, and promotions into preview set the tag "live" too, so it could not be told what runs where: give them repositories of their own under images, or other tags`,
+	}},
+	{"an attachment that is no type", "name: production,", `name: production, attachments: {only: ["*x"], except: []},`, []string{
+		`4:45: "*x" is not an artifact type: write a media type, or the beginning of one and "*"`,
+		"4:60: except is empty: name artifact types, or take the key out",
+	}},
 	{"a policy that is not defined", "policy: careful}", "policy: bold}", []string{
 		`4:52: there is no policy "bold": define it under policies, or write it out here: {soak: 24h, approvals: {tech-leads: 2}}`,
 	}},

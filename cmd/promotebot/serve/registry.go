@@ -28,16 +28,29 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
 			return promotion.Result{Tags: readings}, err
 		},
+		promotion.EffectCompare: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.CompareWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
+			return promotion.Result{Tags: readings}, err
+		},
 		promotion.EffectResolve: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.ResolveWork](e)
 			if err != nil {
 				return promotion.Result{}, err
 			}
-			readings, err := c.ReadTags(ctx, w.Repository, []string{w.Tag})
-			if err != nil {
-				return promotion.Result{}, err
+			for _, repository := range w.Repositories {
+				readings, err := c.ReadTags(ctx, repository, []string{w.Tag})
+				if err != nil {
+					return promotion.Result{}, err
+				}
+				if readings[0].Digest != "" {
+					return promotion.Result{Digest: readings[0].Digest}, nil
+				}
 			}
-			return promotion.Result{Digest: readings[0].Digest}, nil
+			return promotion.Result{}, nil
 		},
 		promotion.EffectMove: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.MoveWork](e)

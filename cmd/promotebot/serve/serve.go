@@ -122,14 +122,6 @@ func (b *bot) listen(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-// How many effects of a lane are performed at a time: enough for a busy
-// morning, few enough to be a polite client.
-const (
-	registryWidth = 8
-	slackWidth    = 4
-	clockWidth    = 1
-)
-
 func (b *bot) wire() {
 	host, _ := os.Hostname() // only to make the owner readable
 	owner := fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
@@ -138,20 +130,7 @@ func (b *bot) wire() {
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	lane := func(name string, width int, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
-		return &pipeline.Lane{Name: name, Width: width, Perform: perform, Queue: b.db, Report: b.gate.Report, Owner: owner, Log: b.opts.Log}
-	}
-	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
-	b.lanes = []*pipeline.Lane{
-		lane("registry", registryWidth, performRegistry(client)),
-		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: b.chat.DrawCard, promotion.EffectNotice: b.chat.PostNotice, promotion.EffectTell: b.chat.Tell,
-			promotion.EffectPerson: b.chat.ReadPerson, promotion.EffectGroup: b.chat.ReadGroup,
-		}),
-		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due,
-		}),
-	}
+	b.lanes = Lanes(b.db, b.gate.Report, client, b.chat, owner, b.opts.Log)
 }
 
 // poke is called after every commit, also before there are lanes.

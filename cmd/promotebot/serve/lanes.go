@@ -1,0 +1,40 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/promotebot/promotebot/bot/chat"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/pipeline"
+	"github.com/promotebot/promotebot/promotion/registry"
+)
+
+// How many effects of a lane are performed at a time: enough for a busy
+// morning, few enough to be a polite client.
+const (
+	registryWidth = 8
+	slackWidth    = 4
+	clockWidth    = 1
+)
+
+// Lanes perform every kind of effect that there is.
+func Lanes(queue pipeline.Queue, report pipeline.Report, client *registry.Client, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
+	lane := func(name string, width int, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
+		return &pipeline.Lane{Name: name, Width: width, Perform: perform, Queue: queue, Report: report, Owner: owner, Log: log}
+	}
+	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
+	return []*pipeline.Lane{
+		lane("registry", registryWidth, performRegistry(client)),
+		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
+			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell,
+		}),
+		// Apart, so that reading a large user group holds up no card.
+		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
+			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup,
+		}),
+		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
+			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due,
+		}),
+	}
+}

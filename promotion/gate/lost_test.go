@@ -1,0 +1,177 @@
+package gate_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Nothing that was asked for may get lost, and nobody may be left without an
+// answer, whatever happens between the asking and the doing.
+
+func TestTagsThatChangeWhileTheOldOnesAreReadAreReadToo(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.down[promotion.EffectReadTags] = promotion.Unavailable
+	w.stage("a")
+	c := catalog(t, careful())
+	c.Environments[1].Tags = []promotion.TagTemplate{"production", "live-{digest}"}
+	w.must(w.gate.Adopt(t.Context(), c))
+	delete(w.down, promotion.EffectReadTags)
+	w.wait(2 * time.Minute)
+	if p := w.get(1); !p.Planned() {
+		t.Errorf("targets: %+v", p.Targets)
+	}
+}
+
+func TestAReadingThatWasForbiddenIsTriedAgain(t *testing.T) {
+	for _, effect := range []promotion.EffectKind{promotion.EffectInspect, promotion.EffectReadTags} {
+		for _, kind := range []promotion.Kind{promotion.Forbidden, promotion.NotFound, promotion.Conflict} {
+			t.Run(string(effect)+" "+string(kind), func(t *testing.T) {
+				w := newWorld(t, catalog(t, careful()))
+				w.down[effect] = kind
+				w.stage("a")
+				if f, _ := w.newest().Verdict.Finding(policy.RuleTags); !strings.Contains(f.Reason, "is down") {
+					t.Errorf("tags: %+v", f)
+				}
+				w.wait(time.Hour)
+				delete(w.down, effect) // docker login was run again
+				w.wait(11 * time.Minute)
+				if p := w.get(1); !p.Planned() || p.ReadFault != "" {
+					t.Errorf("targets: %+v, fault %q", p.Targets, p.ReadFault)
+				}
+			})
+		}
+	}
+}
+
+func TestATagThatCantBeReadIsNotATagThatIsNotThere(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.down[promotion.EffectResolve] = promotion.Forbidden
+	if a := w.request(bob, "nightly"); a.Verb != promotion.Checking {
+		t.Fatalf("answer: %+v", a)
+	}
+	if a := w.answers[bob]; a.Verb != promotion.Refused || !strings.Contains(a.Reason, "resolve is down") {
+		t.Errorf("told %+v", a)
+	}
+}
+
+func TestARequestWaitsForItsOwnReadingOnly(t *testing.T) {
+	c := catalog(t, careful())
+	c.Roles["security"] = gateRole("S0SECURITY")
+	w := newWorld(t, c)
+	w.stage("a")
+	w.click(ann, promotion.Reject)
+	w.down[promotion.EffectResolve] = promotion.Unavailable
+	w.down[promotion.EffectGroup] = promotion.NotFound // somebody has deleted the group
+	w.request(bob, "nightly")
+	w.wait(11 * time.Minute) // the directory is read
+	if a, told := w.answers[bob]; told {
+		t.Errorf("while the registry can't be read, Bob was told %+v", a)
+	}
+	w.tags["nightly"] = digest("a")
+	delete(w.down, promotion.EffectResolve)
+	w.wait(2 * time.Minute)
+	w.expect(2, promotion.Open)
+}
+
+func TestAClickIsAnsweredAlsoWhenSlackNeverSaysWhoItWas(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.down[promotion.EffectPerson] = promotion.Unavailable
+	w.wait(2 * time.Hour)
+	if a := w.click(ann, promotion.Approve); a.Verb != promotion.Checking {
+		t.Fatalf("answer: %+v", a)
+	}
+	w.wait(10 * time.Minute)
+	if a := w.answers[ann]; a.Verb != promotion.Refused || !strings.Contains(a.Reason, "person is down") || len(w.newest().Facts.Votes) != 0 {
+		t.Errorf("told %+v, votes %+v", a, w.newest().Facts.Votes)
+	}
+}
+
+func TestAClickIsAnsweredAlsoWhenAGroupIsNeverRead(t *testing.T) {
+	c := catalog(t, careful())
+	c.Roles["leads"] = gateRole("S0LEADS")
+	w := newWorld(t, c)
+	w.groups["S0LEADS"] = []promotion.PersonID{ann, bob}
+	w.wait(15 * time.Minute)
+	w.stage("a")
+	w.down[promotion.EffectGroup] = promotion.Unavailable
+	w.wait(2 * time.Hour)
+	if a := w.click(ann, promotion.Approve); a.Verb != promotion.Checking {
+		t.Fatalf("answer: %+v", a)
+	}
+	w.wait(10 * time.Minute)
+	if a := w.answers[ann]; a.Verb != promotion.Refused || !strings.Contains(a.Reason, "group is down") {
+		t.Errorf("told %+v", a)
+	}
+	delete(w.down, promotion.EffectGroup)
+	w.wait(2 * time.Minute)
+	if a := w.click(ann, promotion.Approve); a.Verb != promotion.Counted {
+		t.Errorf("when it can be read again: %+v", a)
+	}
+}
+
+func TestAClickBeforeTheBotKnowsItsCardCounts(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.during = func() { // Slack shows the card, and its answer is still on the way
+		seen := w.get(1)
+		seen.Card.TS = "ts"
+		if a := w.clickOn(ann, promotion.Approve, seen); a.Verb != promotion.Counted {
+			t.Errorf("answer: %+v", a)
+		}
+	}
+	w.down[promotion.EffectCard] = promotion.Unavailable
+	w.stage("a")
+	delete(w.down, promotion.EffectCard)
+	w.wait(time.Minute)
+	if n := len(w.newest().Verdict.Assigned); n != 1 {
+		t.Errorf("%d approvals count", n)
+	}
+}
+
+func TestNoticesOutliveAnHourWithoutSlack(t *testing.T) {
+	w := newWorld(t, catalog(t, short()))
+	w.stage("a")
+	w.wait(2*time.Hour + 59*time.Minute)
+	w.down[promotion.EffectNotice] = promotion.Unavailable
+	w.down[promotion.EffectCard] = promotion.Unavailable
+	w.wait(time.Hour)
+	delete(w.down, promotion.EffectNotice)
+	delete(w.down, promotion.EffectCard)
+	w.wait(11 * time.Minute)
+	if n := w.count("soaked"); n != 1 {
+		t.Errorf("the complete soak was announced %d times", n)
+	}
+}
+
+func TestANoticeIsNotTriedForEver(t *testing.T) {
+	w := newWorld(t, catalog(t, short()))
+	w.stage("a")
+	w.down[promotion.EffectNotice] = promotion.Unavailable
+	w.wait(29 * time.Hour)
+	delete(w.down, promotion.EffectNotice)
+	w.wait(time.Hour)
+	if n := w.count("soaked"); n != 0 {
+		t.Errorf("a day later the complete soak was announced %d times", n)
+	}
+}
+
+func TestALargeGroupDoesNotFloodSlack(t *testing.T) {
+	c := catalog(t, careful())
+	c.Roles["everybody"] = gateRole("S0ALL")
+	w := newWorld(t, c)
+	for i := range 5000 {
+		w.groups["S0ALL"] = append(w.groups["S0ALL"], promotion.PersonID(fmt.Sprintf("U%05d", i)))
+	}
+	w.wait(11 * time.Minute) // the group is known
+	before := w.looked
+	w.wait(10 * time.Minute)
+	if n := w.looked - before; n < 50 || n > 500 {
+		t.Errorf("%d people were looked up in ten minutes; Slack allows some hundred a minute for everything", n)
+	}
+}
