@@ -152,8 +152,16 @@ func (p *program) version(_ context.Context, args []string) error {
 	return err
 }
 
-// version is what the build recorded: a tag of the module, or the commit.
+// stamp is the version where the build has no git to ask, as in an image:
+// -ldflags "-X main.stamp=v1.2.3".
+var stamp string
+
+// version is what the build was told, or what it recorded: a tag of the module,
+// or the commit.
 func version() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
