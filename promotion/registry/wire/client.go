@@ -81,9 +81,10 @@ func New(o Options) *Client {
 }
 
 const (
-	// PerHost is how many requests one registry gets at a time: enough to poll a
-	// thousand tags within seconds, and what browsers and crane use.
-	PerHost = 8
+	// PerHost is how many requests one registry gets at a time, from everybody
+	// together: enough to poll a thousand tags within seconds, and to ask for all
+	// that may be attached to the platforms of an image in one go.
+	PerHost = 12
 	// streamsPerHost is how many blobs are sent to or from one registry at a time.
 	streamsPerHost = 4
 	// An answer of more than small bytes is read together with at most one other.
