@@ -135,7 +135,7 @@ func (b *bot) wire(keys keyring) {
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	b.lanes = Lanes(b.db, b.gate.Report, client, b.chat, owner, b.opts.Log)
+	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)
 }
 
 // poke is called after every commit, also before there are lanes.

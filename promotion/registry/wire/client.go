@@ -83,9 +83,11 @@ func New(o Options) *Client {
 }
 
 const (
-	// PerHost is how many requests one registry gets at a time: enough to poll a
-	// thousand tags within seconds, and what browsers and crane use.
-	PerHost = 8
+	// PerHost is how many requests one registry gets at a time, from everybody
+	// together and unless its manners say otherwise: enough to poll a thousand
+	// tags within seconds, and to ask for all that may be attached to the
+	// platforms of an image in one go.
+	PerHost = 12
 	// maxPerHost is the most that manners may ask for.
 	maxPerHost = 64
 	// streamsPerHost is how many blobs are sent to or from one registry at a time.
