@@ -161,6 +161,27 @@ func TestANoticeIsNotTriedForEver(t *testing.T) {
 	}
 }
 
+func TestACardThatNoChannelEverTookIsGivenUpAfterTheEnd(t *testing.T) {
+	for _, posted := range []bool{false, true} {
+		t.Run(fmt.Sprint("posted before: ", posted), func(t *testing.T) {
+			w := newWorld(t, catalog(t, short()))
+			if posted {
+				w.stage("a")
+			}
+			w.down[promotion.EffectCard] = promotion.Forbidden
+			w.down[promotion.EffectNotice] = promotion.Forbidden
+			w.stage("a")
+			w.wait(time.Hour)
+			w.click(ann, promotion.Reject)
+			w.expect(1, promotion.Rejected)
+			w.wait(30 * time.Hour)
+			if _, tried, err := w.db.NextDue(t.Context(), []promotion.EffectKind{promotion.EffectCard}); err != nil || tried != posted {
+				t.Errorf("it is still tried: %v (%v)", tried, err)
+			}
+		})
+	}
+}
+
 func TestALargeGroupDoesNotFloodSlack(t *testing.T) {
 	c := catalog(t, careful())
 	c.Roles["everybody"] = gateRole("S0ALL")

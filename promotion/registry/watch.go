@@ -105,8 +105,19 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// rounds looks at what is in one registry until ctx ends.
+// rounds looks at what is in one registry until ctx ends. What promotions have
+// set is looked at first: what runs in an environment already is not to be put
+// forward for it.
 func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
+	slices.SortStableFunc(looks, func(a, b Look) int {
+		switch {
+		case a.Side == b.Side:
+			return 0
+		case a.Side == promotion.Held:
+			return -1
+		}
+		return 1
+	})
 	slots := make(chan struct{}, max(1, w.opts.Concurrency))
 	var under sync.WaitGroup
 	defer under.Wait()
@@ -115,6 +126,9 @@ func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
 		for i, l := range looks {
 			if !first && !sleepUntil(ctx, began.Add(w.opts.Every*time.Duration(i)/time.Duration(len(looks)))) {
 				return
+			}
+			if i > 0 && l.Side != looks[i-1].Side {
+				under.Wait()
 			}
 			select {
 			case <-ctx.Done():
