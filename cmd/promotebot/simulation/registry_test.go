@@ -1,0 +1,98 @@
+package simulation
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+const (
+	host       = "registry.test:5000"
+	repository = promotion.Repository(host + "/shop")
+	manifest   = "application/vnd.oci.image.manifest.v1+json"
+	config     = "application/vnd.oci.image.config.v1+json"
+)
+
+// registryWorld holds the one repository. Every image there can be is in it
+// from the beginning; what changes is what the tags point at.
+type registryWorld struct {
+	w    *world
+	tags map[string]promotion.Digest
+}
+
+// image is a build: nothing but a manifest and a config with its number.
+type image struct {
+	digest         promotion.Digest
+	manifest, blob []byte
+	blobDigest     promotion.Digest
+}
+
+const images = 24
+
+var builds = sync.OnceValue(func() (all [images]image) {
+	for i := range all {
+		blob := fmt.Appendf(nil, `{"os":"linux","architecture":"amd64","config":{"Labels":{"org.opencontainers.image.version":"1.%d"}}}`, i)
+		d := digestOf(blob)
+		body := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[]}`, manifest, config, d, len(blob))
+		all[i] = image{digestOf(body), body, blob, d}
+	}
+	return all
+})
+
+func digestOf(b []byte) promotion.Digest {
+	sum := sha256.Sum256(b)
+	return promotion.Digest("sha256:" + hex.EncodeToString(sum[:]))
+}
+
+// serve is the part of the distribution specification that the bot uses.
+func (g *registryWorld) serve(q request) answer {
+	if q.path == "/v2/" {
+		return answer{http.StatusOK, http.Header{"Docker-Distribution-Api-Version": {"registry/2.0"}}, nil}
+	}
+	if d, ok := strings.CutPrefix(q.path, "/v2/shop/blobs/"); ok {
+		for _, i := range builds() {
+			if string(i.blobDigest) == d {
+				return answer{http.StatusOK, http.Header{"Content-Type": {"application/octet-stream"}}, i.blob}
+			}
+		}
+	}
+	reference, ok := strings.CutPrefix(q.path, "/v2/shop/manifests/")
+	if !ok {
+		return answer{http.StatusNotFound, http.Header{}, nil}
+	}
+	if q.method == http.MethodPut {
+		g.put(q, reference)
+		return answer{http.StatusCreated, http.Header{}, nil}
+	}
+	return g.get(q, reference)
+}
+
+func (g *registryWorld) put(q request, tag string) {
+	d := digestOf(q.body)
+	g.w.judge.put(q.by, tag, d)
+	g.tags[tag] = d
+}
+
+func (g *registryWorld) get(q request, reference string) answer {
+	d := promotion.Digest(reference)
+	if !strings.HasPrefix(reference, "sha256:") {
+		d = g.tags[reference]
+		g.w.judge.read(q.by, reference, d)
+	}
+	for _, i := range builds() {
+		if i.digest != d {
+			continue
+		}
+		a := answer{http.StatusOK, http.Header{"Content-Type": {manifest}, "Docker-Content-Digest": {string(d)}}, i.manifest}
+		if q.method == http.MethodHead {
+			a.body = nil
+		}
+		return a
+	}
+	return answer{http.StatusNotFound, http.Header{}, nil}
+}
