@@ -452,10 +452,11 @@ func distribution(t *testing.T, program string) *url.URL {
 	return nil
 }
 
-// serveSlack puts another workspace in the place of the town's.
-func (w *town) serveSlack(s *fakeslack.Server) {
+// serveSlack puts another workspace in the place of the town's, or something in
+// front of it.
+func (w *town) serveSlack(s http.Handler) {
 	w.t.Helper()
 	chat := httptest.NewServer(s)
 	w.t.Cleanup(chat.Close)
-	w.slack, w.api = s, chat.URL+"/api/"
+	w.api = chat.URL + "/api/"
 }
