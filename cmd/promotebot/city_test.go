@@ -16,10 +16,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
+	"github.com/promotebot/promotebot/fixtures/weather"
 )
 
 // city is a town with many apps, in which people do things by themselves and
@@ -35,32 +37,18 @@ type city struct {
 	builds int
 	newest map[string]string // digest of the last build, by app
 	done   map[string]*fakeslack.Delivery
-	fuse   atomic.Pointer[fuse]
+
+	between atomic.Pointer[weather.Fault]
 }
 
-// fuse burns a little before and after each request of the bot: so far into its
-// work, however fast the machine is.
-type fuse struct {
-	left atomic.Int64
-	out  chan struct{}
-}
-
-func (c *city) light(length int) *fuse {
-	f := &fuse{out: make(chan struct{})}
-	f.left.Store(int64(length))
-	c.fuse.Store(f)
-	return f
-}
-
-func (c *city) burning(next http.Handler) http.Handler {
+// cross takes the bot's requests to both far sides past whatever stands between
+// at the moment.
+func (c *city) cross(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		burn := func() {
-			if f := c.fuse.Load(); f != nil && f.left.Add(-1) == 0 {
-				close(f.out)
-			}
+		if between := c.between.Load(); between != nil {
+			(*between)(w, r, next)
+			return
 		}
-		burn()
-		defer burn()
 		next.ServeHTTP(w, r)
 	})
 }
@@ -70,9 +58,10 @@ func newCity(t *testing.T, seed uint64, apps int, policies ...string) *city {
 	t.Helper()
 	c := &city{town: newTown(t, oneLead), ledger: &ledger{}, newest: map[string]string{}, done: map[string]*fakeslack.Delivery{}, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a game, not a secret
 	c.door.set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		c.burning(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.ledger.pass(w, r, next) })).ServeHTTP(w, r)
+		c.cross(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.ledger.pass(w, r, next) })).ServeHTTP(w, r)
 	})
-	c.serveSlack(c.burning(c.slack))
+	c.serveSlack(c.cross(c.slack))
+	c.patience = time.Minute
 	c.ci = httptest.NewServer(c.door.backend)
 	t.Cleanup(c.ci.Close)
 	var listed strings.Builder

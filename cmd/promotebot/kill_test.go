@@ -2,11 +2,15 @@ package main_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/promotebot/promotebot/fixtures/weather"
 )
 
 // scale reads how much of a test is wanted; a plain run makes do with little.
@@ -66,7 +70,7 @@ func (c *city) kill() {
 			c.push(app)
 		}
 	}
-	end := c.light(1 + c.random.IntN(250))
+	end := c.fuse(1 + c.random.IntN(250))
 	bot := c.launch()
 	bored := time.NewTimer(2 * time.Second)
 	freeze := time.NewTimer(time.Duration(c.random.IntN(3000)) * time.Millisecond)
@@ -84,12 +88,31 @@ func (c *city) kill() {
 			thaw.Reset(time.Duration(c.random.IntN(200)) * time.Millisecond)
 		case <-thaw.C:
 			c.signal(bot, syscall.SIGCONT)
-		case <-end.out:
+		case <-end:
 			return
 		case <-bored.C:
 			return
 		}
 	}
+}
+
+// fuse burns a little before and after each request of the bot: how far into its
+// work that is does not depend on how fast the machine is.
+func (c *city) fuse(length int) (end <-chan struct{}) {
+	out := make(chan struct{})
+	var burnt atomic.Int64
+	burn := func() {
+		if burnt.Add(1) == int64(length) {
+			close(out)
+		}
+	}
+	between := weather.Fault(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		burn()
+		defer burn()
+		next.ServeHTTP(w, r)
+	})
+	c.between.Store(&between)
+	return out
 }
 
 func (c *city) signal(bot *process, s os.Signal) {
