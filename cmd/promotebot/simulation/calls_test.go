@@ -267,8 +267,10 @@ func (w *world) settle(c *call) {
 		c.land()
 	case f == hang && w.draw(2) == 0:
 		w.after(time.Duration(w.draw(int(min(15*time.Second, time.Until(c.deadline))/time.Millisecond)))*time.Millisecond, func() {
-			w.note("%s: %s lands late", c.by.name, c.name)
-			c.land()
+			if !w.alone || !c.by.isDead() {
+				w.note("%s: %s lands late", c.by.name, c.name)
+				c.land()
+			}
 		})
 	}
 	c.fate <- f

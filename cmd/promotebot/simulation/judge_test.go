@@ -197,30 +197,46 @@ func (j *judge) behind(who promotion.PersonID, p promotion.Promotion) bool {
 	return j.words[pair] && j.votes[pair].Decision == promotion.Approve && j.votes[pair].Terms.Hash() == terms
 }
 
-// holds tells whether somebody was a member of the workspace and held the role
-// at some instant that a decision of now may rest on.
-func (j *judge) holds(c *gate.Catalog, who promotion.PersonID, role string) bool {
-	since := time.Now().Add(-policy.SureFor)
-	member := false
-	for i, s := range j.w.slack.people[who] {
-		current := i+1 == len(j.w.slack.people[who]) || j.w.slack.people[who][i+1].since.After(since)
-		member = member || current && s.is == promotion.Member
-	}
-	if !member {
-		return false
-	}
-	if slices.Contains(c.Roles[role].People, who) {
-		return true
-	}
-	for _, id := range c.Roles[role].Groups {
-		all := j.w.slack.groups[id]
-		for i, g := range all {
-			if (i+1 == len(all) || all[i+1].since.After(since)) && slices.Contains(g.members, who) {
-				return true
+// held counts in how many of the states that the world was in since then
+// somebody was a member of the workspace and held the role, and in how many not.
+func (j *judge) held(c *gate.Catalog, who promotion.PersonID, role string, since time.Time) (yes, no int) {
+	people := lasted(j.w.slack.people[who], func(s standing) time.Time { return s.since }, since)
+	for _, s := range people {
+		if s.is != promotion.Member {
+			no++
+			continue
+		}
+		if slices.Contains(c.Roles[role].People, who) {
+			yes++
+		}
+		for _, id := range c.Roles[role].Groups {
+			for _, g := range lasted(j.w.slack.groups[id], func(m membership) time.Time { return m.since }, since) {
+				if slices.Contains(g.members, who) {
+					yes++
+				} else {
+					no++
+				}
 			}
 		}
 	}
-	return false
+	return yes, no
+}
+
+// lasted are the states of a history that lasted until after the instant.
+func lasted[T any](all []T, began func(T) time.Time, instant time.Time) []T {
+	for i := len(all) - 1; i > 0; i-- {
+		if !began(all[i]).After(instant) {
+			return all[i:]
+		}
+	}
+	return all
+}
+
+// holds tells whether somebody held the role at some instant that a decision of
+// now may rest on.
+func (j *judge) holds(c *gate.Catalog, who promotion.PersonID, role string) bool {
+	yes, _ := j.held(c, who, role, time.Now().Add(-policy.SureFor))
+	return yes > 0
 }
 
 // read is told what the registry says of a tag.

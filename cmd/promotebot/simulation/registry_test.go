@@ -3,8 +3,11 @@ package simulation
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -61,6 +64,9 @@ func (g *registryWorld) serve(q request) answer {
 			}
 		}
 	}
+	if q.path == "/v2/shop/tags/list" {
+		return g.list()
+	}
 	reference, ok := strings.CutPrefix(q.path, "/v2/shop/manifests/")
 	if !ok {
 		return answer{http.StatusNotFound, http.Header{}, nil}
@@ -70,6 +76,30 @@ func (g *registryWorld) serve(q request) answer {
 		return answer{http.StatusCreated, http.Header{}, nil}
 	}
 	return g.get(q, reference)
+}
+
+func (g *registryWorld) list() answer {
+	body, err := json.Marshal(map[string]any{"name": "shop", "tags": slices.Sorted(maps.Keys(g.tags))})
+	if err != nil {
+		panic(err) // it is made of strings
+	}
+	return answer{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, body}
+}
+
+// sources are the tags that bring builds.
+func (g *registryWorld) sources() map[string]promotion.Digest {
+	found := map[string]promotion.Digest{}
+	for tag, d := range g.tags {
+		if tag == source || strings.HasSuffix(tag, passed) {
+			found[tag] = d
+		}
+	}
+	return found
+}
+
+// staged tells whether a build is in the environment that it comes from.
+func (g *registryWorld) staged(d promotion.Digest) bool {
+	return slices.Contains(slices.Collect(maps.Values(g.sources())), d)
 }
 
 func (g *registryWorld) put(q request, tag string) {

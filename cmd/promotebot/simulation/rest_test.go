@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -41,22 +42,28 @@ func (j *judge) gesturesLast(tx gate.Tx) {
 
 // looksAreTrue: what the bot takes the tags to be is what they are.
 func (j *judge) looksAreTrue(tx gate.Tx) {
-	for env, look := range map[string]struct {
-		side promotion.Side
-		tag  string
-	}{source: {promotion.Source, source}, production: {promotion.Held, production}} {
-		holdings, err := tx.Holdings("shop", env, look.side)
-		is := j.w.registry.tags[look.tag]
-		right := len(holdings) == 1 && holdings[0].Digest == is || len(holdings) == 0 && is == ""
-		if err != nil || !right {
-			j.w.violated("%s points at %s, and the bot believes %+v (%v)", look.tag, is.Short(), holdings, err)
-		}
+	held := map[string]promotion.Digest{}
+	if d := j.w.registry.tags[production]; d != "" {
+		held[production] = d
 	}
+	j.believed(tx, source, promotion.Source, j.w.registry.sources())
+	j.believed(tx, production, promotion.Held, held)
 	watches, err := tx.Watches()
 	for _, watch := range watches {
 		if watch.Fault != "" {
 			j.w.violated("%s can be read, and the bot believes %q (%v)", watch.Environment, watch.Fault, err)
 		}
+	}
+}
+
+func (j *judge) believed(tx gate.Tx, env string, side promotion.Side, is map[string]promotion.Digest) {
+	holdings, err := tx.Holdings("shop", env, side)
+	believed := map[string]promotion.Digest{}
+	for _, h := range holdings {
+		believed[h.Tag] = h.Digest
+	}
+	if err != nil || !maps.Equal(believed, is) {
+		j.w.violated("in %s there is %v, and the bot believes %v (%v)", env, is, believed, err)
 	}
 }
 
@@ -103,14 +110,17 @@ func (j *judge) everythingEnds() {
 	}
 }
 
+// readEvery is how often the directory is read, and a minute.
+const readEvery = 11 * time.Minute
+
 // missing tells whether what a finding says is missing is really missing.
 func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 	p := v.Facts.Promotion
 	switch f.Rule {
 	case policy.RuleSource:
-		return j.w.registry.tags[source] != p.Digest
+		return !j.w.registry.staged(p.Digest)
 	case policy.RuleSoak:
-		return j.w.registry.tags[source] != p.Digest // whoever is there has soaked by now
+		return !j.w.registry.staged(p.Digest) // whoever is there has soaked by now
 	case policy.RuleTags:
 		for _, t := range p.Targets { // a version that is taken is never moved
 			if now := j.w.registry.tags[t.Tag]; !t.Floating && now != "" && now != p.Digest {
@@ -130,7 +140,8 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 		}
 		return !j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
 			voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool { return vote.Person == who && vote.Terms.Differs(p.TermsNow()) == "" })
-			return voted && j.holds(r.gate.Catalog(), who, role) && (who != p.Requester || v.Document.RequesterMayApprove)
+			yes, no := j.held(r.gate.Catalog(), who, role, time.Now().Add(-readEvery))
+			return voted && yes > 0 && no == 0 && (who != p.Requester || v.Document.RequesterMayApprove)
 		})
 	}
 	return false

@@ -3,6 +3,10 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"testing/synctest"
 	"time"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -89,7 +93,7 @@ var events = []struct {
 	{2, (*world).request},
 	{4, func(w *world) { w.build(w.draw(images)) }},
 	{2, func(w *world) { w.tamper(production) }},
-	{1, func(w *world) { w.tamper(source) }},
+	{1, func(w *world) { w.tamper(w.anySource()) }},
 	{1, (*world).regroup},
 	{1, func(w *world) {
 		who := w.somebody()
@@ -124,7 +128,7 @@ const quietFor = 20 * time.Minute
 
 // quiet ends all trouble, and waits until nothing is left to be done.
 func (w *world) quiet() {
-	w.run.calm, w.run.crashAt = true, 0
+	w.run.calm, w.run.crashAt, w.troubled = true, 0, w.step
 	w.note("all is quiet now")
 	for slot, r := range w.replicas {
 		w.catalogs[slot] = w.latest
@@ -145,6 +149,12 @@ func (w *world) quiet() {
 		r.crash()
 		r.busy.Wait()
 	}
+	if db, ok := w.store.(io.Closer); ok {
+		synctest.Wait() // for gestures that were under way
+		if err := db.Close(); err != nil {
+			w.violated("the database can't be closed: %v", err)
+		}
+	}
 }
 
 const lookSpread = 10 * time.Second
@@ -156,24 +166,41 @@ func (w *world) rests() bool {
 }
 
 func (w *world) build(i int) {
-	d := builds()[i].digest
-	w.note("CI moves %s to %s", source, d.Short())
-	w.registry.tags[source] = d
+	tag, d := w.sourceTag(i), builds()[i].digest
+	w.note("CI moves %s to %s", tag, d.Short())
+	w.registry.tags[tag] = d
 	w.judge.built(d)
+}
+
+func (w *world) sourceTag(i int) string {
+	if w.pattern {
+		return fmt.Sprintf("v1.%d%s", i, passed)
+	}
+	return source
 }
 
 // tamper is somebody with the registry's credentials.
 func (w *world) tamper(tag string) {
+	d := builds()[w.draw(images)].digest
 	if w.chance(20) {
 		delete(w.registry.tags, tag)
+		w.note("somebody deletes %s", tag)
 	} else {
-		w.registry.tags[tag] = builds()[w.draw(images)].digest
+		w.registry.tags[tag] = d
+		w.note("somebody moves %s to %s", tag, d.Short())
 	}
-	d := w.registry.tags[tag]
-	w.note("somebody moves %s to %q", tag, d.Short())
-	if w.judge.foreign(tag); tag == source {
+	if w.judge.foreign(tag); tag != production {
 		w.judge.built(d)
 	}
+}
+
+// anySource is a tag that brings builds.
+func (w *world) anySource() string {
+	all := slices.Sorted(maps.Keys(w.registry.sources()))
+	if len(all) == 0 {
+		return w.sourceTag(1)
+	}
+	return all[w.draw(len(all))]
 }
 
 func (w *world) regroup() {
@@ -189,7 +216,7 @@ func (w *world) regroup() {
 
 // reconfigure changes the configuration of both replicas, not at once.
 func (w *world) reconfigure() {
-	w.latest = catalog(w.draw(len(policies)), w.chance(50))
+	w.latest = w.catalog()
 	for slot := range w.catalogs {
 		w.after(time.Duration(w.draw(30_000))*time.Millisecond, func() {
 			w.catalogs[slot] = w.latest
@@ -271,7 +298,7 @@ func (w *world) approveInWords() {
 
 // request is /promote request, with a tag, a digest, or neither.
 func (w *world) request() {
-	ref := []string{"", source, production, "nonsense", string(builds()[w.draw(images)].digest)}[w.draw(5)]
+	ref := []string{"", w.anySource(), production, "nonsense", string(builds()[w.draw(images)].digest), string(w.registry.tags[w.anySource()])}[w.draw(6)]
 	w.deliver(promotion.Gesture{
 		Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureRequest, Person: w.somebody(), Channel: channel, App: "shop", Ref: ref,
 	})

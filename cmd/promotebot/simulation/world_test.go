@@ -32,6 +32,7 @@ type world struct {
 	registry *registryWorld
 	slack    *workspace
 	judge    *judge
+	pattern  bool // builds are watched by a pattern, so that several are there at once
 	alone    bool // one process, as with SQLite; else two on one database
 	replicas []*replica
 	catalogs []*gate.Catalog // what each replica has been configured with
@@ -39,6 +40,7 @@ type world struct {
 	boots    int
 	reloads  int
 	step     int // calls so far
+	troubled int // of those before all was quiet
 	trouble  trouble
 	sent     []promotion.Gesture
 	seen     []sight // cards as somebody saw them
@@ -66,7 +68,8 @@ func newWorld(r run) *world {
 		w.slack.is(id, promotion.Member)
 	}
 	w.slack.regroup(leads, ann, bob)
-	w.latest = catalog(w.draw(len(policies)), w.chance(50))
+	w.pattern = w.chance(30)
+	w.latest = w.catalog()
 	w.alone = w.chance(40)
 	w.replicas, w.catalogs = make([]*replica, 2), []*gate.Catalog{w.latest, w.latest}
 	if w.alone {
@@ -100,8 +103,13 @@ var policies = []policy.Document{
 	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true},
 }
 
-func catalog(p int, versioned bool) *gate.Catalog {
-	watch, err := promotion.ParseTagPattern(source)
+// catalog draws a configuration.
+func (w *world) catalog() *gate.Catalog {
+	watched, version := source, promotion.TagTemplate("v{label.org.opencontainers.image.version}")
+	if w.pattern {
+		watched, version = "v{version}"+passed, "v{version}"
+	}
+	watch, err := promotion.ParseTagPattern(watched)
 	if err != nil {
 		panic(err)
 	}
@@ -110,13 +118,17 @@ func catalog(p int, versioned bool) *gate.Catalog {
 		panic(err)
 	}
 	tags := []promotion.TagTemplate{production}
-	if versioned {
-		tags = []promotion.TagTemplate{"v{label.org.opencontainers.image.version}", production}
+	if w.chance(50) {
+		tags = []promotion.TagTemplate{version, production}
 	}
+	d := policies[w.draw(len(policies))]
 	return &gate.Catalog{
-		Apps:         []gate.App{{Name: "shop", Repository: repository, Channel: channel, Policies: map[string]policy.Document{production: policies[p]}}},
+		Apps:         []gate.App{{Name: "shop", Repository: repository, Channel: channel, Policies: map[string]policy.Document{production: d}}},
 		Environments: []gate.Environment{{Name: source, Watch: watch}, {Name: production, Tags: tags}},
 		Roles:        map[string]gate.Role{"leads": {Groups: []promotion.GroupID{leads}}, "security": {People: []promotion.PersonID{sue, ann}}},
 		Reminders:    []gate.Reminder{{Spec: "*/7 * * * *", Schedule: often}},
 	}
 }
+
+// passed ends the tags of builds where they are watched by a pattern.
+const passed = "-passed"
