@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/promotebot/promotebot/promotion"
 )
 
@@ -28,6 +30,7 @@ const (
 // outlives a request's deadline.
 type careful struct {
 	calls, streams http.RoundTripper
+	budgets        map[string]*rate.Limiter
 
 	mu     sync.Mutex
 	pauses map[string]time.Time // until when a registry wants to be left alone
@@ -53,6 +56,9 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 				return nil, err
 			}
 			req.Body = body
+		}
+		if err := c.spend(req.Context(), req.URL.Host); err != nil {
+			return nil, err
 		}
 		resp, err := inner.RoundTrip(req)
 		if err == nil && !passing(resp.StatusCode) {
