@@ -33,9 +33,13 @@ func TestTheDemoSaysWhereItIsAndLeavesNothing(t *testing.T) {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
 
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "Ctrl-C"); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	deadline, tick := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(out.String(), "Ctrl-C") {
+		select {
+		case <-deadline:
 			t.Fatalf("not a word within 20 s: %s%s", out.String(), logged.String())
+		case <-tick.C:
 		}
 	}
 	if lines := strings.Split(out.String(), "\n"); len(lines) > 8 || logged.String() != "" {

@@ -157,9 +157,13 @@ func (v *visitor) tag(app, tag string) string {
 // eventually waits for what the bot does at its own pace.
 func (v *visitor) eventually(what string, is func() bool) {
 	v.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	deadline, tick := time.After(20*time.Second), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-deadline:
 			v.t.Fatalf("not within 20 s: %s\n%s", what, v.sees(ann))
+		case <-tick.C:
 		}
 	}
 }
