@@ -17,6 +17,7 @@ import (
 	_ "time/tzdata" // schedules name time zones, and a minimal image has none
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/promotion"
 )
 
 func main() {
@@ -106,6 +107,9 @@ func (p *program) complain(err error) {
 		return
 	}
 	_, _ = fmt.Fprintf(p.stderr, "promotebot: %v\n", err)
+	if cause := promotion.Cause(err); cause != "" {
+		_, _ = fmt.Fprintf(p.stderr, "promotebot: the cause: %s\n", cause)
+	}
 }
 
 func (p *program) help(w io.Writer) {
