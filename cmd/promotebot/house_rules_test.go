@@ -17,7 +17,7 @@ type room struct {
 
 var (
 	decides = []string{"promotion", "promotion/policy", "promotion/audit", "promotion/gate"}
-	runs    = append([]string{"bot/...", "promotion/pipeline", "promotion/registry", "store", "store/sqlite", "cmd/promotebot/config", "cmd/promotebot/serve"}, decides...)
+	runs    = append([]string{"bot/...", "promotion/pipeline", "promotion/registry/...", "store", "store/sqlite", "cmd/promotebot/config", "cmd/promotebot/serve"}, decides...)
 )
 
 var rooms = []room{
@@ -49,7 +49,7 @@ var rooms = []room{
 	},
 	{
 		pkg: "promotion/registry/wire", ours: []string{"promotion"},
-		theirs:  []string{"github.com/google/go-containerregistry"},
+		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/time/rate"},
 		without: []string{"database/sql", "os", "os/exec", "log/slog"},
 		why:     "who may be asked, how often and with which credentials is decided below everything that wants to ask",
 	},
@@ -120,8 +120,9 @@ var rooms = []room{
 		why: "a configuration can be checked on a laptop without the network, and the answer depends on the file alone",
 	},
 	{
-		pkg: "cmd/promotebot/serve", ours: runs, theirs: []string{"github.com/google/go-containerregistry/pkg/authn", "golang.org/x/sync/errgroup"},
-		without: []string{"database/sql", "os/exec"},
+		pkg: "cmd/promotebot/serve", ours: runs,
+		theirs:  []string{"github.com/google/go-containerregistry", "github.com/docker/docker-credential-helpers", "golang.org/x/sync/errgroup"},
+		without: []string{"database/sql"}, // os/exec finds the credential helpers that the configuration names
 		why:     "it puts the parts together; that it can't import a fixture is why the demo and production are the same program",
 	},
 	{
