@@ -86,8 +86,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 		}
 		registries := map[string][]Look{}
 		w.mu.Lock()
-		for _, l := range w.looks {
-			registries[l.Repository.Registry()] = append(registries[l.Repository.Registry()], l)
+		for _, side := range []promotion.Side{promotion.Held, promotion.Source} {
+			for _, l := range w.looks {
+				if host := l.Repository.Registry(); l.Side == side {
+					registries[host] = append(registries[host], l)
+				}
+			}
 		}
 		w.mu.Unlock()
 		unchanged, change := context.WithCancel(ctx)
@@ -105,19 +109,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// rounds looks at what is in one registry until ctx ends. What promotions have
-// set is looked at first: what runs in an environment already is not to be put
-// forward for it.
+// rounds looks at what is in one registry until ctx ends. What runs already is
+// reported before what has come is looked at: nobody has to be asked about what
+// was in production before the bot was.
 func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
-	slices.SortStableFunc(looks, func(a, b Look) int {
-		switch {
-		case a.Side == b.Side:
-			return 0
-		case a.Side == promotion.Held:
-			return -1
-		}
-		return 1
-	})
 	slots := make(chan struct{}, max(1, w.opts.Concurrency))
 	var under sync.WaitGroup
 	defer under.Wait()
