@@ -226,6 +226,23 @@ func TestAnOlderBuildThatIsRequestedLeavesTheNewerOneOpen(t *testing.T) {
 	w.expect(2, promotion.Open)
 }
 
+func TestWhatIsReadAfterTheEndChangesNothing(t *testing.T) {
+	for _, effect := range []promotion.EffectKind{promotion.EffectInspect, promotion.EffectReadTags} {
+		t.Run(string(effect), func(t *testing.T) {
+			w := newWorld(t, catalog(t, careful()))
+			w.down[effect] = promotion.Unavailable
+			w.stage("a")
+			w.click(ann, promotion.Reject)
+			ended := w.get(1)
+			delete(w.down, effect)
+			w.wait(2 * time.Minute)
+			if p := w.get(1); len(p.Targets) != len(ended.Targets) || p.TermsNow().Hash() != ended.TermsNow().Hash() {
+				t.Errorf("targets were %+v and are %+v", ended.Targets, p.Targets)
+			}
+		})
+	}
+}
+
 func TestALargeGroupDoesNotFloodSlack(t *testing.T) {
 	c := catalog(t, careful())
 	c.Roles["everybody"] = gateRole("S0ALL")
