@@ -372,6 +372,16 @@ func TestMissingScopesAreNamed(t *testing.T) {
 	}
 }
 
+func TestTheAppTokensMissingScopeIsNamed(t *testing.T) {
+	w := newTown(t, oneLead)
+	w.slack.Fail("apps.connections.open", 1, fakeslack.Fault{Code: "missing_scope"})
+	p := w.launch()
+	<-p.done
+	if said := p.out.String(); !strings.Contains(said, "SLACK_APP_TOKEN") || !strings.Contains(said, "connections:write") {
+		t.Errorf("said %s", said)
+	}
+}
+
 func TestReload(t *testing.T) {
 	w := newTown(t, twoLeads)
 	bot := w.start()
