@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/promotebot/promotebot/fixtures/registry"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 	"github.com/promotebot/promotebot/fixtures/weather"
 )
@@ -58,6 +59,9 @@ func (c *city) cross(next http.Handler) http.Handler {
 func newCity(t *testing.T, seed uint64, apps int, policies ...string) *city {
 	t.Helper()
 	c := &city{town: newTown(t, oneLead), file: "bot.db", ledger: &ledger{}, newest: map[string]string{}, done: map[string]*fakeslack.Delivery{}, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a game, not a secret
+	if seed%2 == 1 && os.Getenv("PROMOTEBOT_DISTRIBUTION") == "" {
+		c.door.backend = registry.New(registry.Options{}) // refuses what others let pass
+	}
 	c.door.set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		c.cross(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.ledger.pass(w, r, next) })).ServeHTTP(w, r)
 	})
