@@ -357,7 +357,7 @@ func (c *city) nothingLost(db *sql.DB) {
 
 // gestureKey is the name that a decision has in the database, by what Slack
 // says of it.
-func gestureKey(t *testing.T, d *fakeslack.Delivery) (string, bool) {
+func gestureKey(t testing.TB, d *fakeslack.Delivery) (string, bool) {
 	t.Helper()
 	var p struct {
 		Team, User, Channel struct{ ID string }
@@ -452,7 +452,7 @@ func (c *city) cardsTellTheTruth(db *sql.DB) {
 }
 
 // metadataKey is what a message says that it stands for.
-func metadataKey(t *testing.T, m fakeslack.Message) string {
+func metadataKey(t testing.TB, m fakeslack.Message) string {
 	t.Helper()
 	var metadata struct {
 		Payload struct{ Key string } `json:"event_payload"`

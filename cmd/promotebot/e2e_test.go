@@ -149,7 +149,7 @@ func TestWhatRunsInProductionAlreadyIsNotPutForward(t *testing.T) {
 }
 
 // inputOf finds the one input of a modal.
-func inputOf(t *testing.T, view fakeslack.View) string {
+func inputOf(t testing.TB, view fakeslack.View) string {
 	t.Helper()
 	var blocks []struct {
 		Type    string

@@ -35,7 +35,7 @@ import (
 // The far side of both wires: a workspace and a registry, and between the bot
 // and the registry a front door that counts and breaks things.
 type town struct {
-	t      *testing.T
+	t      testing.TB
 	slack  *fakeslack.Server
 	api    string
 	door   *door
@@ -95,6 +95,12 @@ func (d *door) put(reference string) int {
 func newTown(t *testing.T, policy string) *town {
 	t.Helper()
 	t.Parallel()
+	return settle(t, policy)
+}
+
+// settle is newTown for whoever wants to be alone on the machine.
+func settle(t testing.TB, policy string) *town {
+	t.Helper()
 	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}, patience: 15 * time.Second}
 	w.door.backend = backend(t)
 	front := httptest.NewServer(w.door)
@@ -115,7 +121,7 @@ func newTown(t *testing.T, policy string) *town {
 	return w
 }
 
-func backend(t *testing.T) http.Handler {
+func backend(t testing.TB) http.Handler {
 	t.Helper()
 	program := os.Getenv("PROMOTEBOT_DISTRIBUTION")
 	if program == "" {
@@ -280,7 +286,7 @@ func (w *town) whispered(to, text string) func() bool {
 
 // process is a running promotebot.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	out  lockedBuffer
 	done chan struct{}
@@ -424,7 +430,7 @@ func (w *town) run(args ...string) (string, error) {
 
 // distribution starts the registry program on a free port and returns where it
 // answers, which it says in its log.
-func distribution(t *testing.T, program string) *url.URL {
+func distribution(t testing.TB, program string) *url.URL {
 	t.Helper()
 	settings := filepath.Join(t.TempDir(), "registry.yaml")
 	if err := os.WriteFile(settings, []byte(`{version: 0.1, log: {formatter: json}, storage: {inmemory: {}}, http: {addr: "127.0.0.1:0"}}`), 0o600); err != nil {
