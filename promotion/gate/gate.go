@@ -89,6 +89,8 @@ type Query struct {
 	DigestPrefix  string // hexadecimal digits
 	States        []promotion.State
 	Purposes      []promotion.Purpose
+	Train         promotion.ID // the rides of this train
+	Apart         bool         // only what is decided by itself: no rides
 	ApprovedBy    promotion.PersonID
 	ObservedAfter *time.Time
 	Before        promotion.ID
