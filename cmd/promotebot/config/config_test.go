@@ -95,6 +95,10 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if production, _ := c.Catalog.Environment("production"); !production.Attachments.Take("cosign/sig") || production.Attachments.Take("application/vnd.example.cache.v2") {
 		t.Errorf("into production go %+v", production.Attachments)
 	}
+	intranet, _ := c.Catalog.Train("intranet")
+	if d := intranet.Policies["production"]; len(intranet.Apps) != 2 || d.Name != "careful" || d.OnFailure != promotion.TakeBack || intranet.Policies["preview"].Name != "quick" {
+		t.Errorf("the train is %+v", intranet)
+	}
 	developers := c.Catalog.Roles["developers"]
 	if len(developers.Groups) != 1 || developers.Groups[0] != "S0DEVELOPERS" || len(developers.Roles) != 1 || len(c.Catalog.Roles["tech-leads"].People) != 3 {
 		t.Errorf("the roles are %+v", c.Catalog.Roles)
