@@ -39,8 +39,16 @@ func carried(v policy.View) []page.Text {
 
 // carriage puts those lines on a page.
 func carriage(p *page.Page, v policy.View) {
+	if v.Facts.Promotion.Purpose != promotion.Train {
+		return
+	}
+	begins := page.Text("*What goes together*, and what the tags point at now")
+	if v.Facts.Promotion.State != promotion.Open {
+		begins = "*What goes together*"
+	}
 	for some := range slices.Chunk(carried(v), ridesTogether) {
-		p.Section(some...)
+		p.Section(append([]page.Text{begins}, some...)...)
+		begins = ""
 	}
 }
 
@@ -91,7 +99,7 @@ func stands(r *promotion.Promotion) page.Text {
 
 // together are the facts about a train as a whole.
 func together(p *promotion.Promotion, c cast) []page.Text {
-	all := []page.Text{page.Writef("*Opened*\n%s", p.OpenedAt), page.Writef("*What goes together*\n%s", p.Digest)}
+	all := []page.Text{page.Writef("*Opened*\n%s", p.OpenedAt), page.Writef("*Digest of all of it*\n%s", p.Digest)}
 	if p.Requester != "" {
 		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}

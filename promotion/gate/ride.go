@@ -130,6 +130,7 @@ func (t *turn) undone(e promotion.Effect, moves []promotion.Move, failure string
 		return err
 	}
 	var conflict string
+	var stay []string
 	back := map[string]promotion.Digest{}
 	for i, had := range r.Moves {
 		for _, m := range moves {
@@ -142,8 +143,14 @@ func (t *turn) undone(e promotion.Effect, moves []promotion.Move, failure string
 				back[m.Tag] = m.Found
 			}
 		}
+		if o := r.Moves[i].Outcome; o == promotion.MoveDone || o == promotion.MoveAlready {
+			stay = append(stay, had.Tag)
+		}
 	}
 	to, why := promotion.Failed, "it was taken back"
+	if len(stay) > 0 {
+		why += ", and " + strings.Join(stay, ", ") + " stays"
+	}
 	switch {
 	case conflict != "":
 		to, why = promotion.Conflicted, "it could not be taken back: "+conflict
