@@ -104,7 +104,7 @@ var rooms = []room{
 		why:     "it puts the parts together; that it can't import a fixture is why the demo and production are the same program",
 	},
 	{
-		pkg: "cmd/promotebot/demo", ours: append([]string{"fixtures/..."}, runs...),
+		pkg: "cmd/promotebot/demo/...", ours: append([]string{"fixtures/..."}, runs...),
 		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/sync/errgroup"},
 		without: []string{"database/sql", "os/exec"},
 		why:     "the only door through which fixtures get into the binary",

@@ -64,7 +64,7 @@ func (t *turn) adopted() error {
 		return err
 	}
 	for _, r := range t.catalog.Reminders {
-		if err := t.remindAt(r); err != nil {
+		if err := t.remindAt(r, nil); err != nil {
 			return err
 		}
 	}

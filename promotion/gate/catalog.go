@@ -159,8 +159,19 @@ func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.G
 	return slices.Compact(people), slices.Compact(groups)
 }
 
-// nextTick is the first instant of the schedule after now.
-func (r Reminder) nextTick(now time.Time) time.Time { return r.Schedule.Next(now).UTC() }
+// nextTick is the first instant of the schedule after now and after the tick
+// before, if there was one. A clock that was set back repeats none, and the hour
+// that comes twice in autumn counts once.
+func (r Reminder) nextTick(now time.Time, before *time.Time) time.Time {
+	if before == nil {
+		return r.Schedule.Next(now).UTC()
+	}
+	next := r.Schedule.Next(later(now, *before))
+	if s, ok := r.Schedule.(*cron.SpecSchedule); ok && next.In(s.Location).Format(time.DateTime) == before.In(s.Location).Format(time.DateTime) {
+		next = r.Schedule.Next(next)
+	}
+	return next.UTC()
+}
 
 // watching names what is looked at.
 type watching struct {

@@ -100,8 +100,8 @@ func (t *turn) refreshAt(at time.Time) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRefresh, "refresh", 0, struct{}{}, at))
 }
 
-func (t *turn) remindAt(r Reminder) error {
-	tick := r.nextTick(t.now)
+func (t *turn) remindAt(r Reminder, before *time.Time) error {
+	tick := r.nextTick(t.now, before)
 	w := promotion.RemindWork{Schedule: r.Spec, Tick: tick}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRemind, "remind/"+r.Spec, 0, w, tick))
 }

@@ -122,7 +122,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
 		answer.Verb, answer.Reason = promotion.Outdated, "that message is not the card of this promotion"
 		return answer, nil
-	case g.Terms != "" && g.Terms != p.TermsNow().Hash():
+	case g.Decision != promotion.Reject && g.Terms != "" && g.Terms != p.TermsNow().Hash():
 		answer.Verb, answer.Reason = promotion.Outdated, "what the card showed has changed since; look at it again and decide anew"
 		return answer, t.drawCard(p)
 	}

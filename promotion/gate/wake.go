@@ -46,5 +46,5 @@ func (t *turn) remind(e promotion.Effect) error {
 			return err
 		}
 	}
-	return t.remindAt(t.catalog.Reminders[i])
+	return t.remindAt(t.catalog.Reminders[i], &w.Tick)
 }

@@ -169,13 +169,13 @@ func (l *Lane) perform(ctx context.Context, e promotion.Effect) {
 			return
 		}
 		result.Failure = promotion.FailureOf(err)
-		l.Log.Warn("effect failed", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "kind", string(result.Failure.Kind), "error", err)
+		l.Log.Warn("effect failed", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "kind", string(result.Failure.Kind), "error", err, "cause", promotion.Cause(err))
 	}
 	report, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin/2)
 	defer cancel()
 	if err := l.Report(report, e, result); err != nil {
 		// The lease will end and the effect be performed again.
-		l.Log.Error("result not taken", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "error", err)
+		l.Log.Error("result not taken", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "error", err, "cause", promotion.Cause(err))
 	}
 }
 

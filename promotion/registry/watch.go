@@ -157,16 +157,16 @@ func (w *Watcher) look(ctx context.Context, l Look) {
 	if err != nil {
 		s.Tags, s.Fault = nil, promotion.FailureOf(err).Text
 	}
-	w.report(ctx, l, s)
+	w.report(ctx, l, s, err)
 }
 
-func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
+func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting, unseen error) {
 	w.mu.Lock()
 	changed := w.faults[l.key()] != s.Fault
 	w.faults[l.key()] = s.Fault
 	w.mu.Unlock()
 	if changed {
-		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault)
+		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault, "cause", promotion.Cause(unseen))
 	}
 	err := w.opts.Report(ctx, []promotion.Sighting{s})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, promotion.Stale) { // which asks to look again, and is no fault

@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -204,55 +203,6 @@ func TestBackupWhileABotRuns(t *testing.T) {
 	left, err := filepath.Glob(to + ".*.part*")
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %q (%v)", left, err)
-	}
-}
-
-func BenchmarkHistory(b *testing.B) {
-	for _, n := range []int{1_000, 100_000} {
-		path := filepath.Join(b.TempDir(), fmt.Sprintf("%d.db", n))
-		db, err := sqlite.Open(b.Context(), path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = db.Close() }) // the file is thrown away
-		fill(b, db, n)
-		ask := func(q gate.Query) func(*testing.B) {
-			return func(b *testing.B) {
-				for b.Loop() {
-					if err := db.View(b.Context(), func(tx gate.Tx) error { _, err := tx.Promotions(q); return err }); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-		}
-		b.Run(fmt.Sprintf("history/past=%d", n), ask(gate.Query{App: "app-7", Limit: 20}))
-		b.Run(fmt.Sprintf("history-of-all/past=%d", n), ask(gate.Query{Limit: 20}))
-		b.Run(fmt.Sprintf("list/past=%d", n), ask(gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}}))
-	}
-}
-
-// fill adds n promotions of 50 apps, of which the last of each app is open.
-func fill(b *testing.B, db *sqlite.DB, n int) {
-	b.Helper()
-	at := time.Unix(1_700_000_000, 0)
-	err := db.Update(b.Context(), func(tx gate.Tx) error {
-		for i := range n {
-			now := at.Add(time.Duration(i) * time.Minute)
-			p := promotion.Promotion{
-				App: fmt.Sprintf("app-%d", i%50), From: "staging", To: "production", Repository: "registry.example.com/a", Digest: promotion.Digest(fmt.Sprintf("sha256:%064x", i)),
-				State: promotion.Promoted, Revision: 1, ObservedAt: now, OpenedAt: now, StartedAt: &now, FinishedAt: &now,
-			}
-			if i >= n-50 {
-				p.State, p.StartedAt, p.FinishedAt = promotion.Open, nil, nil
-			}
-			if err := tx.AddPromotion(&p); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
 	}
 }
 

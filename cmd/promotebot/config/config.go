@@ -36,7 +36,9 @@ type Config struct {
 	Poll     Poll
 	HTTP     string // listen address of health and metrics, or HTTPOff
 	Slack    Slack
-	Hash     string // SHA-256 of the document's bytes, in hexadecimal
+	// Registries are those about which the file says something.
+	Registries []Registry
+	Hash       string // SHA-256 of the document's bytes, in hexadecimal
 }
 
 // Poll is how often the watched tags are read.
@@ -116,6 +118,7 @@ const (
 	keyApps         = "apps"
 	keyTrains       = "trains"
 	keyRoles        = "roles"
+	keyRegistries   = "registries"
 	keyReminders    = "reminders"
 )
 
@@ -132,7 +135,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyReminders)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders)
 	if !ok {
 		return
 	}
@@ -149,6 +152,7 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
 	}
+	c.Registries = r.registries(in, c.Catalog.Apps)
 }
 
 // missing reports that a section is not there.

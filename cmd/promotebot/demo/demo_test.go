@@ -157,9 +157,9 @@ func (v *visitor) tag(app, tag string) string {
 // eventually waits for what the bot does at its own pace.
 func (v *visitor) eventually(what string, is func() bool) {
 	v.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			v.t.Fatalf("not within 20 s: %s\n%s", what, v.sees(ann))
+			v.t.Fatalf("not within a minute: %s\n%s", what, v.sees(ann))
 		}
 	}
 }
@@ -173,6 +173,9 @@ func TestTheWholeStory(t *testing.T) {
 		if before[app] == "" {
 			t.Errorf("nothing runs in production of %s", app)
 		}
+	}
+	if !strings.Contains(before["payments"], "image.index") || strings.Contains(before["handbook"], "image.index") {
+		t.Errorf("of these, payments should be an index and handbook an image: %v", before)
 	}
 	v.eventually("payments soaks", v.says("payments", "soaking"))
 	v.eventually("handbook waits for one click", v.says("handbook", "0 of 1 from developers"))
