@@ -56,10 +56,11 @@ func (c *Client) UseManifest(ctx context.Context, at Place, reference string, us
 
 // Head asks what a tag or digest points at, with the fewest bytes; empty when
 // there is no such thing. Where the answer leaves out the digest, or does not
-// show that a registry gave it, the manifest itself is asked for.
+// show that a registry gave it, the manifest itself is asked for; not so for a
+// digest that is not there, since all that follows is that it is sent.
 func (c *Client) Head(ctx context.Context, at Place, reference string) (promotion.Digest, error) {
 	a, err := c.Call(ctx, Request{Place: at, Method: http.MethodHead, Path: "/manifests/" + reference, Header: accept, OK: []int{http.StatusOK, http.StatusNotFound}})
-	if err != nil || a.Status == http.StatusNotFound && a.ofRegistry() {
+	if err != nil || a.Status == http.StatusNotFound && (a.ofRegistry() || strings.Contains(reference, ":")) {
 		return "", err
 	}
 	if d, err := promotion.ParseDigest(a.Header.Get("Docker-Content-Digest")); err == nil {
