@@ -16,7 +16,7 @@ import (
 type Registry struct {
 	Host        string
 	Credentials string   // one of the below, or the name of a credential helper
-	Concurrency int      // requests under way at the same time
+	Concurrency int      // requests under way at the same time; 0 for the usual 12
 	Rate        int      // requests a second; 0 when only the registry sets a limit
 	TokenHosts  []string // other hosts that may be shown its credentials, for a token
 }
@@ -28,9 +28,6 @@ const (
 	CredentialsGitHub = "github" // GITHUB_TOKEN
 	CredentialsNone   = "none"
 )
-
-// DefaultRequests is how many requests one registry gets at a time.
-const DefaultRequests = 8
 
 const (
 	keyHost        = "host"
@@ -58,7 +55,7 @@ func (r *reader) registries(in map[string]strict.Pair, apps []gate.App) (all []R
 		if !ok {
 			continue
 		}
-		reg := Registry{Credentials: CredentialsDocker, Concurrency: DefaultRequests}
+		reg := Registry{Credentials: CredentialsDocker}
 		if at, ok := r.Required(item, in, keyHost, "the registry", "add host: registry.example.com"); ok {
 			reg.Host = r.host(at, used)
 			if slices.ContainsFunc(all, func(other Registry) bool { return reg.Host != "" && other.Host == reg.Host }) {

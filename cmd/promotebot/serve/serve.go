@@ -135,7 +135,7 @@ func (b *bot) wire(keys keyring) {
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	b.lanes = Lanes(b.db, b.gate.Report, client, b.chat, owner, b.opts.Log)
+	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)
 }
 
 // poke is called after every commit, also before there are lanes.
@@ -174,7 +174,7 @@ func (b *bot) run(ctx context.Context, listener net.Listener) error {
 	if listener != nil {
 		address = listener.Addr().String()
 		g.Go(func() error {
-			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
+			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Writable: b.db.Writable, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
 		})
 	}
 	for _, l := range b.lanes {

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -41,7 +43,7 @@ type careful struct {
 type streamed struct{}
 
 func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
-	if asked := c.pause(req.URL.Host); asked > 0 && !wait(req.Context(), asked) {
+	if asked := c.pause(req.URL.Host); asked > 0 && !Wait(req.Context(), asked) {
 		return nil, &promotion.Error{Kind: promotion.Unavailable, Text: req.URL.Host + " asks promotebot to slow down", RetryAfter: asked}
 	}
 	inner := c.calls
@@ -71,14 +73,15 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 				c.leaveAlone(req.URL.Host, asked)
 			}
 		}
-		if attempt == attempts || gone || !worthIt(req.Context(), d) {
+		var plain tls.RecordHeaderError // it speaks no TLS, and will not learn it
+		if attempt == attempts || gone || errors.As(err, &plain) || !worthIt(req.Context(), d) {
 			return resp, err
 		}
 		if err == nil {
 			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, small)) // so that the connection can be used again
 			_ = resp.Body.Close()                                        // nothing of it was kept
 		}
-		if !wait(req.Context(), d) {
+		if !Wait(req.Context(), d) {
 			return nil, req.Context().Err()
 		}
 	}
@@ -108,8 +111,9 @@ func worthIt(ctx context.Context, d time.Duration) bool {
 	return d <= longestPause && ctx.Err() == nil && !(bounded && time.Until(deadline) < d)
 }
 
-// wait waits, or says that it is not worth it.
-func wait(ctx context.Context, d time.Duration) bool {
+// Wait waits, or says that it is not worth it: the pause is too long to hold
+// anything meanwhile, or the context ends before it does.
+func Wait(ctx context.Context, d time.Duration) bool {
 	if !worthIt(ctx, d) {
 		return false
 	}
