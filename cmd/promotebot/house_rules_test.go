@@ -132,6 +132,10 @@ var rooms = []room{
 		why:     "the only door through which fixtures get into the binary",
 	},
 	{
+		pkg: "cmd/promotebot/demo/browser", ours: []string{"cmd/promotebot/demo"},
+		why: "only tests, in the directory of what npm installs for them: the browser is judge, and what it judges is the demo as everybody gets it",
+	},
+	{
 		pkg: "cmd/promotebot/simulation", pure: true,
 		why: "it is made of tests alone, whole lives of the real bot: nothing that runs in earnest has any business there",
 	},
