@@ -42,6 +42,8 @@ type town struct {
 	repo   name.Repository
 	dir    string
 	config string
+
+	patience time.Duration // how long something may take that takes a second or two
 }
 
 const (
@@ -99,7 +101,7 @@ func newTown(t *testing.T, policy string) *town {
 // settle is newTown for whoever wants to be alone on the machine.
 func settle(t testing.TB, policy string) *town {
 	t.Helper()
-	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}}
+	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}, patience: 15 * time.Second}
 	w.door.backend = backend(t)
 	front := httptest.NewServer(w.door)
 	t.Cleanup(front.Close)
@@ -211,7 +213,7 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(w.patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -225,7 +227,7 @@ func (w *town) eventually(what string, is func() bool) {
 					private = append(private, who+": "+e.Text)
 				}
 			}
-			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
+			w.t.Fatalf("not within %s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", w.patience, what, m.Text, private, w.slack.Violations(), w.slack.Counts())
 		case <-tick.C:
 		}
 	}
@@ -458,10 +460,11 @@ func distribution(t testing.TB, program string) *url.URL {
 	return nil
 }
 
-// serveSlack puts another workspace in the place of the town's.
-func (w *town) serveSlack(s *fakeslack.Server) {
+// serveSlack puts another workspace in the place of the town's, or something in
+// front of it.
+func (w *town) serveSlack(s http.Handler) {
 	w.t.Helper()
 	chat := httptest.NewServer(s)
 	w.t.Cleanup(chat.Close)
-	w.slack, w.api = s, chat.URL+"/api/"
+	w.api = chat.URL + "/api/"
 }

@@ -13,18 +13,45 @@
 package registry
 
 import (
+	"context"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/closure"
+	"github.com/promotebot/promotebot/promotion/registry/transfer"
 	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
-// Options say how to reach registries.
-type Options = wire.Options
+// Options say how to reach registries, and what may be copied between them.
+// All but the last are wire's, which knows nothing of copies.
+type Options struct {
+	Keychain  authn.Keychain // nil: anonymous
+	UserAgent string
+	Transport http.RoundTripper   // nil: own ones, with timeouts
+	Realms    map[string][]string // other hosts that a registry's credentials may be shown to, for a token
+	Manners   map[string]wire.Manners
+	Limits    closure.Limits // of the blobs of one copy
+}
 
 // Client talks to registries. It is safe for concurrent use.
 type Client struct {
-	wire *wire.Client
+	wire   *wire.Client
+	engine *transfer.Engine
 }
 
 // New makes a client.
 func New(o Options) *Client {
-	return &Client{wire: wire.New(o)}
+	w := wire.New(wire.Options{Keychain: o.Keychain, UserAgent: o.UserAgent, Transport: o.Transport, Realms: o.Realms, Manners: o.Manners})
+	return &Client{wire: w, engine: transfer.New(w, o.Limits)}
+}
+
+// Copy brings a digest into another repository, of the same registry or of
+// another one, with everything that belongs to it. It may be repeated at any
+// time: what is there is not sent again. progress, if not nil, is told a few
+// times a second how far it is. The copy that is returned is as far as it came,
+// also with an error; DoneAt is set when all of it was found in the destination.
+func (c *Client) Copy(ctx context.Context, w promotion.CopyWork, progress func(promotion.Copy)) (promotion.Copy, error) {
+	return c.engine.Copy(ctx, w, progress)
 }

@@ -119,11 +119,11 @@ func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
 	for ; ; first = false {
 		began := time.Now()
 		for i, l := range looks {
-			if i > 0 && l.Side != looks[i-1].Side {
-				under.Wait()
-			}
 			if !first && !sleepUntil(ctx, began.Add(w.opts.Every*time.Duration(i)/time.Duration(len(looks)))) {
 				return
+			}
+			if i > 0 && l.Side != looks[i-1].Side {
+				under.Wait()
 			}
 			select {
 			case <-ctx.Done():

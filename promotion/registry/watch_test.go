@@ -22,6 +22,7 @@ import (
 	"github.com/promotebot/promotebot/fixtures/pipenet"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/registry"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // watched is a watcher of a registry that lives in the same bubble.
@@ -72,6 +73,11 @@ func (d *door) spoil(f func(w http.ResponseWriter, r *http.Request) bool) {
 const host = "localhost:5000" // go-containerregistry speaks plain HTTP to localhost
 
 func newWatched(t *testing.T, every time.Duration) *watched {
+	return approached(t, every, wire.Manners{})
+}
+
+// approached is reached with manners.
+func approached(t *testing.T, every time.Duration, m wire.Manners) *watched {
 	w := &watched{t: t, last: map[string]string{}, door: &door{inner: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))}}
 	network := pipenet.New()
 	server := &http.Server{Handler: w.door}
@@ -86,7 +92,7 @@ func newWatched(t *testing.T, every time.Duration) *watched {
 			t.Errorf("the registry ended with %v", err)
 		}
 	})
-	w.client = registry.New(registry.Options{Transport: transport})
+	w.client = registry.New(registry.Options{Transport: transport, Manners: map[string]wire.Manners{host: m}})
 	w.watcher = registry.NewWatcher(w.client, registry.WatchOptions{Every: every, Concurrency: 4, Report: w.report, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }

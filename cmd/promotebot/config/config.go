@@ -36,7 +36,9 @@ type Config struct {
 	Poll     Poll
 	HTTP     string // listen address of health and metrics, or HTTPOff
 	Slack    Slack
-	Hash     string // SHA-256 of the document's bytes, in hexadecimal
+	// Registries are those about which the file says something.
+	Registries []Registry
+	Hash       string // SHA-256 of the document's bytes, in hexadecimal
 }
 
 // Poll is how often the watched tags are read.
@@ -115,6 +117,7 @@ const (
 	keyPolicies     = "policies"
 	keyApps         = "apps"
 	keyRoles        = "roles"
+	keyRegistries   = "registries"
 	keyReminders    = "reminders"
 )
 
@@ -131,7 +134,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyRoles, keyReminders)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyRoles, keyRegistries, keyReminders)
 	if !ok {
 		return
 	}
@@ -145,6 +148,7 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Apps:         r.apps(root, in, fallback{c.Slack.Channel, named}, chain, policies),
 		Reminders:    r.reminders(in),
 	}
+	c.Registries = r.registries(in, c.Catalog.Apps)
 }
 
 // missing reports that a section is not there.

@@ -2,12 +2,16 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -28,6 +32,7 @@ const (
 // outlives a request's deadline.
 type careful struct {
 	calls, streams http.RoundTripper
+	budgets        map[string]*rate.Limiter
 
 	mu     sync.Mutex
 	pauses map[string]time.Time // until when a registry wants to be left alone
@@ -38,7 +43,7 @@ type careful struct {
 type streamed struct{}
 
 func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
-	if asked := c.pause(req.URL.Host); asked > 0 && !wait(req.Context(), asked) {
+	if asked := c.pause(req.URL.Host); asked > 0 && !Wait(req.Context(), asked) {
 		return nil, &promotion.Error{Kind: promotion.Unavailable, Text: req.URL.Host + " asks promotebot to slow down", RetryAfter: asked}
 	}
 	inner := c.calls
@@ -54,6 +59,9 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			req.Body = body
 		}
+		if err := c.spend(req.Context(), req.URL.Host); err != nil {
+			return nil, err
+		}
 		resp, err := inner.RoundTrip(req)
 		if err == nil && !passing(resp.StatusCode) {
 			return resp, nil
@@ -65,14 +73,15 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 				c.leaveAlone(req.URL.Host, asked)
 			}
 		}
-		if attempt == attempts || gone || !worthIt(req.Context(), d) {
+		var plain tls.RecordHeaderError // it speaks no TLS, and will not learn it
+		if attempt == attempts || gone || errors.As(err, &plain) || !worthIt(req.Context(), d) {
 			return resp, err
 		}
 		if err == nil {
 			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, small)) // so that the connection can be used again
 			_ = resp.Body.Close()                                        // nothing of it was kept
 		}
-		if !wait(req.Context(), d) {
+		if !Wait(req.Context(), d) {
 			return nil, req.Context().Err()
 		}
 	}
@@ -102,8 +111,9 @@ func worthIt(ctx context.Context, d time.Duration) bool {
 	return d <= longestPause && ctx.Err() == nil && !(bounded && time.Until(deadline) < d)
 }
 
-// wait waits, or says that it is not worth it.
-func wait(ctx context.Context, d time.Duration) bool {
+// Wait waits, or says that it is not worth it: the pause is too long to hold
+// anything meanwhile, or the context ends before it does.
+func Wait(ctx context.Context, d time.Duration) bool {
 	if !worthIt(ctx, d) {
 		return false
 	}

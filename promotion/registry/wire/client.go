@@ -39,6 +39,8 @@ type Options struct {
 	// credentials when it asks for a token from there. Those of Docker Hub,
 	// GitLab.com and DigitalOcean are known.
 	Realms map[string][]string
+	// Manners are how the registries that it names are to be approached.
+	Manners map[string]Manners
 }
 
 // Client talks to registries. It is safe for concurrent use.
@@ -57,7 +59,7 @@ func New(o Options) *Client {
 	if o.Keychain == nil {
 		o.Keychain = authn.NewMultiKeychain()
 	}
-	c := &careful{calls: o.Transport, streams: o.Transport, pauses: map[string]time.Time{}}
+	c := &careful{calls: o.Transport, streams: o.Transport, pauses: map[string]time.Time{}, budgets: budgets(o.Manners)}
 	if o.Transport == nil {
 		calls := &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -65,8 +67,8 @@ func New(o Options) *Client {
 			ForceAttemptHTTP2:     true,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: 30 * time.Second,
-			MaxIdleConnsPerHost:   PerHost,
-			MaxConnsPerHost:       PerHost,
+			MaxIdleConnsPerHost:   maxPerHost,
+			MaxConnsPerHost:       maxPerHost,
 			IdleConnTimeout:       90 * time.Second,
 		}
 		// Blobs have connections of their own, so that they can't keep a tag from
@@ -81,9 +83,13 @@ func New(o Options) *Client {
 }
 
 const (
-	// PerHost is how many requests one registry gets at a time: enough to poll a
-	// thousand tags within seconds, and what browsers and crane use.
-	PerHost = 8
+	// PerHost is how many requests one registry gets at a time, from everybody
+	// together and unless its manners say otherwise: enough to poll a thousand
+	// tags within seconds, and to ask for all that may be attached to the
+	// platforms of an image in one go.
+	PerHost = 12
+	// maxPerHost is the most that manners may ask for.
+	maxPerHost = 64
 	// streamsPerHost is how many blobs are sent to or from one registry at a time.
 	streamsPerHost = 4
 	// An answer of more than small bytes is read together with at most one other.
@@ -99,7 +105,11 @@ func (c *Client) gate(host string) *gate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gates[host] == nil {
-		c.gates[host] = &gate{make(chan struct{}, PerHost), make(chan struct{}, streamsPerHost), make(chan struct{}, largePerHost)}
+		calls := PerHost
+		if n := c.opts.Manners[host].Concurrency; n > 0 {
+			calls = min(n, maxPerHost)
+		}
+		c.gates[host] = &gate{make(chan struct{}, calls), make(chan struct{}, streamsPerHost), make(chan struct{}, largePerHost)}
 	}
 	return c.gates[host]
 }

@@ -45,7 +45,11 @@ func refusal(r Request, a Answer) error {
 	case puts && code == " MANIFEST_BLOB_UNKNOWN":
 		return promotion.Errorf(promotion.Unavailable, "%s refuses the manifest (%d%s): something that it refers to is not there, or no longer", repo, a.Status, code)
 	case tags && (a.Status == http.StatusConflict || a.Status == http.StatusPreconditionFailed || a.Status == http.StatusBadRequest):
-		return promotion.Errorf(promotion.Conflict, "%s refuses the tag (%d%s): it may be immutable", repo, a.Status, code)
+		remedy := ""
+		if strings.HasPrefix(reference, "sha256-") {
+			remedy = "; exempt sha256-*, or nothing more can be attached"
+		}
+		return promotion.Errorf(promotion.Conflict, "%s refuses the tag (%d%s): it may be immutable%s", repo, a.Status, code, remedy)
 	case puts && a.Status < 500:
 		return promotion.Errorf(promotion.Invalid, "%s refuses the manifest (%d%s)", repo, a.Status, code)
 	}
