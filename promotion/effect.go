@@ -19,6 +19,7 @@ const (
 	EffectCompare  EffectKind = "compare"   // CompareWork → Result.Tags
 	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
+	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
 
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
@@ -105,6 +106,10 @@ type MoveWork struct {
 	Digest     Digest
 	Targets    []Target
 }
+
+// UndoWork moves tags of one ride back, when its train takes back what it did.
+// There is a move for each digest that some of the tags pointed at before.
+type UndoWork struct{ Moves []MoveWork }
 
 // NoticeKind names a reply in the thread of a card.
 type NoticeKind string

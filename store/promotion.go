@@ -14,24 +14,22 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
 	var image, copied sql.NullString
-	var successor *int64
+	var successor, train *int64
 	var observed, opened int64
 	var soaked, started, finished *int64
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure)
 	if err != nil {
 		return p, err
 	}
-	if successor != nil {
-		p.Successor = promotion.ID(*successor)
-	}
+	p.Successor, p.Train = idOrNone(successor), idOrNone(train)
 	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
 	if p.Image, err = unmarshal[promotion.Image](image); err != nil {
@@ -41,6 +39,21 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
+}
+
+func idOrNone(n *int64) promotion.ID {
+	if n == nil {
+		return 0
+	}
+	return promotion.ID(*n)
+}
+
+func orNull(id promotion.ID) *int64 {
+	if id == 0 {
+		return nil
+	}
+	n := int64(id)
+	return &n
 }
 
 // unmarshal reads JSON that may be absent.
@@ -62,14 +75,9 @@ func values(p promotion.Promotion) ([]any, error) {
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
-	var successor *int64
-	if p.Successor != 0 {
-		id := int64(p.Successor)
-		successor = &id
-	}
-	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, successor, p.Revision,
+	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose)}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -135,6 +143,12 @@ func selection(q gate.Query) (query string, args []any) {
 	}
 	if len(q.Purposes) > 0 {
 		where = append(where, "purpose IN ("+in(&args, q.Purposes)+")")
+	}
+	if q.Train != 0 {
+		and("train = $%d", int64(q.Train))
+	}
+	if q.Apart {
+		where = append(where, "train IS NULL")
 	}
 	if q.ApprovedBy != "" {
 		and("EXISTS (SELECT 1 FROM vote WHERE vote.promotion = promotion.id AND vote.person = $%d AND vote.decision = 'approve')", string(q.ApprovedBy))

@@ -128,6 +128,9 @@ func Why(v policy.View) Message {
 	p := &v.Facts.Promotion
 	_, sentence := state(v, nil)
 	lines := []page.Text{page.Writef("*%s* %s, %s: ", p.App, p.Digest, way(p)) + sentence}
+	if p.State == promotion.Open && p.Purpose == promotion.Train {
+		return whyTrain(lines[0], v)
+	}
 	if p.State == promotion.Open {
 		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}

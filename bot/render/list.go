@@ -92,7 +92,7 @@ func History(past []promotion.Promotion) Message {
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		row := page.Writef("#%d *%s* %s, %s: %s %s", p.ID, p.App, p.Digest, way(&p), string(p.State), at)
+		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
 		if p.Successor != 0 {
 			row += page.Writef(" by #%d", p.Successor)
 		}

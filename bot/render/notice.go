@@ -23,6 +23,9 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		if p.Repairs() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
 		}
+		if p.Purpose == promotion.Train {
+			return page.Say(page.Writef("The policy is met: exactly the %d digests of %s are being promoted to %s.", len(v.Facts.Rides), it, p.To))
+		}
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeReminder:
 		if p.Repairs() {
@@ -32,6 +35,9 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 	case promotion.NoticeSuperseded:
 		if p.Successor == 0 {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))
+		}
+		if p.Reason != "" {
+			return page.Say(page.Writef("%s gave way to #%d: %s. Its buttons are gone.", it, p.Successor, because(p.Reason)))
 		}
 		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
 	}

@@ -17,6 +17,9 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 		word, sentence = waiting(v)
 		return word, happened(p) + sentence
 	case promotion.Executing:
+		if p.Purpose == promotion.Train {
+			return "promoting", underWay(v)
+		}
 		sentence = page.Writef("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
 		if p.ReadFault != "" {
 			sentence += page.Writef(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
@@ -55,14 +58,18 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 func waiting(v policy.View) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	unmet := func(r policy.Rule) (policy.Finding, bool) {
-		f, ok := v.Verdict.Finding(r)
-		return f, ok && f.Outcome != policy.Met
+		for _, f := range v.Verdict.Of(r) {
+			if f.Outcome != policy.Met {
+				return f, true
+			}
+		}
+		return policy.Finding{}, false
 	}
 	there, away := unmet(policy.RuleSource)
 	if v.Verdict.Outcome == policy.Blocked {
 		return "blocked", "*Blocked*: as it is, this can't go ahead. No tag was moved."
 	}
-	if away && v.Facts.Source.Fault == "" {
+	if away && v.Facts.Source.Fault == "" && p.Purpose != promotion.Train {
 		return "left " + p.From, page.Writef("*Left %s*: %s. Approvals are kept.", p.From, because(there.Reason))
 	}
 	if _, soaking := unmet(policy.RuleSoak); soaking && !away {

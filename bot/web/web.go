@@ -127,7 +127,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	unseen, err := c.o.Gate.Blind(ctx)
-	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}})
+	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
 	if err := errors.Join(err, err2); err != nil {
 		c.o.Log.Error("metrics", "error", err)
 		ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 1)

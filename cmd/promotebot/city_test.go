@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/promotebot/promotebot/fixtures/registry"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 	"github.com/promotebot/promotebot/fixtures/weather"
 )
@@ -35,6 +36,7 @@ type city struct {
 	random *rand.Rand
 	seen   []fakeslack.Message // cards as they once were
 	builds int
+	file   string            // the database, in the town's directory
 	newest map[string]string // digest of the last build, by app
 	done   map[string]*fakeslack.Delivery
 
@@ -56,7 +58,10 @@ func (c *city) cross(next http.Handler) http.Handler {
 // newCity has apps with the policies given, in turn.
 func newCity(t *testing.T, seed uint64, apps int, policies ...string) *city {
 	t.Helper()
-	c := &city{town: newTown(t, oneLead), ledger: &ledger{}, newest: map[string]string{}, done: map[string]*fakeslack.Delivery{}, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a game, not a secret
+	c := &city{town: newTown(t, oneLead), file: "bot.db", ledger: &ledger{}, newest: map[string]string{}, done: map[string]*fakeslack.Delivery{}, random: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a game, not a secret
+	if seed%2 == 1 && os.Getenv("PROMOTEBOT_DISTRIBUTION") == "" {
+		c.door.backend = registry.New(registry.Options{}) // refuses what others let pass
+	}
 	c.door.set(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		c.cross(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.ledger.pass(w, r, next) })).ServeHTTP(w, r)
 	})
@@ -154,6 +159,8 @@ func (l *ledger) all() []put {
 	return append([]put(nil), l.puts...)
 }
 
+func (c *city) database() string { return filepath.Join(c.dir, c.file) }
+
 // live are the cards that ask for an approval.
 func (c *city) live() []fakeslack.Message {
 	var live []fakeslack.Message
@@ -240,14 +247,16 @@ func (c *city) settle() {
 	})
 }
 
-// read opens the database beside the bot, or after it.
-func (c *city) read() *sql.DB {
+// read opens the database beside the bot, or after it, for reading.
+func (c *city) read() *sql.DB { return c.open("ro") }
+
+func (c *city) open(mode string) *sql.DB {
 	c.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.dir, "bot.db")+"?mode=ro&_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+c.database()+"?mode="+mode+"&_pragma=busy_timeout(5000)")
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(func() { _ = db.Close() }) // it was only read
+	c.t.Cleanup(func() { _ = db.Close() }) // what went wrong with it has been said
 	return db
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -325,4 +326,43 @@ func TestTheRepositoryOpensOnWhatItAlwaysOpensOn(t *testing.T) {
 func stray(entries []string) []string {
 	slices.Sort(entries)
 	return slices.DeleteFunc(slices.Compact(entries), func(e string) bool { return slices.Contains(topLevel, e) })
+}
+
+// What the pages say about the house is held to the house.
+func TestThePagesNameWhatIsThere(t *testing.T) {
+	t.Parallel()
+	h, err := readHouse(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, packages := page(t, "README.md"), map[string]bool{}
+	for _, f := range h.files {
+		packages[f.dir] = packages[f.dir] || !f.test && !below(f.dir, "fixtures")
+	}
+	for dir, listed := range packages {
+		if listed && !strings.Contains(readme, "`"+dir+"`") {
+			t.Errorf("the package table of README.md has no `%s`", dir)
+		}
+	}
+	named := regexp.MustCompile("`((?:bot|cmd|fixtures|promotion|store|\\.ci|\\.github)/[\\w./-]+)`|\\]\\(([\\w./-]+)\\)")
+	for _, p := range []string{"README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "CHANGELOG.md"} {
+		for _, m := range named.FindAllStringSubmatch(page(t, p), -1) {
+			file := path.Join(root, m[1])
+			if m[2] != "" {
+				file = path.Join(root, path.Dir(p), m[2])
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s names %s, which is not there", p, m[1]+m[2])
+			}
+		}
+	}
+}
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(path.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -54,8 +54,11 @@ func (t *turn) groupRead(g promotion.Group) error {
 		return err
 	}
 	for _, p := range open {
-		app, _ := t.catalog.App(p.App)
-		if !slices.ContainsFunc(app.Policies[p.To].Approvals, func(r policy.Requirement) bool {
+		d, err := t.document(p)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(d.Approvals, func(r policy.Requirement) bool {
 			_, groups := t.catalog.members(r.Role)
 			return slices.Contains(groups, g.ID)
 		}) {

@@ -41,6 +41,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.brought(e, *r.Copy)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
+	case promotion.EffectUndo:
+		return t.undone(e, r.Moves, "")
 	case promotion.EffectCard:
 		return t.drawn(e, *r.Card)
 	case promotion.EffectPerson:
@@ -174,19 +176,52 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 		return err
 	}
 	p.Moves, p.ReadFault = moves, ""
+	for _, m := range moves {
+		if m.Outcome == promotion.MoveConflict {
+			return t.executed(p, promotion.Conflicted, m.Detail)
+		}
+	}
+	return t.executed(p, promotion.Promoted, "")
+}
+
+func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
+	p, err := t.load(e.Promotion)
+	if err != nil {
+		return err
+	}
+	p.Moves, p.ReadFault = r.Moves, ""
+	to := promotion.Failed
+	if r.Failure.Kind == promotion.Conflict {
+		to = promotion.Conflicted
+	}
+	return t.executed(p, to, r.Failure.Text)
+}
+
+// executed takes how the execution went. A ride that may have to be taken back
+// has not come to its end by that.
+func (t *turn) executed(p *promotion.Promotion, to promotion.State, why string) error {
+	if p.Purpose == promotion.Ride {
+		if waits, err := t.waits(p, why); err != nil || waits {
+			return err
+		}
+	}
+	return t.close(p, to, why)
+}
+
+// close ends what was executed, and lets go on what waited for that.
+func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) error {
 	if err := t.pinned(p); err != nil {
 		return err
 	}
-	for _, m := range moves {
-		if m.Outcome == promotion.MoveConflict {
-			if err := t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves}); err != nil {
-				return err
-			}
-			return t.nextTurn(p)
-		}
+	detail := map[string]any{"moves": p.Moves}
+	if why != "" {
+		detail["why"] = why
 	}
-	if err := t.end(p, promotion.Promoted, "", map[string]any{"moves": moves}); err != nil {
+	if err := t.end(p, to, why, detail); err != nil {
 		return err
+	}
+	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
+		return t.nextTurn(p)
 	}
 	if err := t.compare(p.App, p.To); err != nil {
 		return err
@@ -299,6 +334,8 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return t.compared(e, nil)
 	case promotion.EffectMove:
 		return t.moveFailed(e, r)
+	case promotion.EffectUndo:
+		return t.undone(e, r.Moves, f.Text)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -384,6 +421,8 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
 	case promotion.EffectCopy:
 		return t.delayed(e, f)
+	case promotion.EffectUndo:
+		return t.undoDelayed(e, f)
 	default:
 		return nil
 	}
@@ -395,22 +434,6 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	p.Touch()
 	_, err = t.settle(p)
 	return err
-}
-
-func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
-	p, err := t.load(e.Promotion)
-	if err != nil {
-		return err
-	}
-	p.Moves, p.ReadFault = r.Moves, ""
-	to := promotion.Failed
-	if r.Failure.Kind == promotion.Conflict {
-		to = promotion.Conflicted
-	}
-	if err := t.end(p, to, r.Failure.Text, map[string]any{"moves": r.Moves, "why": r.Failure.Text}); err != nil {
-		return err
-	}
-	return t.nextTurn(p)
 }
 
 // nextTurn lets another promotion move the tags that p no longer moves. What

@@ -110,6 +110,10 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
+	if p.Purpose == promotion.Ride { // nothing has ever shown buttons for it
+		answer.Verb = promotion.Missing
+		return answer, nil
+	}
 	answer.App, answer.Digest = p.App, p.Digest
 	switch {
 	case p.State != promotion.Open:

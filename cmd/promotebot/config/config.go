@@ -116,6 +116,7 @@ const (
 	keyEnvironments = "environments"
 	keyPolicies     = "policies"
 	keyApps         = "apps"
+	keyTrains       = "trains"
 	keyRoles        = "roles"
 	keyRegistries   = "registries"
 	keyReminders    = "reminders"
@@ -134,7 +135,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyRoles, keyRegistries, keyReminders)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders)
 	if !ok {
 		return
 	}
@@ -142,10 +143,13 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 	roles := r.roles(root, in)
 	policies := r.policies(in, roles)
 	chain := r.chain(root, in, policies)
+	other := fallback{c.Slack.Channel, named}
+	apps := r.apps(root, in, other, chain, policies)
 	c.Catalog = gate.Catalog{
 		Roles:        roles.catalog(),
 		Environments: chain.catalog(),
-		Apps:         r.apps(root, in, fallback{c.Slack.Channel, named}, chain, policies),
+		Apps:         apps,
+		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
 	}
 	c.Registries = r.registries(in, c.Catalog.Apps)

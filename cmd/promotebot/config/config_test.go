@@ -95,6 +95,10 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if production, _ := c.Catalog.Environment("production"); !production.Attachments.Take("cosign/sig") || production.Attachments.Take("application/vnd.example.cache.v2") {
 		t.Errorf("into production go %+v", production.Attachments)
 	}
+	intranet, _ := c.Catalog.Train("intranet")
+	if d := intranet.Policies["production"]; len(intranet.Apps) != 2 || d.Name != "careful" || d.OnFailure != promotion.TakeBack || intranet.Policies["preview"].Name != "quick" {
+		t.Errorf("the train is %+v", intranet)
+	}
 	if len(c.Registries) != 2 || c.Registries[0].Rate != 50 || c.Registries[0].TokenHosts[0] != "auth.example.com" || c.Registries[1].Credentials != "ecr-login" || c.Registries[1].Concurrency != 0 {
 		t.Errorf("the registries are %+v", c.Registries)
 	}
