@@ -180,7 +180,8 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 }
 
 // arrived notes that the digest is in the target now, before the next look
-// says so, and lets what was older give way.
+// says so, which settles what waited for its turn, and lets what was older give
+// way.
 func (t *turn) arrived(p *promotion.Promotion) error {
 	held := promotion.Sighting{App: p.App, Environment: p.To, Side: promotion.Held}
 	for _, target := range p.Targets {
@@ -193,15 +194,6 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	}
 	if err := t.supersede(p); err != nil {
 		return err
-	}
-	waiting, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
-	if err != nil {
-		return err
-	}
-	for _, other := range waiting { // it is their turn, perhaps
-		if _, err := t.settle(other); err != nil {
-			return err
-		}
 	}
 	env, _ := t.catalog.Environment(p.To)
 	next, more := t.catalog.Next(p.To)
