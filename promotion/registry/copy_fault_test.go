@@ -66,6 +66,7 @@ func TestCopyTellsTheTruth(t *testing.T) {
 		{name: "the source's tags can't be listed just now", source: []weather.Rule{rule(get, "/tags/list", 0, fixture.Refuse(500, "UNKNOWN"))}, kind: promotion.Unavailable, says: "in trouble"},
 		{name: "the destination's referrers API forgets", target: []weather.Rule{rule(get, referrers, 0, weather.Answer(200, `{"manifests":[]}`))}, kind: promotion.Unavailable, says: "does not list it"},
 		{name: "the destination's referrers API is in trouble", target: []weather.Rule{rule(get, referrers, 0, fixture.Refuse(502, "UNKNOWN"))}, kind: promotion.Unavailable, says: "what is attached"},
+		{name: "the destination says 403 of what is not there", target: []weather.Rule{rule(head, manifests, 1, fixture.Refuse(403, "DENIED"))}},
 		{name: "the destination can't be asked for blobs", target: []weather.Rule{rule(head, blobs, 0, fixture.Refuse(403, "DENIED"))}, kind: promotion.Forbidden, says: "may not read"},
 		{name: "the destination names another size", target: []weather.Rule{rule(head, blobs, 1, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.Header().Set("Content-Length", "7") })}, kind: promotion.Conflict, says: "with 7 bytes"},
 		{name: "an upload is led into our own network", target: []weather.Rule{rule(post, uploads, 0, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {

@@ -3,7 +3,6 @@ package closure
 import (
 	"bytes"
 	"encoding/json"
-	"mime"
 	"slices"
 	"strings"
 
@@ -71,9 +70,9 @@ type Manifest struct {
 	annotations json.RawMessage
 }
 
-// Parse judges a manifest. Its type is what it calls itself, or what the
-// registry calls it if it doesn't say; the two have to agree.
-func Parse(repo promotion.Repository, digest promotion.Digest, header string, b []byte) (*Manifest, error) {
+// Parse judges a manifest. Its type is what it calls itself, or what it is
+// served as if it doesn't say; the two have to agree.
+func Parse(repo promotion.Repository, digest promotion.Digest, served string, b []byte) (*Manifest, error) {
 	refuse := func(format string, args ...any) (*Manifest, error) {
 		return nil, promotion.Errorf(promotion.Invalid, "%s@%s "+format, append([]any{repo, digest.Short()}, args...)...)
 	}
@@ -90,7 +89,6 @@ func Parse(repo promotion.Repository, digest promotion.Digest, header string, b 
 	if err := json.Unmarshal(b, &doc); err != nil {
 		return refuse("is not a manifest that can be read: %w", err)
 	}
-	served := mediaType(header)
 	m := &Manifest{Digest: digest, MediaType: doc.MediaType, Bytes: b, Type: doc.ArtifactType, annotations: doc.Annotations}
 	if m.MediaType == "" {
 		m.MediaType = served
@@ -147,13 +145,6 @@ func (m *Manifest) agrees(d Descriptor) string {
 		return "does not have the size that it is referred to with"
 	}
 	return ""
-}
-
-// mediaType is a Content-Type without its parameters; what can't be parsed is
-// no known type.
-func mediaType(header string) string {
-	t, _, _ := mime.ParseMediaType(header) // an error leaves it empty
-	return t
 }
 
 // claims tells whether the document, whatever it is, names the digest as its
