@@ -3,6 +3,7 @@ package closure
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ const (
 )
 
 func isIndex(mediaType string) bool { return mediaType == ociIndex || mediaType == dockerIndex }
+func isImage(mediaType string) bool { return mediaType == ociImage || mediaType == dockerImage }
 
 // Descriptor is how one document refers to another, or to a blob.
 type Descriptor struct {
@@ -97,7 +99,7 @@ func Parse(repo promotion.Repository, digest promotion.Digest, served string, b 
 	switch {
 	case doc.SchemaVersion != 2:
 		return refuse("is a schema %d manifest: its digest does not cover its contents; build it with a current tool", doc.SchemaVersion)
-	case !index && m.MediaType != ociImage && m.MediaType != dockerImage:
+	case !index && !isImage(m.MediaType):
 		return refuse("is of the type %q: what belongs to it is not known, so it can't be brought along whole", clip(m.MediaType))
 	case served != m.MediaType:
 		return refuse("is served as another type than the %s that it calls itself", m.MediaType)
@@ -117,23 +119,31 @@ func Parse(repo promotion.Repository, digest promotion.Digest, served string, b 
 	if doc.Subject != nil {
 		m.Subject = doc.Subject.Digest
 	}
+	if wrong := m.references(); wrong != "" {
+		return refuse("%s", wrong)
+	}
+	return m, nil
+}
+
+// references says what is wrong with what the manifest refers to, or "".
+func (m *Manifest) references() string {
 	for _, d := range slices.Concat(m.Children, m.Blobs) {
 		if _, err := promotion.ParseDigest(string(d.Digest)); err != nil {
-			return refuse("refers to %q, which is not a sha256 digest", clip(string(d.Digest)))
+			return fmt.Sprintf("refers to %q, which is not a sha256 digest", clip(string(d.Digest)))
 		}
 		if d.Size < 0 {
-			return refuse("refers to %s, of %d bytes", d.Digest.Short(), d.Size)
+			return fmt.Sprintf("refers to %s, of %d bytes", d.Digest.Short(), d.Size)
 		}
 	}
 	for _, d := range m.Children {
-		if !isIndex(d.MediaType) && d.MediaType != ociImage && d.MediaType != dockerImage {
-			return refuse("has %s below it, of the type %q: what belongs to that is not known, so it can't be brought along whole", d.Digest.Short(), clip(d.MediaType))
+		if !isIndex(d.MediaType) && !isImage(d.MediaType) {
+			return fmt.Sprintf("has %s below it, of the type %q: what belongs to that is not known, so it can't be brought along whole", d.Digest.Short(), clip(d.MediaType))
 		}
 		if d.Size > MaxManifest {
-			return refuse("has %s below it, a manifest of %d bytes: registries take %d", d.Digest.Short(), d.Size, int64(MaxManifest))
+			return fmt.Sprintf("has %s below it, a manifest of %d bytes: registries take %d", d.Digest.Short(), d.Size, int64(MaxManifest))
 		}
 	}
-	return m, nil
+	return ""
 }
 
 // agrees says what a reference to the manifest gets wrong, or "".
