@@ -46,7 +46,8 @@ func (c *Client) Manifest(ctx context.Context, at Place, reference string) (m Ma
 func (c *Client) UseManifest(ctx context.Context, at Place, reference string, use func(Manifest) error) error {
 	r := Request{Place: at, Method: http.MethodGet, Path: "/manifests/" + reference, Header: accept, Limit: MaxManifest, OK: []int{http.StatusOK}}
 	return c.Use(ctx, r, func(a Answer) error {
-		m := Manifest{Digest: Hash(a.Body), MediaType: a.Header.Get("Content-Type"), Bytes: a.Body}
+		mediaType, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";") // parameters are to be ignored
+		m := Manifest{Digest: Hash(a.Body), MediaType: strings.TrimSpace(mediaType), Bytes: a.Body}
 		if want, err := promotion.ParseDigest(reference); err == nil && m.Digest != want {
 			return promotion.Errorf(promotion.Conflict, "%s gives %s for %s: the registry or something before it is broken", at.Repository, m.Digest.Short(), want.Short())
 		}
