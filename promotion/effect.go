@@ -16,8 +16,10 @@ const (
 	EffectInspect  EffectKind = "inspect"   // InspectWork → Result.Image
 	EffectReadTags EffectKind = "read-tags" // ReadTagsWork → Result.Tags
 	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
+	EffectCompare  EffectKind = "compare"   // CompareWork → Result.Tags
 	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
+	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
 
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
@@ -81,6 +83,14 @@ type ReadTagsWork struct {
 	Tags       []string
 }
 
+// CompareWork asks what tags point at that were set once, to be compared with
+// what was set.
+type CompareWork struct {
+	App, Environment string
+	Repository       Repository
+	Tags             []string
+}
+
 // ResolveWork asks what one tag points at, for the gesture that named it: in
 // the first of the repositories that has it.
 type ResolveWork struct {
@@ -96,6 +106,10 @@ type MoveWork struct {
 	Digest     Digest
 	Targets    []Target
 }
+
+// UndoWork moves tags of one ride back, when its train takes back what it did.
+// There is a move for each digest that some of the tags pointed at before.
+type UndoWork struct{ Moves []MoveWork }
 
 // NoticeKind names a reply in the thread of a card.
 type NoticeKind string

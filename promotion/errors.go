@@ -3,6 +3,8 @@ package promotion
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -57,4 +59,23 @@ func KindOf(err error) Kind {
 		return k
 	}
 	return Unavailable
+}
+
+// Cause is what lies behind an error whose text is for people, as far as the
+// text does not say it: "connection refused". It is for logs only, and leaves
+// out addresses, because those of storage and of response URLs hold secrets.
+func Cause(err error) string {
+	var e *Error
+	if !errors.As(err, &e) || e.Err == nil {
+		return ""
+	}
+	cause := e.Err
+	var request *url.Error
+	if errors.As(cause, &request) {
+		cause = request.Err
+	}
+	if strings.Contains(e.Text, cause.Error()) {
+		return ""
+	}
+	return cause.Error()
 }

@@ -27,7 +27,7 @@ type Gesture struct {
 	Promotion ID
 	Decision  Decision
 	Reason    string
-	Terms     string // hash of the terms that were shown; empty when typed as a command, which means the present ones
+	Terms     string // hash of the terms that were shown or, when typed, that held; empty for whatever holds when it is decided
 	CardTS    string // the message that was clicked; empty when typed
 
 	// A request.

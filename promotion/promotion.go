@@ -27,6 +27,7 @@ type Promotion struct {
 	From, To    string     // environments
 	Repository  Repository // where it was noticed
 	Destination Repository // where its tags are set; Repository, unless To has images of its own
+	Train       ID         // the promotion that this one is a part of; 0 when it is decided by itself
 	Digest      Digest
 	SourceTag   string   // the tag it was noticed behind; empty when it was requested by digest
 	Requester   PersonID // empty when the watcher noticed it
@@ -38,12 +39,13 @@ type Promotion struct {
 	Revision  int64  // grows with every visible change; the card shows one revision
 
 	PolicyHash string
-	Image      *Image   // nil until it has been read
-	Targets    []Target // the tags it sets, in the order in which they are put
-	PlanFault  string   // why the tags can't be named; empty when they can
-	ReadFault  string   // why the image or the tags could not be read so far
-	Copy       *Copy    // nil until the digest is brought into another repository, if it has to be
-	Moves      []Move   // what became of each target, once executed
+	OnFailure  OnFailure // of a train, as it stood when the intent to execute was written
+	Image      *Image    // nil until it has been read
+	Targets    []Target  // the tags it sets, in the order in which they are put
+	PlanFault  string    // why the tags can't be named; empty when they can
+	ReadFault  string    // why the image or the tags could not be read so far
+	Copy       *Copy     // nil until the digest is brought into another repository, if it has to be
+	Moves      []Move    // what became of each target, once executed
 
 	ObservedAt time.Time // when the digest was first seen in From
 	OpenedAt   time.Time
@@ -117,6 +119,7 @@ const (
 	MoveAlready  MoveOutcome = "already"  // it pointed at the digest before
 	MoveConflict MoveOutcome = "conflict" // it points at something that nobody expected
 	MoveSkipped  MoveOutcome = "skipped"  // not attempted, because another tag was in conflict
+	MoveUndone   MoveOutcome = "undone"   // it was put, and moved back when the train failed
 )
 
 // Purpose is what a promotion is for.
@@ -125,6 +128,10 @@ const (
 // the tags that promotebot had set. They are decided like any promotion, but
 // nothing has to come from anywhere: what they are about is in the environment
 // already.
+//
+// And there are trains: several apps that are decided as one. The train has the
+// card, the votes and the verdict; each of its rides has a digest, tags and what
+// became of them. A ride decides nothing and never goes ahead by itself.
 type Purpose string
 
 // The purposes.
@@ -132,11 +139,28 @@ const (
 	Forward Purpose = "promote" // bring a digest from one environment to the next
 	Restore Purpose = "restore" // put a tag back that was moved by somebody else
 	Adopt   Purpose = "adopt"   // accept what somebody else put behind a tag
+	Train   Purpose = "train"   // bring several apps to the next environment, or none
+	Ride    Purpose = "ride"    // the part of a train that is about one app
 )
 
 // Repairs tells whether the promotion is about what somebody else did to the
 // tags of its environment.
 func (p *Promotion) Repairs() bool { return p.Purpose == Restore || p.Purpose == Adopt }
+
+// Found is the one digest that was found behind all the tags that a Restore
+// would put back, if there is one.
+func (p *Promotion) Found() (Digest, bool) {
+	if p.Purpose != Restore || len(p.Targets) == 0 {
+		return "", false
+	}
+	found := p.Targets[0].Now
+	for _, t := range p.Targets {
+		if t.Now != found {
+			return "", false
+		}
+	}
+	return found, found != ""
+}
 
 // Abroad tells whether the digest has to be brought into another repository
 // before a tag there can be set.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -229,5 +230,21 @@ func TestFailuresTellOnlyWhatIsMeantForPeople(t *testing.T) {
 	}
 	if unknown := promotion.FailureOf(inner); strings.Contains(unknown.Text, "secret") || unknown.Kind != promotion.Unavailable {
 		t.Errorf("an unknown error says %+v", unknown)
+	}
+}
+
+func TestTheCauseIsForLogsAndHoldsNoAddress(t *testing.T) {
+	request := &url.Error{Op: "Post", URL: "https://hooks.example.com/secret", Err: errors.New("connection refused")}
+	for want, err := range map[string]error{
+		"connection refused": fmt.Errorf("channel C1: %w", &promotion.Error{Kind: promotion.Unavailable, Text: "Slack could not be reached", Err: request}),
+		"certificate":        &promotion.Error{Text: "it can't be reached", Err: errors.New("certificate")},
+		"":                   promotion.Errorf(promotion.Invalid, "the file: %w", errors.New("is empty")),
+	} {
+		if got := promotion.Cause(err); got != want {
+			t.Errorf("%v: the cause is %q, want %q", err, got, want)
+		}
+	}
+	if promotion.Cause(nil) != "" || promotion.Cause(errors.New("plain")) != "" {
+		t.Error("there is nothing behind it")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -13,24 +14,22 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
 	var image, copied sql.NullString
-	var successor *int64
+	var successor, train *int64
 	var observed, opened int64
 	var soaked, started, finished *int64
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure)
 	if err != nil {
 		return p, err
 	}
-	if successor != nil {
-		p.Successor = promotion.ID(*successor)
-	}
+	p.Successor, p.Train = idOrNone(successor), idOrNone(train)
 	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
 	if p.Image, err = unmarshal[promotion.Image](image); err != nil {
@@ -40,6 +39,21 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
+}
+
+func idOrNone(n *int64) promotion.ID {
+	if n == nil {
+		return 0
+	}
+	return promotion.ID(*n)
+}
+
+func orNull(id promotion.ID) *int64 {
+	if id == 0 {
+		return nil
+	}
+	n := int64(id)
+	return &n
 }
 
 // unmarshal reads JSON that may be absent.
@@ -61,14 +75,9 @@ func values(p promotion.Promotion) ([]any, error) {
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, err
 	}
-	var successor *int64
-	if p.Successor != 0 {
-		id := int64(p.Successor)
-		successor = &id
-	}
-	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, successor, p.Revision,
+	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose)}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -99,7 +108,14 @@ func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
 }
 
 func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
-	var args []any
+	query, args := selection(q)
+	return scan(t, "read promotions", scanPromotion, query, args...)
+}
+
+// selection is the statement for a query. What it costs must depend on what is
+// found, not on how much is past: the planner has no statistics, so it is told
+// by the form of the statement which index to use.
+func selection(q gate.Query) (query string, args []any) {
 	where := []string{"1 = 1"}
 	and := func(condition string, value any) {
 		args = append(args, value)
@@ -120,14 +136,22 @@ func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	if q.DigestPrefix != "" {
 		and("substr(digest, 8, length($%[1]d)) = $%[1]d", q.DigestPrefix)
 	}
+	order := "id"
 	if len(q.States) > 0 {
 		where = append(where, states(q.States))
+		order = "+id" // sorts what is found, instead of walking through everything in the order of the key
 	}
 	if len(q.Purposes) > 0 {
 		where = append(where, "purpose IN ("+in(&args, q.Purposes)+")")
 	}
+	if q.Train != 0 {
+		and("train = $%d", int64(q.Train))
+	}
+	if q.Apart {
+		where = append(where, "train IS NULL")
+	}
 	if q.ApprovedBy != "" {
-		and("id IN (SELECT promotion FROM vote WHERE person = $%d AND decision = 'approve')", string(q.ApprovedBy))
+		and("EXISTS (SELECT 1 FROM vote WHERE vote.promotion = promotion.id AND vote.person = $%d AND vote.decision = 'approve')", string(q.ApprovedBy))
 	}
 	if q.ObservedAfter != nil {
 		and("observed_at > $%d", micros(*q.ObservedAfter))
@@ -135,21 +159,29 @@ func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	if q.Before != 0 {
 		and("id < $%d", int64(q.Before))
 	}
-	query := `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY id DESC`
+	query = `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order + ` DESC`
 	if q.Limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", q.Limit)
 	}
-	return scan(t, "read promotions", scanPromotion, query, args...)
+	return query, args
 }
 
-// states is written out as constants, not as parameters: only then does the
-// planner see that a partial index covers the query.
+// states is written out as constants, not as parameters, a single one as an
+// equation, and of live ones it says that they have not finished: only then
+// does the planner see that a partial index covers the query.
 func states(list []promotion.State) string {
 	var quoted []string
 	for _, s := range list {
 		quoted = append(quoted, "'"+string(s)+"'")
 	}
-	return "state IN (" + strings.Join(quoted, ", ") + ")"
+	condition := "state IN (" + strings.Join(quoted, ", ") + ")"
+	if len(list) == 1 {
+		condition = "state = " + quoted[0]
+	}
+	if !slices.ContainsFunc(list, promotion.State.Final) {
+		condition += " AND finished_at IS NULL"
+	}
+	return condition
 }
 
 func (t *tx) AddPromotion(p *promotion.Promotion) error {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,67 +38,105 @@ const (
 )
 
 // office is the real conversation (slack-go, gate, pipeline, SQLite) with a
-// workspace that lives in the same bubble, so that a day passes in no time. The
-// registry answers at once and is a map.
+// workspace on the other side of a network. The registry answers at once and is
+// a map.
 type office struct {
-	t        *testing.T
+	t        testing.TB
 	slack    *fakeslack.Server
-	listener *pipenet.Listener
+	listener *pipenet.Listener // nil outside bubbles
+	db       *sqlite.DB
 	gate     *gate.Gate
 	chat     *chat.Chat
 	tags     map[string]promotion.Digest
+	log      diary
+}
+
+// diary is what the bot logs.
+type diary struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(p)
+}
+
+func (d *diary) count(said string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Count(d.text.String(), said)
 }
 
 func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + strings.Repeat(c, 64)) }
 
-// in runs the test in a bubble, with everything started.
-func in(t *testing.T, test func(t *testing.T, o *office)) {
+// in runs the test in a bubble, with everything started: the workspace lives in
+// the same bubble, so that a day passes in no time.
+func in(t *testing.T, test func(t *testing.T, o *office)) { inWorkspace(t, fakeslack.Options{}, test) }
+
+func inWorkspace(t *testing.T, options fakeslack.Options, test func(t *testing.T, o *office)) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	synctest.Test(t, func(t *testing.T) {
-		o := &office{t: t, tags: map[string]promotion.Digest{"production": digest("0")}}
 		network := pipenet.New()
-		o.listener = network.Listen(host)
-		o.slack = fakeslack.New(fakeslack.Options{AppToken: "xapp-1", BotToken: "xoxb-1"})
-		for id, name := range map[string]string{ann: "Ann", bob: "Bob", eve: "Eve"} {
-			o.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(name), RealName: name})
-		}
-		o.slack.AddChannel(fakeslack.Channel{ID: channel, Name: "shop", Members: []string{ann, bob, eve, o.slack.Options().Bot.UserID}})
-		server := &http.Server{Handler: o.slack}
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(o.listener) }()
-
-		db, err := sqlite.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var lanes []*pipeline.Lane
-		o.gate = gate.New(db, catalog(t), time.Now, func() {
-			for _, l := range lanes {
-				l.Poke()
-			}
-		})
-		transport := &http.Transport{DialContext: network.DialContext}
-		o.chat, err = chat.Dial(t.Context(), chat.Options{
-			AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: "http://" + host + "/api/",
-			HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Dialer: &websocket.Dialer{NetDialContext: network.DialContext}, Log: slog.New(slog.DiscardHandler),
-		}, o.gate)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lanes = o.lanes(db)
-		if err := o.gate.Begin(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 8)
-		for _, l := range lanes {
-			go func() { ended <- l.Run(ctx) }()
-		}
-		go func() { ended <- o.chat.Run(ctx) }()
+		listener := network.Listen(host)
+		o, shut := open(t, path, catalog(t), options, listener, network.DialContext)
+		o.listener = listener
 		time.Sleep(time.Second)
-
 		test(t, o)
+		shut()
+	})
+}
 
+// open starts everything. The workspace listens on the listener, and dial gets
+// there.
+func open(t testing.TB, path string, c *gate.Catalog, options fakeslack.Options, l net.Listener, dial func(ctx context.Context, network, addr string) (net.Conn, error)) (o *office, shut func()) {
+	t.Helper()
+	o = &office{t: t, tags: map[string]promotion.Digest{"production": digest("0")}}
+	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
+	o.slack = fakeslack.New(options)
+	members := []string{eve}
+	for _, id := range c.Roles["leads"].People {
+		members = append(members, string(id))
+	}
+	for _, id := range members {
+		o.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(id[2:]), RealName: id[2:]})
+	}
+	o.slack.AddChannel(fakeslack.Channel{ID: channel, Name: "shop", Members: append(members, o.slack.Options().Bot.UserID)})
+	server := &http.Server{Handler: o.slack}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+
+	db, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.db = db
+	var lanes []*pipeline.Lane
+	o.gate = gate.New(db, c, time.Now, func() {
+		for _, l := range lanes {
+			l.Poke()
+		}
+	})
+	transport := &http.Transport{DialContext: dial}
+	o.chat, err = chat.Dial(t.Context(), chat.Options{
+		AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: "http://" + host + "/api/",
+		HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Dialer: &websocket.Dialer{NetDialContext: dial}, Log: slog.New(slog.NewTextHandler(&o.log, nil)),
+	}, o.gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lanes = o.lanes()
+	if err := o.gate.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 8)
+	for _, l := range lanes {
+		go func() { ended <- l.Run(ctx) }()
+	}
+	go func() { ended <- o.chat.Run(ctx) }()
+	return o, func() {
 		stop()
 		for range len(lanes) + 1 {
 			if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -115,10 +155,10 @@ func in(t *testing.T, test func(t *testing.T, o *office)) {
 		if v := o.slack.Violations(); len(v) > 0 {
 			t.Errorf("Slack's rules were broken: %q", v)
 		}
-	})
+	}
 }
 
-func catalog(t *testing.T) *gate.Catalog {
+func catalog(t testing.TB) *gate.Catalog {
 	t.Helper()
 	watch, err := promotion.ParseTagPattern("staging")
 	if err != nil {
@@ -137,9 +177,9 @@ func catalog(t *testing.T) *gate.Catalog {
 	}
 }
 
-func (o *office) lanes(db *sqlite.DB) []*pipeline.Lane {
+func (o *office) lanes() []*pipeline.Lane {
 	lane := func(name string, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
-		return &pipeline.Lane{Name: name, Width: 4, Perform: perform, Queue: db, Report: o.gate.Report, Owner: "test", Log: slog.New(slog.DiscardHandler)}
+		return &pipeline.Lane{Name: name, Width: 4, Perform: perform, Queue: o.db, Report: o.gate.Report, Owner: "test", Log: slog.New(slog.DiscardHandler)}
 	}
 	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
 	return []*pipeline.Lane{
@@ -285,7 +325,7 @@ func TestTheNetworkGoesAwayForAnHour(t *testing.T) {
 		o.slack.Cut()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if h := o.chat.Health(); h.Connections != 0 {
+		if h := o.chat.Health(); h.Connections != 0 || o.log.count("another process") != 0 {
 			t.Fatalf("without a network: %+v", h)
 		}
 		o.slack.RefuseSockets(false)
@@ -400,6 +440,44 @@ func TestStandings(t *testing.T) {
 		}
 		if _, err := o.chat.ReadGroup(t.Context(), promotion.NewEffect(promotion.EffectGroup, "", 0, promotion.GroupWork{ID: "S404"}, time.Now())); promotion.KindOf(err) != promotion.NotFound {
 			t.Errorf("no such group: %v", err)
+		}
+	})
+}
+
+func TestWhatSomebodyElseMovedCanBeAdoptedFromItsCard(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.click(ann, render.ActionApprove)
+		o.click(bob, render.ActionApprove)
+		time.Sleep(25 * time.Hour)
+		if o.pause(); o.tags["production"] != digest("a") {
+			t.Fatalf("production is %s", o.tags["production"])
+		}
+		o.tags["production"] = digest("f")
+		moved := promotion.Sighting{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: digest("f")}}}
+		if err := o.gate.Sight(t.Context(), []promotion.Sighting{moved}); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		newest := func() fakeslack.Message {
+			all := o.slack.Messages(channel)
+			return all[len(all)-1]
+		}
+		restore := newest()
+		if !strings.Contains(restore.Text, "Moved by somebody else") {
+			t.Fatalf("the channel is told: %s", restore.Text)
+		}
+		if _, err := o.slack.Click(ann, channel, restore.TS, render.ActionAdopt); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		if adopt := newest(); adopt.TS == restore.TS || !strings.Contains(adopt.Text, "accepts `"+digest("f").Short()+"`") {
+			t.Errorf("after the click: %s", adopt.Text)
+		}
+		if d, err := o.slack.Command(bob, channel, "/promote", "adopt shop"); err != nil {
+			t.Fatal(err)
+		} else if o.pause(); !strings.Contains(string(d.Ack()), "No such promotion") {
+			t.Errorf("adopting it twice is answered %s", d.Ack())
 		}
 	})
 }

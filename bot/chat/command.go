@@ -17,11 +17,7 @@ import (
 // database, so the answer travels in the acknowledgement; only what changes
 // something is said to the whole channel.
 func (c *Chat) command(ctx context.Context, sc slack.SlashCommand) response {
-	var apps []string
-	for _, a := range c.gate.Catalog().Apps {
-		apps = append(apps, a.Name)
-	}
-	cmd, err := command.Parse(sc.Text, apps)
+	cmd, err := command.Parse(sc.Text, c.gate.Catalog().Names())
 	if usage, ok := errors.AsType[*command.Usage](err); ok {
 		return privately(render.Usage(usage.Problem, usage.Lines))
 	}
@@ -47,23 +43,24 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		all, err := c.gate.Status(ctx, cmd.App)
 		return privately(render.Status(all, c.gate.Now())), err
 	case command.List:
-		open, err := c.gate.Views(ctx, gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}})
+		open, err := c.gate.Views(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
 		return privately(render.List(open)), err
 	case command.History:
-		past, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, Limit: historyPage})
+		past, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, Apart: cmd.App == "", Limit: historyPage})
 		return privately(render.History(past)), err
 	case command.Show, command.Why:
 		return c.explain(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
-	case command.Approve, command.Reject:
+	case command.Approve, command.Reject, command.Adopt:
 		return c.vote(ctx, sc, cmd)
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil
 	}
 }
 
-// explain shows the newest promotion of the app, or of the digest.
+// explain shows the newest promotion of the app, or of the digest; for what goes
+// with a train, the train.
 func (c *Chat) explain(ctx context.Context, cmd command.Command) (response, error) {
 	views, err := c.gate.Views(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Limit: 1})
 	if err != nil {
@@ -72,6 +69,11 @@ func (c *Chat) explain(ctx context.Context, cmd command.Command) (response, erro
 	if len(views) == 0 {
 		return privately(render.Answer(promotion.Answer{Verb: promotion.Missing, App: cmd.App})), nil
 	}
+	if with := views[0].Facts.Promotion.Train; with != 0 {
+		if views[0], err = c.gate.View(ctx, with); err != nil {
+			return response{}, err
+		}
+	}
 	if cmd.Name == command.Why {
 		return privately(render.Why(views[0])), nil
 	}
@@ -79,22 +81,45 @@ func (c *Chat) explain(ctx context.Context, cmd command.Command) (response, erro
 }
 
 func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
-	open, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, States: []promotion.State{promotion.Open}})
+	q := gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Apart: true, States: []promotion.State{promotion.Open}}
+	decision := promotion.Approve
+	switch cmd.Name {
+	case command.Reject:
+		decision = promotion.Reject
+	case command.Adopt:
+		decision, q.Purposes = promotion.Instead, []promotion.Purpose{promotion.Restore}
+	}
+	open, err := c.gate.Promotions(ctx, q)
 	if err != nil {
 		return response{}, err
 	}
 	switch len(open) {
 	case 0:
-		return privately(render.Answer(promotion.Answer{Verb: promotion.Missing, App: cmd.App})), nil
+		return c.nothingToVoteOn(ctx, cmd)
 	case 1:
 	default:
 		return response{}, promotion.Errorf(promotion.Conflict, "%d promotions of %s are open: name the digest, as in %s@%s", len(open), cmd.App, cmd.App, open[0].Digest.Short())
 	}
-	decision := promotion.Approve
-	if cmd.Name == command.Reject {
-		decision = promotion.Reject
+	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason, Terms: open[0].TermsNow().Hash()})
+}
+
+// nothingToVoteOn says so, and where what was meant is decided when it goes with
+// a train.
+func (c *Chat) nothingToVoteOn(ctx context.Context, cmd command.Command) (response, error) {
+	q := gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Purposes: []promotion.Purpose{promotion.Ride}, States: []promotion.State{promotion.Open}, Limit: 1}
+	rides, err := c.gate.Promotions(ctx, q)
+	if err != nil {
+		return response{}, err
 	}
-	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason})
+	if len(rides) == 0 {
+		return privately(render.Answer(promotion.Answer{Verb: promotion.Missing, App: cmd.App})), nil
+	}
+	v, err := c.gate.View(ctx, rides[0].Train)
+	if err != nil {
+		return response{}, err
+	}
+	train := v.Facts.Promotion
+	return response{}, promotion.Errorf(promotion.Conflict, "%s %s goes with the train %s and is decided with it: /promote %s %s", cmd.App, rides[0].Digest.Short(), train.App, cmd.Name, train.App)
 }
 
 func (c *Chat) take(ctx context.Context, sc slack.SlashCommand, g promotion.Gesture) (response, error) {

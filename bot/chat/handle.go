@@ -60,12 +60,16 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
 	}
+	decision := promotion.Approve
 	switch action.ActionID {
-	case render.ActionApprove:
+	case render.ActionApprove, render.ActionAdopt:
+		if action.ActionID == render.ActionAdopt {
+			decision = promotion.Instead
+		}
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-			Promotion: id, Decision: promotion.Approve, Terms: terms, CardTS: cb.Message.Timestamp,
+			Promotion: id, Decision: decision, Terms: terms, CardTS: cb.Message.Timestamp,
 		})
 		return err
 	case render.ActionReject, render.ActionDetails:

@@ -104,15 +104,13 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	if card.TS == "" {
 		return promotion.Result{}, promotion.Errorf(promotion.Unavailable, "the card has not been posted yet")
 	}
+	if w.Kind == promotion.NoticeReminder && !v.Verdict.OnlyApprovals() {
+		return promotion.Result{}, nil // it comes late, and would ask for what is not missing any more
+	}
 	if e.Attempt > 1 {
-		replies, _, _, err := c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-			ChannelID: card.Channel, Timestamp: card.TS, Limit: 200, IncludeAllMetadata: true,
-		})
-		if err != nil {
-			return promotion.Result{}, apiError("conversations.replies", err)
-		}
-		if carrying(replies, metadataNotice, e.Key) != "" {
-			return promotion.Result{}, nil
+		// A performer before this one may have posted it and died.
+		if posted, err := c.findReply(ctx, card, e.Key); err != nil || posted {
+			return promotion.Result{}, err
 		}
 	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
@@ -120,6 +118,22 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 		return promotion.Result{}, apiError("chat.postMessage", err)
 	}
 	return promotion.Result{}, nil
+}
+
+func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (posted bool, err error) {
+	params := &slack.GetConversationRepliesParameters{ChannelID: card.Channel, Timestamp: card.TS, Limit: 200, IncludeAllMetadata: true}
+	for {
+		replies, _, next, err := c.api.GetConversationRepliesContext(ctx, params)
+		if err != nil {
+			return false, apiError("conversations.replies", err)
+		}
+		if carrying(replies, metadataNotice, key) != "" {
+			return true, nil
+		}
+		if params.Cursor = next; next == "" {
+			return false, nil
+		}
+	}
 }
 
 // Tell answers one person privately. Where the bot is not in the channel, the

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,14 @@ const (
 	// ackWithin is what is left of Slack's three seconds for the acknowledgement
 	// to leave.
 	ackWithin = 2500 * time.Millisecond
+	// crowded: Slack replaces a connection every few hours. When it does so this
+	// often within a minute, it turns it away because there are too many (reason
+	// too_many_websockets, which slack-go keeps to itself), and slack-go comes back
+	// at once, for ever.
+	crowded = 10
+	// settled is how long a connection must have lived for the next one not to
+	// wait longer.
+	settled = 10 * time.Minute
 	// drain gives slack-go time to write the acknowledgements that are queued
 	// when the program stops; it sends them from a goroutine of its own.
 	drain = 300 * time.Millisecond
@@ -70,10 +79,11 @@ func (c *Chat) Run(ctx context.Context) error {
 }
 
 // supervise opens a connection again whenever slack-go gives it up, which it
-// does only for a token that is no longer good. It calls quiet once nothing
-// more will be read because ctx has ended.
+// does only for a token that is no longer good, or readLoop does. It calls quiet
+// once nothing more will be read because ctx has ended.
 func (c *Chat) supervise(ctx, sockets context.Context, jobs chan<- job, quiet func()) {
 	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, time.Minute) {
+		began := time.Now()
 		options := []socketmode.Option{}
 		if c.opts.Dialer != nil {
 			options = append(options, socketmode.OptionDialer(c.opts.Dialer))
@@ -83,6 +93,9 @@ func (c *Chat) supervise(ctx, sockets context.Context, jobs chan<- job, quiet fu
 		var reader sync.WaitGroup
 		reader.Go(func() {
 			c.readLoop(ctx, life, client, jobs)
+			if ctx.Err() == nil {
+				end() // a client whose events are not read must not go on
+			}
 			if ctx.Err() != nil {
 				quiet()
 			}
@@ -93,6 +106,9 @@ func (c *Chat) supervise(ctx, sockets context.Context, jobs chan<- job, quiet fu
 		if ctx.Err() != nil {
 			return
 		}
+		if time.Since(began) > settled {
+			wait = time.Second
+		}
 		c.log.Error("Slack connection given up; trying again", "wait", wait, "error", err)
 		select {
 		case <-ctx.Done():
@@ -102,9 +118,11 @@ func (c *Chat) supervise(ctx, sockets context.Context, jobs chan<- job, quiet fu
 }
 
 // readLoop hands envelopes over and never blocks: a client whose events are not
-// read dies silently and for good.
+// read dies silently and for good. It returns when the connection is not worth
+// keeping.
 func (c *Chat) readLoop(ctx, life context.Context, client *socketmode.Client, jobs chan<- job) {
 	up := false
+	var replaced []time.Time
 	mark := func(now bool) {
 		switch {
 		case now && !up:
@@ -130,6 +148,14 @@ func (c *Chat) readLoop(ctx, life context.Context, client *socketmode.Client, jo
 					c.reconnects.Add(1)
 				}
 				mark(false)
+			case socketmode.EventTypeConnected:
+				replaced = append(slices.DeleteFunc(replaced, func(t time.Time) bool { return time.Since(t) > time.Minute }), time.Now())
+				if len(replaced) > crowded {
+					c.log.Error("Slack keeps replacing this connection: probably too many are open, by another process that uses the same Slack app; use one app for each bot", "within a minute", len(replaced))
+					return
+				}
+			case socketmode.EventTypeErrorWriteFailed:
+				c.log.Warn("an acknowledgement could not be written; Slack delivers again, or shows the person that it failed")
 			case socketmode.EventTypeConnectionError:
 				if failure, ok := e.Data.(*slack.ConnectionErrorEvent); ok {
 					c.log.Warn("can't connect to Slack", "attempt", failure.Attempt, "error", failure.ErrorObj)

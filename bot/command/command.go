@@ -28,6 +28,7 @@ const (
 	Request Name = "request"
 	Approve Name = "approve"
 	Reject  Name = "reject"
+	Adopt   Name = "adopt"
 	History Name = "history"
 )
 
@@ -59,6 +60,7 @@ var grammar = []row{
 	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
+	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{History, []argument{app}, 0, "past promotions", "history shop"},
 }
 

@@ -90,8 +90,11 @@ func refused(a promotion.Answer, it page.Text) page.Text {
 }
 
 func deed(d promotion.Decision) page.Text {
-	if d == promotion.Reject {
+	switch d {
+	case promotion.Reject:
 		return "rejection"
+	case promotion.Instead:
+		return "request to adopt what was found instead"
 	}
 	return "approval"
 }
@@ -124,7 +127,10 @@ func Show(v policy.View) Message {
 func Why(v policy.View) Message {
 	p := &v.Facts.Promotion
 	_, sentence := state(v, nil)
-	lines := []page.Text{page.Writef("*%s* %s, %s → %s: ", p.App, p.Digest, p.From, p.To) + sentence}
+	lines := []page.Text{page.Writef("*%s* %s, %s: ", p.App, p.Digest, way(p)) + sentence}
+	if p.State == promotion.Open && p.Purpose == promotion.Train {
+		return whyTrain(lines[0], v)
+	}
 	if p.State == promotion.Open {
 		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}

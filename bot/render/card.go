@@ -49,21 +49,23 @@ func Card(v policy.View) Message {
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
 		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
+		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 	} else {
 		p.Section(sentence)
+		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvers(v, c))
 	}
 	p.Context(page.Writef("Promotion #%d", promoted.ID) + named(" · policy ", v.Document.Name) + page.Writef(" · card revision %d", promoted.Revision))
-	p.Add(slack.NewActionBlock(p.ID(), buttons(promoted)...))
+	p.Add(slack.NewActionBlock(p.ID(), buttons(v)...))
 	return Message{Text: summary(v), Blocks: p.Blocks}
 }
 
 func title(p *promotion.Promotion, word string) string {
-	return fmt.Sprintf("%s: %s → %s, %s", page.Plain(p.App, 40), page.Plain(p.From, 30), page.Plain(p.To, 30), word)
+	return fmt.Sprintf("%s: %s, %s", page.Plain(p.App, 40), page.Plain(way(p), 63), word)
 }
 
 // named is nothing for what has no name.
@@ -79,7 +81,7 @@ func summary(v policy.View) string {
 	p := &v.Facts.Promotion
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
-	s := []page.Text{page.Writef("%s %s, %s → %s: ", p.App, p.Digest.Short(), p.From, p.To) + sentence}
+	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
 		s = append(s, hindrances(v, sentence)...)
 		s = append(s, approvals(v, c)...)
@@ -87,12 +89,19 @@ func summary(v policy.View) string {
 	} else {
 		s = append(s, approvers(v, c))
 	}
+	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))
 }
 
 // facts are what is known of the image and of the tags.
 func facts(p *promotion.Promotion, c cast) []page.Text {
+	if p.Purpose == promotion.Train {
+		return together(p, c)
+	}
 	noticed := page.Writef("*Noticed in %s*\n%s", p.From, p.ObservedAt)
+	if p.Repairs() {
+		noticed = page.Writef("*Noticed in %s*\n%s", p.To, p.OpenedAt)
+	}
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
 	}
@@ -186,8 +195,8 @@ func commit(source, revision string) page.Text {
 // soak is a picture and the words for it. The share is that of the moment of
 // drawing, and says so.
 func soak(v policy.View) page.Text {
-	f, _ := v.Verdict.Finding(policy.RuleSoak)
-	if v.Document.Soak <= 0 || f.Outcome == policy.Met {
+	f, alone := v.Verdict.Finding(policy.RuleSoak)
+	if !alone || v.Document.Soak <= 0 || f.Outcome == policy.Met {
 		return ""
 	}
 	const cells = 10
@@ -294,7 +303,8 @@ func outcome(o policy.Outcome) page.Text {
 // buttons are there only while they can do something; Details always can.
 // Nobody can agree to a plan that is not there yet, but anybody with a role can
 // say no to it.
-func buttons(p *promotion.Promotion) []slack.BlockElement {
+func buttons(v policy.View) []slack.BlockElement {
+	p := &v.Facts.Promotion
 	value := Value(p.ID, p.TermsNow().Hash())
 	details := slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details"))
 	if p.State != promotion.Open {
@@ -306,15 +316,28 @@ func buttons(p *promotion.Promotion) []slack.BlockElement {
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
-		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(p)), page.Words("Approve"), page.Words("Not yet"))
+		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	if adopt, ok := adoptButton(p, value); ok {
+		return []slack.BlockElement{approve, adopt, reject, details}
+	}
 	return []slack.BlockElement{approve, reject, details}
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.
-func confirmation(p *promotion.Promotion) string {
+func confirmation(v policy.View) string {
+	p := &v.Facts.Promotion
 	where := ""
 	if p.Abroad() {
 		where = " in " + page.Plain(string(p.Destination), 80)
+	}
+	switch p.Purpose {
+	case promotion.Restore:
+		return fmt.Sprintf("The tags of %s go back to exactly the digest %s when the policy is met.", page.Plain(p.To, 40), page.Plain(p.Digest.Short(), 12))
+	case promotion.Adopt:
+		return fmt.Sprintf("The digest %s, which somebody else put in %s, is accepted there when the policy is met. No tag is moved.", page.Plain(p.Digest.Short(), 12), page.Plain(p.To, 40))
+	}
+	if p.Purpose == promotion.Train {
+		return agreed(v)
 	}
 	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s"+where+" when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
 	const room = 12 // for ", 1234 more."

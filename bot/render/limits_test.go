@@ -201,7 +201,7 @@ func checkAll(t failing, v policy.View) {
 }
 
 func TestEveryStateKeepsTheLimits(t *testing.T) {
-	for _, s := range states() {
+	for _, s := range append(states(), trains()...) {
 		t.Run(s.name, func(t *testing.T) { checkAll(t, s.view) })
 	}
 }

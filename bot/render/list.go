@@ -18,7 +18,7 @@ func List(open []policy.View) Message {
 	for _, v := range open {
 		p := &v.Facts.Promotion
 		_, sentence := state(v, nil)
-		rows = append(rows, page.Writef("#%d *%s* %s, %s → %s: ", p.ID, p.App, p.Digest, p.From, p.To)+sentence)
+		rows = append(rows, page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p))+sentence)
 	}
 	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
 }
@@ -92,7 +92,7 @@ func History(past []promotion.Promotion) Message {
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		row := page.Writef("#%d *%s* %s, %s → %s: %s %s", p.ID, p.App, p.Digest, p.From, p.To, string(p.State), at)
+		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
 		if p.Successor != 0 {
 			row += page.Writef(" by #%d", p.Successor)
 		}

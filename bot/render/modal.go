@@ -45,12 +45,19 @@ func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	var body page.Page
 	body.Section(
 		page.Writef("Reject *%s* %s for *%s*?", p.App, p.Digest, p.To),
-		"This ends the promotion for everybody. The digest stays where it is, and the next build can be promoted.")
+		"This ends the promotion for everybody. "+stays(p))
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: string(meta),
 		Title: page.Words("Reject"), Submit: page.Words("Reject"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
+}
+
+func stays(p *promotion.Promotion) page.Text {
+	if p.Purpose == promotion.Train {
+		return "The digests stay where they are, and each app can be promoted by itself."
+	}
+	return "The digest stays where it is, and the next build can be promoted."
 }
 
 // Rejection is a submitted RejectModal.
@@ -96,8 +103,12 @@ func details(v policy.View) []slack.Block {
 	word, sentence := state(v, nil)
 	p.Header(title(promoted, word))
 	p.Section(sentence)
-	p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
-	p.Section(append([]page.Text{"*Rules*"}, tree(v.Verdict.Findings, "")...)...)
+	if promoted.Purpose == promotion.Train {
+		carriage(&p, v)
+	} else {
+		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
+	}
+	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section("*Policy*"+named(" ", v.Document.Name), english(v.Document, promoted))
 	p.Section(votes(v)...)
 	p.Fields(facts(promoted, nil)...)
@@ -130,7 +141,11 @@ func english(d policy.Document, p *promotion.Promotion) page.Text {
 	}
 	var s page.Text
 	if d.Soak > 0 {
-		s = page.Writef("The digest has to have been in %s for %s; time during which it was not there does not count. ", p.From, span(d.Soak))
+		it := page.Text("The digest")
+		if p.Purpose == promotion.Train {
+			it = "Each digest"
+		}
+		s = page.Writef("%s has to have been in %s for %s; time during which it was not there does not count. ", it, p.From, span(d.Soak))
 	}
 	var asked []page.Text
 	for _, r := range d.Approvals {
@@ -138,9 +153,9 @@ func english(d policy.Document, p *promotion.Promotion) page.Text {
 	}
 	s += "Approvals: " + page.Join(asked, maxCalled) + ", all from different people. "
 	if d.RequesterMayApprove {
-		return s + "Whoever requested it may be one of them."
+		return s + "Whoever requested it may be one of them." + afterFailure(d)
 	}
-	return s + "Whoever requested it can't be one of them."
+	return s + "Whoever requested it can't be one of them." + afterFailure(d)
 }
 
 func votes(v policy.View) []page.Text {
@@ -186,6 +201,10 @@ func check(p *promotion.Promotion) []page.Text {
 		add(p.Repository, p.SourceTag)
 	}
 	for _, t := range p.Targets {
+		if p.Purpose == promotion.Train {
+			lines = append(lines, page.Code("crane digest "+t.Tag))
+			continue
+		}
 		add(p.Destination, t.Tag)
 	}
 	if len(lines) == 1 {

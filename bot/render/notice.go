@@ -20,17 +20,29 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		}
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
 	case promotion.NoticeExecuting:
+		if p.Repairs() {
+			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
+		}
+		if p.Purpose == promotion.Train {
+			return page.Say(page.Writef("The policy is met: exactly the %d digests of %s are being promoted to %s.", len(v.Facts.Rides), it, p.To))
+		}
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeReminder:
+		if p.Repairs() {
+			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))
+		}
 		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
 	case promotion.NoticeSuperseded:
 		if p.Successor == 0 {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))
 		}
+		if p.Reason != "" {
+			return page.Say(page.Writef("%s gave way to #%d: %s. Its buttons are gone.", it, p.Successor, because(p.Reason)))
+		}
 		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
 	}
 	_, sentence := state(v, c)
-	end := page.Writef("%s, %s → %s: ", it, p.From, p.To) + sentence
+	end := page.Writef("%s, %s: ", it, way(p)) + sentence
 	if p.Requester != "" {
 		end = page.Mention(p.Requester) + ": " + end
 	}

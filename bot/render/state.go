@@ -14,15 +14,19 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	switch p.State {
 	case promotion.Open:
-		return waiting(v)
+		word, sentence = waiting(v)
+		return word, happened(p) + sentence
 	case promotion.Executing:
+		if p.Purpose == promotion.Train {
+			return "promoting", underWay(v)
+		}
 		sentence = page.Writef("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
 		if p.ReadFault != "" {
 			sentence += page.Writef(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
 		}
 		return "promoting", sentence
 	case promotion.Promoted:
-		return "promoted", page.Writef("*Promoted* %s.", when(p.FinishedAt)) + moves(p)
+		return strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt)) + moves(p)
 	case promotion.Conflicted:
 		return "conflict", page.Writef("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
 			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)
@@ -54,14 +58,18 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 func waiting(v policy.View) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	unmet := func(r policy.Rule) (policy.Finding, bool) {
-		f, ok := v.Verdict.Finding(r)
-		return f, ok && f.Outcome != policy.Met
+		for _, f := range v.Verdict.Of(r) {
+			if f.Outcome != policy.Met {
+				return f, true
+			}
+		}
+		return policy.Finding{}, false
 	}
 	there, away := unmet(policy.RuleSource)
 	if v.Verdict.Outcome == policy.Blocked {
 		return "blocked", "*Blocked*: as it is, this can't go ahead. No tag was moved."
 	}
-	if away && v.Facts.Source.Fault == "" {
+	if away && v.Facts.Source.Fault == "" && p.Purpose != promotion.Train {
 		return "left " + p.From, page.Writef("*Left %s*: %s. Approvals are kept.", p.From, because(there.Reason))
 	}
 	if _, soaking := unmet(policy.RuleSoak); soaking && !away {

@@ -94,6 +94,13 @@ func abroad(_ *policy.Document, f *policy.Facts) {
 	f.Promotion.Destination = "production.example.com/team/shop"
 }
 
+// drifted has somebody else move production away from the build.
+func drifted(d *policy.Document, f *policy.Facts) {
+	p := &f.Promotion
+	p.Purpose, p.SourceTag, f.Presence, d.Soak = promotion.Restore, "", nil, 0
+	p.Targets = []promotion.Target{{Tag: "production", Floating: true, Now: other, ReadAt: at(later)}}
+}
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -139,6 +146,14 @@ func states() []named {
 			}}
 			f.Promotion.Moves = []promotion.Move{{Tag: "v1.4.2", Outcome: promotion.MoveDone, Found: build}, {Tag: "production", Outcome: promotion.MoveDone, Found: build}}
 		}))},
+		{"moved by somebody else", shop(later, drifted)},
+		{"moved by somebody else, and gone", shop(later, drifted, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = "" }))},
+		{"restored", shop(later, drifted, approved(ann, bob, sam), ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
+			f.Promotion.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: build}}
+		}))},
+		{"to be adopted", shop(later, drifted, with(func(f *policy.Facts) {
+			f.Promotion.Purpose, f.Promotion.Digest, f.Promotion.Requester = promotion.Adopt, other, ann
+		}))},
 		{"executing", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, at(later) }))},
 		{"executing, registry down", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
 			f.Promotion.State, f.Promotion.StartedAt, f.Promotion.ReadFault = promotion.Executing, at(later), "registry.example.com answers 503 Service Unavailable"
@@ -155,5 +170,74 @@ func states() []named {
 		}))},
 		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
 		{"displaced by the configuration", shop(later, ended(promotion.Superseded, "the configuration does not lead shop from staging to production any more"))},
+	}
+}
+
+// storefront is a train of two apps that was asked for on monday, and what its
+// policy says d later.
+func storefront(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) policy.View {
+	return train([]string{"shop", "cart"}, d, changes...)
+}
+
+func train(apps []string, d time.Duration, changes ...func(*policy.Document, *policy.Facts)) policy.View {
+	coupled := func(doc *policy.Document, f *policy.Facts) {
+		doc.OnFailure = promotion.TakeBack
+		var rides []*promotion.Promotion
+		for i, app := range apps {
+			r := shop(d).Facts
+			p := &r.Promotion
+			p.ID, p.Purpose, p.Train, p.App, p.Requester, p.Card = promotion.ID(21+i), promotion.Ride, 20, app, eve, promotion.Card{}
+			p.Repository, p.Destination = promotion.Repository("registry.example.com/team/"+app), promotion.Repository("registry.example.com/team/"+app)
+			if i > 0 {
+				p.Digest = other
+			}
+			f.Rides = append(f.Rides, policy.Facts{Promotion: r.Promotion, Presence: r.Presence})
+			rides = append(rides, p)
+		}
+		f.Promotion = promotion.Promotion{
+			ID: 20, Purpose: promotion.Train, App: "storefront", From: "staging", To: "production", Digest: promotion.Consist(rides), Requester: eve,
+			State: promotion.Open, Revision: 4, Targets: promotion.Coupled(rides), ObservedAt: monday, OpenedAt: monday, Card: promotion.Card{Channel: "C1", TS: "1.1", Revision: 3},
+		}
+		f.Presence = nil
+	}
+	return shop(d, append([]func(*policy.Document, *policy.Facts){coupled}, changes...)...)
+}
+
+// rode ends a ride.
+func rode(i int, s promotion.State, reason string) func(*policy.Document, *policy.Facts) {
+	return func(d *policy.Document, f *policy.Facts) {
+		ended(s, reason)(d, &f.Rides[i])
+	}
+}
+
+func trains() []named {
+	return []named{
+		{"train just asked for", storefront(time.Second, with(func(f *policy.Facts) {
+			f.Promotion.Targets, f.Promotion.Card = nil, promotion.Card{Channel: "C1"}
+			for i := range f.Rides {
+				f.Rides[i].Promotion.Image, f.Rides[i].Promotion.Targets = nil, nil
+			}
+		}))},
+		{"train soaking", storefront(29*time.Hour, with(func(f *policy.Facts) { f.Rides[1].Presence[0].From = monday.Add(3 * time.Hour) }))},
+		{"train waiting for approvals", storefront(later)},
+		{"train of which an app left staging", storefront(later, approved(ann), with(func(f *policy.Facts) { f.Rides[1].Presence[0].Until = at(5 * time.Hour) }))},
+		{"train blocked by a newer build", storefront(later, approved(ann), with(func(f *policy.Facts) { f.Rides[1].Newer = &promotion.Promotion{ID: 25, Digest: former} }))},
+		{"train whose vote was for another production", storefront(later, approved(ann), with(func(f *policy.Facts) {
+			f.Rides[1].Promotion.Targets[1].Now, f.Promotion.Targets[3].Now = build, build
+		}))},
+		{"train copying", storefront(later+time.Minute, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.Rides[1].Promotion.Destination = "production.example.com/cart"
+			f.Rides[1].Promotion.Copy = &promotion.Copy{StartedAt: monday.Add(later), Blobs: promotion.Count{Done: 3, All: 12}, Bytes: promotion.Count{Done: 40_000_000, All: 104_900_000}}
+		}))},
+		{"train executing", storefront(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, at(later)
+			f.Rides[0].Promotion.State, f.Rides[0].Promotion.Moves = promotion.Executing, []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone}}
+			f.Rides[1].Promotion.State, f.Rides[1].Promotion.ReadFault = promotion.Executing, "registry.example.com answers 503 Service Unavailable"
+		}))},
+		{"train promoted", storefront(later, approved(ann, bob, sam), ended(promotion.Promoted, ""), rode(0, promotion.Promoted, ""), rode(1, promotion.Promoted, ""))},
+		{"train taken back", storefront(later, approved(ann, bob, sam),
+			ended(promotion.Failed, "shop: it was taken back; cart: production points at 0badcafe0bad; it was expected to point at 9e8d7c6b9e8d; promoted: nothing"),
+			rode(0, promotion.Failed, "it was taken back"), rode(1, promotion.Conflicted, "production points at 0badcafe0bad; it was expected to point at 9e8d7c6b9e8d"))},
+		{"superseded by a train", shop(later, ended(promotion.Superseded, "it goes with the train storefront"), with(func(f *policy.Facts) { f.Promotion.Successor = 20 }))},
 	}
 }

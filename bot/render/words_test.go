@@ -170,6 +170,13 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 		"conflict":                              {"Conflict", "0badcafe0bad", "/promote request shop", "Ann (leads)"},
 		"rejected":                              {"Rejected", "Sam", "p99"},
 		"superseded":                            {"#13"},
+		"moved by somebody else":                {"Moved by somebody else", "restore production", "0badcafe0bad", "was set to `4f1c2a9b4f1c`", "adopt it"},
+		"moved by somebody else, and gone":      {"points at nothing"},
+		"to be adopted":                         {"accepts `0badcafe0bad`", "No tag is moved"},
+		"restored":                              {"Restored"},
+		"copying":                               {"Copying", "production.example.com/team/shop", "40 MB of 105 MB", "3 of 12 layers", "1m37s left"},
+		"copying refused":                       {"Blocked", "may not tag"},
+		"promoted abroad":                       {"Promoted"},
 	} {
 		for _, word := range words {
 			if m := render.Card(view(t, state)); !strings.Contains(m.Text, word) {
@@ -186,6 +193,9 @@ func TestButtons(t *testing.T) {
 		if s.view.Facts.Promotion.State == promotion.Open {
 			if s.view.Facts.Promotion.Planned() {
 				want = append(want, render.ActionApprove)
+			}
+			if _, one := s.view.Facts.Promotion.Found(); one {
+				want = append(want, render.ActionAdopt)
 			}
 			want = append(want, render.ActionReject)
 		}

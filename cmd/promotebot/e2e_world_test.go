@@ -35,13 +35,15 @@ import (
 // The far side of both wires: a workspace and a registry, and between the bot
 // and the registry a front door that counts and breaks things.
 type town struct {
-	t      *testing.T
+	t      testing.TB
 	slack  *fakeslack.Server
 	api    string
 	door   *door
 	repo   name.Repository
 	dir    string
 	config string
+
+	patience time.Duration // how long something may take that takes a second or two
 }
 
 const (
@@ -87,13 +89,19 @@ func (d *door) put(reference string) int {
 	return d.puts[reference]
 }
 
-// newTown starts the far side. The registry is one that nobody here wrote where
-// its binary is at hand (PROMOTEBOT_DISTRIBUTION), and go-containerregistry's
-// otherwise.
+// newTown starts the far side. The registry is the CNCF's, in production almost
+// everywhere, where its program is at hand: PROMOTEBOT_DISTRIBUTION says where,
+// and fixtures/distribution builds it. Otherwise it is go-containerregistry's.
 func newTown(t *testing.T, policy string) *town {
 	t.Helper()
 	t.Parallel()
-	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}}
+	return settle(t, policy)
+}
+
+// settle is newTown for whoever wants to be alone on the machine.
+func settle(t testing.TB, policy string) *town {
+	t.Helper()
+	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}, patience: 15 * time.Second}
 	w.door.backend = backend(t)
 	front := httptest.NewServer(w.door)
 	t.Cleanup(front.Close)
@@ -113,7 +121,7 @@ func newTown(t *testing.T, policy string) *town {
 	return w
 }
 
-func backend(t *testing.T) http.Handler {
+func backend(t testing.TB) http.Handler {
 	t.Helper()
 	program := os.Getenv("PROMOTEBOT_DISTRIBUTION")
 	if program == "" {
@@ -205,7 +213,7 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(w.patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -219,7 +227,7 @@ func (w *town) eventually(what string, is func() bool) {
 					private = append(private, who+": "+e.Text)
 				}
 			}
-			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
+			w.t.Fatalf("not within %s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", w.patience, what, m.Text, private, w.slack.Violations(), w.slack.Counts())
 		case <-tick.C:
 		}
 	}
@@ -278,7 +286,7 @@ func (w *town) whispered(to, text string) func() bool {
 
 // process is a running promotebot.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	out  lockedBuffer
 	done chan struct{}
@@ -420,13 +428,17 @@ func (w *town) run(args ...string) (string, error) {
 	return string(out), err
 }
 
-// distribution starts the registry program and returns where it answers, which
-// is what it prints first.
-func distribution(t *testing.T, program string) *url.URL {
+// distribution starts the registry program on a free port and returns where it
+// answers, which it says in its log.
+func distribution(t testing.TB, program string) *url.URL {
 	t.Helper()
-	cmd := exec.Command(program)
+	settings := filepath.Join(t.TempDir(), "registry.yaml")
+	if err := os.WriteFile(settings, []byte(`{version: 0.1, log: {formatter: json}, storage: {inmemory: {}}, http: {addr: "127.0.0.1:0"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "serve", settings)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
+	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,21 +446,25 @@ func distribution(t *testing.T, program string) *url.URL {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it was told to end by being killed
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%s does not say where it answers: %v", program, err)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var entry struct{ Msg string }
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			t.Fatalf("%s says %s", program, lines.Bytes())
+		}
+		if host, ok := strings.CutPrefix(entry.Msg, "listening on "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // or it would stop when the pipe is full
+			return &url.URL{Scheme: "http", Host: host}
+		}
 	}
-	u, err := url.Parse(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
+	t.Fatalf("%s has ended without saying where it answers", program)
+	return nil
 }
 
-// serveSlack puts another workspace in the place of the town's.
-func (w *town) serveSlack(s *fakeslack.Server) {
+// serveSlack puts another workspace in the place of the town's, or something in
+// front of it.
+func (w *town) serveSlack(s http.Handler) {
 	w.t.Helper()
 	chat := httptest.NewServer(s)
 	w.t.Cleanup(chat.Close)
-	w.slack, w.api = s, chat.URL+"/api/"
+	w.api = chat.URL + "/api/"
 }

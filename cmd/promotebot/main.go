@@ -17,6 +17,7 @@ import (
 	_ "time/tzdata" // schedules name time zones, and a minimal image has none
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/promotion"
 )
 
 func main() {
@@ -47,7 +48,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"demo", "", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
+		{"demo", "[-listen ADDRESS] [-v]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
 		{"serve", "-config FILE", "run the bot", (*program).serve},
 		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
 		{"manifest", "", "print the Slack app manifest to paste", (*program).manifest},
@@ -106,6 +107,9 @@ func (p *program) complain(err error) {
 		return
 	}
 	_, _ = fmt.Fprintf(p.stderr, "promotebot: %v\n", err)
+	if cause := promotion.Cause(err); cause != "" {
+		_, _ = fmt.Fprintf(p.stderr, "promotebot: the cause: %s\n", cause)
+	}
 }
 
 func (p *program) help(w io.Writer) {
@@ -148,8 +152,16 @@ func (p *program) version(_ context.Context, args []string) error {
 	return err
 }
 
-// version is what the build recorded: a tag of the module, or the commit.
+// stamp is the version where the build has no git to ask, as in an image:
+// -ldflags "-X main.stamp=v1.2.3".
+var stamp string
+
+// version is what the build was told, or what it recorded: a tag of the module,
+// or the commit.
 func version() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -62,11 +62,16 @@ func (t *turn) adopted() error {
 			policies[app.Name+" to "+to] = d.Hash()
 		}
 	}
+	for _, train := range t.catalog.Trains {
+		for to, d := range train.Policies {
+			policies[train.Name+" to "+to] = d.Hash()
+		}
+	}
 	if err := t.record(audit.Configured, nil, map[string]any{"policies": policies}); err != nil {
 		return err
 	}
 	for _, r := range t.catalog.Reminders {
-		if err := t.remindAt(r); err != nil {
+		if err := t.remindAt(r, nil); err != nil {
 			return err
 		}
 	}
@@ -84,27 +89,21 @@ func (t *turn) replan() error {
 		return err
 	}
 	for _, p := range open {
-		if why := t.catalog.displaced(p); why != "" {
+		why, err := t.displaced(p)
+		if err != nil {
+			return err
+		}
+		if why != "" && p.Purpose == promotion.Ride {
+			continue // it ends with its train
+		}
+		if why != "" {
 			if err := t.end(p, promotion.Superseded, why, nil); err != nil {
 				return err
 			}
 			continue
 		}
-		had, fault, destination := p.Targets, p.PlanFault, p.Destination
-		if app, ok := t.catalog.App(p.App); ok && !p.Repairs() {
-			p.Destination = app.In(p.To)
-		}
-		if p.Image != nil && !p.Repairs() {
-			t.plan(p)
-		}
-		same := func(a, b promotion.Target) bool { return a.Tag == b.Tag && a.Floating == b.Floating }
-		if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault && destination == p.Destination {
-			p.Targets = had // with what was read
-		} else {
-			if destination != p.Destination {
-				p.Copy = nil
-			}
-			if err := t.readTags(p); err != nil {
+		if p.Purpose != promotion.Train {
+			if err := t.rename(p); err != nil {
 				return err
 			}
 		}
@@ -116,7 +115,34 @@ func (t *turn) replan() error {
 	return nil
 }
 
+// rename names the tags of an open promotion anew.
+func (t *turn) rename(p *promotion.Promotion) error {
+	had, fault, destination := p.Targets, p.PlanFault, p.Destination
+	if app, ok := t.catalog.App(p.App); ok && !p.Repairs() {
+		p.Destination = app.In(p.To)
+	}
+	if p.Image != nil && !p.Repairs() {
+		t.plan(p)
+	}
+	same := func(a, b promotion.Target) bool { return a.Tag == b.Tag && a.Floating == b.Floating }
+	if slices.EqualFunc(had, p.Targets, same) && fault == p.PlanFault && destination == p.Destination {
+		p.Targets = had // with what was read
+		return nil
+	}
+	if destination != p.Destination {
+		p.Copy = nil
+	}
+	return t.readTags(p)
+}
+
 // displaced says why the catalog has no place for the promotion, or "".
+func (t *turn) displaced(p *promotion.Promotion) (string, error) {
+	if p.Purpose == promotion.Train {
+		return t.derailed(p)
+	}
+	return t.catalog.displaced(p), nil
+}
+
 func (c *Catalog) displaced(p *promotion.Promotion) string {
 	app, configured := c.App(p.App)
 	next, more := c.Next(p.From)

@@ -16,6 +16,7 @@ import (
 // a whole (Gate.Adopt) and never modified in place.
 type Catalog struct {
 	Apps         []App
+	Trains       []Train
 	Environments []Environment // the chain, first to last
 	Roles        map[string]Role
 	Reminders    []Reminder
@@ -37,6 +38,15 @@ func (a App) In(environment string) promotion.Repository {
 		return r
 	}
 	return a.Repository
+}
+
+// Train is a list of apps that can be promoted as one, and the policy of each
+// environment that they can be promoted into together.
+type Train struct {
+	Name     string // no app has it
+	Apps     []string
+	Channel  string                     // Slack channel id of its cards
+	Policies map[string]policy.Document // by environment; every one but the first
 }
 
 // Environment is a link of the chain.
@@ -70,6 +80,27 @@ func (c *Catalog) App(name string) (App, bool) {
 		return App{}, false
 	}
 	return c.Apps[i], true
+}
+
+// Train finds a train by its name.
+func (c *Catalog) Train(name string) (Train, bool) {
+	i := slices.IndexFunc(c.Trains, func(t Train) bool { return t.Name == name })
+	if i < 0 {
+		return Train{}, false
+	}
+	return c.Trains[i], true
+}
+
+// Names are what can be promoted: the apps, and the trains.
+func (c *Catalog) Names() []string {
+	var names []string
+	for _, a := range c.Apps {
+		names = append(names, a.Name)
+	}
+	for _, t := range c.Trains {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // Environment finds an environment by its name.
@@ -128,8 +159,19 @@ func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.G
 	return slices.Compact(people), slices.Compact(groups)
 }
 
-// nextTick is the first instant of the schedule after now.
-func (r Reminder) nextTick(now time.Time) time.Time { return r.Schedule.Next(now).UTC() }
+// nextTick is the first instant of the schedule after now and after the tick
+// before, if there was one. A clock that was set back repeats none, and the hour
+// that comes twice in autumn counts once.
+func (r Reminder) nextTick(now time.Time, before *time.Time) time.Time {
+	if before == nil {
+		return r.Schedule.Next(now).UTC()
+	}
+	next := r.Schedule.Next(later(now, *before))
+	if s, ok := r.Schedule.(*cron.SpecSchedule); ok && next.In(s.Location).Format(time.DateTime) == before.In(s.Location).Format(time.DateTime) {
+		next = r.Schedule.Next(next)
+	}
+	return next.UTC()
+}
 
 // watching names what is looked at.
 type watching struct {

@@ -8,6 +8,26 @@ import (
 	"github.com/promotebot/promotebot/promotion/audit"
 )
 
+// bringAll has what the verdict asks for brought to where it goes.
+func (t *turn) bringAll(p *promotion.Promotion, ids []promotion.ID) error {
+	for _, id := range ids {
+		if id == p.ID {
+			if err := t.bring(p); err != nil {
+				return err
+			}
+			continue
+		}
+		ride, err := t.load(id)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(t.bring(ride), t.save(ride)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // bring has the digest of a promotion copied into the repository that it goes
 // to. The promotion stays open: no tag moves by it, it can be rejected all the
 // while, and when it has arrived the policy is asked again.

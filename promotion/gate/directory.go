@@ -54,8 +54,11 @@ func (t *turn) groupRead(g promotion.Group) error {
 		return err
 	}
 	for _, p := range open {
-		app, _ := t.catalog.App(p.App)
-		if !slices.ContainsFunc(app.Policies[p.To].Approvals, func(r policy.Requirement) bool {
+		d, err := t.document(p)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(d.Approvals, func(r policy.Requirement) bool {
 			_, groups := t.catalog.members(r.Role)
 			return slices.Contains(groups, g.ID)
 		}) {
@@ -79,9 +82,13 @@ func (t *turn) refresh() error {
 	if err != nil {
 		return err
 	}
+	var members []promotion.PersonID
 	for _, id := range groups {
-		people = append(people, known[id].Members...)
+		members = append(members, known[id].Members...)
 	}
+	slices.Sort(members)
+	members = slices.Compact(members)
+	people = append(people, members[:min(refreshMost, len(members))]...)
 	slices.Sort(people)
 	var subjects []policy.Subject
 	for _, id := range slices.Compact(people) {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -146,8 +147,8 @@ func (t *turn) adopt(g promotion.Gesture, p *promotion.Promotion, d policy.Docum
 	if refusal := policy.MayReject(d, f, g.Person); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
-	found := p.Targets[0].Now
-	if p.Purpose != promotion.Restore || found == "" || slices.ContainsFunc(p.Targets, func(target promotion.Target) bool { return target.Now != found }) {
+	found, one := p.Found()
+	if !one {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no one image behind the tags that could be adopted")
 	}
 	app, ok := t.catalog.App(p.App)
@@ -179,6 +180,69 @@ func (t *turn) pinned(p *promotion.Promotion) error {
 		if err := t.SavePin(Pin{App: p.App, Environment: p.To, Tag: m.Tag, Digest: p.Digest, Promotion: p.ID, At: t.now}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// The watcher looks at the tags that say what runs in an environment, round
+// after round. Those that are set once are looked at more seldom, and only the
+// newest: nobody runs the old ones any more.
+const (
+	compareEvery = time.Hour
+	compareMost  = 20
+)
+
+// compare has the tags that were set once in an environment read again, in due
+// time.
+func (t *turn) compare(app, environment string) error {
+	a, ok := t.catalog.App(app)
+	env, known := t.catalog.Environment(environment)
+	if !ok || !known {
+		return nil
+	}
+	pins, err := t.Pins(app, environment)
+	if err != nil {
+		return err
+	}
+	w := promotion.CompareWork{App: app, Environment: environment, Repository: a.In(environment)}
+	for _, pin := range pins {
+		if !slices.Contains(env.FloatingTags(), pin.Tag) && len(w.Tags) < compareMost {
+			w.Tags = append(w.Tags, pin.Tag)
+		}
+	}
+	if len(w.Tags) == 0 {
+		return nil
+	}
+	return t.compareAt(w, t.now.Add(compareEvery))
+}
+
+// compared takes what was read, or nothing when it could not be. What was set
+// while it was read is left for the next time.
+func (t *turn) compared(e promotion.Effect, readings []promotion.TagReading) error {
+	w, err := promotion.Work[promotion.CompareWork](e)
+	if err != nil {
+		return err
+	}
+	if err := t.compare(w.App, w.Environment); err != nil {
+		return err
+	}
+	app, ok := t.catalog.App(w.App)
+	env, known := t.catalog.Environment(w.Environment)
+	if !ok || !known || app.In(w.Environment) != w.Repository || len(readings) == 0 {
+		return nil
+	}
+	l := look{began: t.now, tags: map[string]promotion.Digest{}}
+	for _, r := range readings {
+		l.tags[r.Tag] = r.Digest
+		if r.ReadAt.Before(l.began) {
+			l.began = r.ReadAt
+		}
+	}
+	if err := t.reread(w.App, w.Environment, l.tags, false); err != nil {
+		return err
+	}
+	if err := t.drifted(app, env, l); !errors.Is(err, promotion.Stale) {
+		return err
 	}
 	return nil
 }

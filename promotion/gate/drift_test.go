@@ -212,3 +212,31 @@ func TestARestoreIsInTheAuditLog(t *testing.T) {
 		t.Error("nothing is said of it")
 	}
 }
+
+// A tag that is set once is not watched; it is compared with what was set.
+func TestAVersionTagThatWasOverwrittenIsPutBack(t *testing.T) {
+	c := catalog(t, policy.Document{Name: "quick", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}})
+	c.Environments[1].Tags = []promotion.TagTemplate{"production", "v{label.version}"}
+	w := newWorld(t, c)
+	w.labels = map[string]string{"version": "1"}
+	w.stage("a")
+	w.click(ann, promotion.Approve)
+	w.expect(1, promotion.Promoted)
+	w.wait(3 * time.Hour)
+	if w.all() != 1 {
+		t.Fatalf("%d promotions while nothing has happened", w.all())
+	}
+	w.tags["v1"] = digest("f")
+	w.wait(time.Hour)
+	p := w.get(2)
+	if p.Purpose != promotion.Restore || len(p.Targets) != 1 || p.Targets[0].Tag != "v1" || p.Digest != digest("a") {
+		t.Fatalf("opened: %+v", p)
+	}
+	w.look() // a look at production says nothing about v1
+	w.run()
+	w.click(bob, promotion.Approve)
+	w.expect(2, promotion.Promoted)
+	if w.tags["v1"] != digest("a") || w.tags["production"] != digest("a") {
+		t.Errorf("the tags are %v", w.tags)
+	}
+}

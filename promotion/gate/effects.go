@@ -12,12 +12,22 @@ import (
 // place. A key stands for one thing to be done; asking again while it is
 // unfinished changes nothing.
 
+// drawCard has the card drawn on which the promotion is shown: a ride is shown
+// on that of its train.
 func (t *turn) drawCard(p *promotion.Promotion) error {
-	return t.AddEffect(promotion.NewEffect(promotion.EffectCard, fmt.Sprintf("card/%d", p.ID), p.ID, struct{}{}, t.now))
+	on := p.ID
+	if p.Purpose == promotion.Ride {
+		on = p.Train
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCard, fmt.Sprintf("card/%d", on), on, struct{}{}, t.now))
 }
 
-// notice replies in the card's thread, once for each occasion.
+// notice replies in the card's thread, once for each occasion. What happens to
+// a ride is told by its train.
 func (t *turn) notice(p *promotion.Promotion, occasion string, w promotion.NoticeWork) error {
+	if p.Purpose == promotion.Ride {
+		return nil
+	}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectNotice, fmt.Sprintf("notice/%d/%s", p.ID, occasion), p.ID, w, t.now))
 }
 
@@ -39,6 +49,10 @@ func (t *turn) readTags(p *promotion.Promotion) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectReadTags, fmt.Sprintf("read-tags/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) compareAt(w promotion.CompareWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCompare, "compare/"+w.App+"/"+w.Environment, 0, w, at))
+}
+
 func (t *turn) copy(p *promotion.Promotion) error {
 	env, _ := t.catalog.Environment(p.To)
 	w := promotion.CopyWork{From: p.Repository, To: p.Destination, Digest: p.Digest, Attachments: env.Attachments}
@@ -48,6 +62,10 @@ func (t *turn) copy(p *promotion.Promotion) error {
 func (t *turn) move(p *promotion.Promotion) error {
 	w := promotion.MoveWork{Repository: p.Destination, Digest: p.Digest, Targets: p.Targets}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectMove, fmt.Sprintf("move/%d", p.ID), p.ID, w, t.now))
+}
+
+func (t *turn) undo(p *promotion.Promotion, w promotion.UndoWork) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectUndo, fmt.Sprintf("undo/%d", p.ID), p.ID, w, t.now))
 }
 
 func (t *turn) lookUp(subjects []policy.Subject) error {
@@ -74,12 +92,16 @@ func (t *turn) wakeAt(p *promotion.Promotion, at time.Time) error {
 // far below Slack's limit for users.info (tier 4, 100 a minute).
 const refreshEvery = 10 * time.Minute
 
+// refreshMost is how many members of user groups are read in advance: a fifth of
+// that limit. Those of larger groups are read when they click.
+const refreshMost = 200
+
 func (t *turn) refreshAt(at time.Time) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRefresh, "refresh", 0, struct{}{}, at))
 }
 
-func (t *turn) remindAt(r Reminder) error {
-	tick := r.nextTick(t.now)
+func (t *turn) remindAt(r Reminder, before *time.Time) error {
+	tick := r.nextTick(t.now, before)
 	w := promotion.RemindWork{Schedule: r.Spec, Tick: tick}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRemind, "remind/"+r.Spec, 0, w, tick))
 }

@@ -11,32 +11,70 @@ import (
 
 // facts gathers from rows, and only from rows, what the policy rests on.
 func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, error) {
-	app, _ := t.catalog.App(p.App)
-	d := app.Policies[p.To]
-	if p.Repairs() {
-		d.Soak = 0 // what is put back has soaked, and what is adopted runs already
-	}
 	f := policy.Facts{Promotion: *p}
-	var err error
+	d, err := t.document(p)
+	if err != nil {
+		return d, f, err
+	}
 	if f.Votes, err = t.Votes(p.ID); err != nil {
-		return d, f, err
-	}
-	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
-		return d, f, err
-	}
-	if f.Source, err = t.look(p.App, p.From, promotion.Source); err != nil {
-		return d, f, err
-	}
-	if f.Target, err = t.look(p.App, p.To, promotion.Held); err != nil {
 		return d, f, err
 	}
 	if f.Rosters, f.People, err = t.people(d, f.Votes); err != nil {
 		return d, f, err
 	}
-	if err = t.rivals(p, &f); err != nil {
+	if p.Purpose != promotion.Train {
+		return d, f, t.surroundings(p, &f)
+	}
+	rides, err := t.rides(p.ID)
+	if err != nil {
 		return d, f, err
 	}
-	return d, f, nil
+	for _, r := range rides {
+		of := policy.Facts{Promotion: *r}
+		if err := t.surroundings(r, &of); err != nil {
+			return d, f, err
+		}
+		f.Rides = append(f.Rides, of)
+	}
+	return d, f, t.rivals(p, &f)
+}
+
+// document is the policy that the promotion is under; that of a ride is its
+// train's.
+func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
+	name := p.App
+	if p.Purpose == promotion.Ride {
+		of, err := t.Promotion(p.Train)
+		if err != nil {
+			return policy.Document{}, err
+		}
+		name = of.App
+	}
+	if p.Purpose == promotion.Train || p.Purpose == promotion.Ride {
+		train, _ := t.catalog.Train(name)
+		return train.Policies[p.To], nil
+	}
+	app, _ := t.catalog.App(name)
+	d := app.Policies[p.To]
+	if p.Repairs() {
+		d.Soak = 0 // what is put back has soaked, and what is adopted runs already
+	}
+	return d, nil
+}
+
+// surroundings are where the digest comes from and where it goes, and what else
+// is on the way there.
+func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error) {
+	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
+		return err
+	}
+	if f.Source, err = t.look(p.App, p.From, promotion.Source); err != nil {
+		return err
+	}
+	if f.Target, err = t.look(p.App, p.To, promotion.Held); err != nil {
+		return err
+	}
+	return t.rivals(p, f)
 }
 
 // look is how well the watched tags can be seen. Tags that are not watched

@@ -89,6 +89,8 @@ type Query struct {
 	DigestPrefix  string // hexadecimal digits
 	States        []promotion.State
 	Purposes      []promotion.Purpose
+	Train         promotion.ID // the rides of this train
+	Apart         bool         // only what is decided by itself: no rides
 	ApprovedBy    promotion.PersonID
 	ObservedAfter *time.Time
 	Before        promotion.ID
@@ -146,11 +148,16 @@ type turn struct {
 	catalog *Catalog
 	actor   string
 	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
+	trains  map[promotion.ID]bool  // of which a ride was settled in this turn; true when it has changed
 }
 
 func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) error {
 	err := g.store.Update(ctx, func(tx Tx) error {
-		return f(&turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}})
+		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, trains: map[promotion.ID]bool{}}
+		if err := f(t); err != nil {
+			return err
+		}
+		return t.pull()
 	})
 	if err == nil {
 		g.poke()
@@ -183,16 +190,19 @@ func (t *turn) query(q Query) ([]*promotion.Promotion, error) {
 	return found, nil
 }
 
-// save writes the promotion back and, if it looks different now, has its card
-// drawn again.
+// save writes the promotion back, if it has changed, and has its card drawn
+// again. Whatever changes it touches it.
 func (t *turn) save(p *promotion.Promotion) error {
 	was := t.loaded[p.ID]
+	if p.Revision == was {
+		return nil
+	}
 	if err := t.SavePromotion(*p, was); err != nil {
 		return err
 	}
 	t.loaded[p.ID] = p.Revision
-	if p.Revision == was {
-		return nil
+	if p.Purpose == promotion.Ride {
+		t.trains[p.Train] = true
 	}
 	return t.drawCard(p)
 }
@@ -215,6 +225,9 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	}
 	detail["state"] = to
 	if err := t.record(audit.Ended, p, detail); err != nil {
+		return err
+	}
+	if err := t.uncouple(p, to, reason); err != nil {
 		return err
 	}
 	kind := promotion.NoticeEnded

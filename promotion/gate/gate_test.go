@@ -553,3 +553,21 @@ func TestAChainOfThreeIsWalked(t *testing.T) {
 		t.Errorf("tags: %v", w.tags)
 	}
 }
+
+// Whoever says no says it about the digest: writing down why takes a minute, and
+// whatever changes meanwhile makes it no less of a no.
+func TestANoCountsWhateverHasChangedSince(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	seen := w.get(1)
+	w.tags["production"] = digest("9")
+	w.look()
+	w.run()
+	if a := w.clickOn(ann, promotion.Approve, seen); a.Verb != promotion.Outdated {
+		t.Errorf("a yes to what is no longer so: %+v", a)
+	}
+	if a := w.clickOn(ann, promotion.Reject, seen); a.Verb != promotion.Counted {
+		t.Errorf("a no: %+v", a)
+	}
+	w.expect(1, promotion.Rejected)
+}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -59,12 +60,14 @@ func (g *Gate) Promotions(ctx context.Context, q Query) (found []promotion.Promo
 	return found, err
 }
 
-// Status is what is where, for one app or, with an empty name, for all.
-func (g *Gate) Status(ctx context.Context, app string) (all []policy.AppStatus, err error) {
+// Status is what is where, for one app, for those of a train or, with an empty
+// name, for all.
+func (g *Gate) Status(ctx context.Context, name string) (all []policy.AppStatus, err error) {
 	err = g.read(ctx, func(t *turn) error {
 		all = nil
+		train, _ := t.catalog.Train(name)
 		for _, a := range t.catalog.Apps {
-			if app != "" && a.Name != app {
+			if name != "" && a.Name != name && !slices.Contains(train.Apps, a.Name) {
 				continue
 			}
 			s, err := t.status(a)
@@ -84,8 +87,8 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, p := range open {
-		s.Open = append(s.Open, p.ID)
+	for i := range open {
+		s.Open = append(s.Open, shownAs(&open[i]))
 	}
 	for i, env := range t.catalog.Environments {
 		side, watch := promotion.Source, env.Watch.String()

@@ -33,12 +33,16 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.inspected(e, *r.Image)
 	case promotion.EffectReadTags:
 		return t.tagsRead(e, r.Tags)
+	case promotion.EffectCompare:
+		return t.compared(e, r.Tags)
 	case promotion.EffectResolve:
 		return t.resolved(e, r.Digest)
 	case promotion.EffectCopy:
 		return t.brought(e, *r.Copy)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
+	case promotion.EffectUndo:
+		return t.undone(e, r.Moves, "")
 	case promotion.EffectCard:
 		return t.drawn(e, *r.Card)
 	case promotion.EffectPerson:
@@ -172,18 +176,54 @@ func (t *turn) moved(e promotion.Effect, moves []promotion.Move) error {
 		return err
 	}
 	p.Moves, p.ReadFault = moves, ""
+	for _, m := range moves {
+		if m.Outcome == promotion.MoveConflict {
+			return t.executed(p, promotion.Conflicted, m.Detail)
+		}
+	}
+	return t.executed(p, promotion.Promoted, "")
+}
+
+func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
+	p, err := t.load(e.Promotion)
+	if err != nil {
+		return err
+	}
+	p.Moves, p.ReadFault = r.Moves, ""
+	to := promotion.Failed
+	if r.Failure.Kind == promotion.Conflict {
+		to = promotion.Conflicted
+	}
+	return t.executed(p, to, r.Failure.Text)
+}
+
+// executed takes how the execution went. A ride that may have to be taken back
+// has not come to its end by that.
+func (t *turn) executed(p *promotion.Promotion, to promotion.State, why string) error {
+	if p.Purpose == promotion.Ride {
+		if waits, err := t.waits(p, why); err != nil || waits {
+			return err
+		}
+	}
+	return t.close(p, to, why)
+}
+
+// close ends what was executed, and lets go on what waited for that.
+func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) error {
 	if err := t.pinned(p); err != nil {
 		return err
 	}
-	for _, m := range moves {
-		if m.Outcome == promotion.MoveConflict {
-			if err := t.end(p, promotion.Conflicted, m.Detail, map[string]any{"moves": moves}); err != nil {
-				return err
-			}
-			return t.nextTurn(p)
-		}
+	detail := map[string]any{"moves": p.Moves}
+	if why != "" {
+		detail["why"] = why
 	}
-	if err := t.end(p, promotion.Promoted, "", map[string]any{"moves": moves}); err != nil {
+	if err := t.end(p, to, why, detail); err != nil {
+		return err
+	}
+	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
+		return t.nextTurn(p)
+	}
+	if err := t.compare(p.App, p.To); err != nil {
 		return err
 	}
 	return t.arrived(p)
@@ -252,8 +292,8 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	if err != nil {
 		return err
 	}
-	p.Card = c
-	if err := t.save(p); err != nil {
+	p.Card = c // what is shown of it does not change by that
+	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err
 	}
 	if c.Revision < p.Revision {
@@ -290,8 +330,12 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return err
 	}
 	switch e.Kind {
+	case promotion.EffectCompare:
+		return t.compared(e, nil)
 	case promotion.EffectMove:
 		return t.moveFailed(e, r)
+	case promotion.EffectUndo:
+		return t.undone(e, r.Moves, f.Text)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -329,7 +373,7 @@ func (t *turn) withoutLookUp(e promotion.Effect, f promotion.Failure) error {
 }
 
 // How often something is tried whose failing must not last for ever: a reply in
-// a thread for a day, a private answer for as long as its response URL lives.
+// a thread for a day, as a card that was not posted before the end, a private answer for as long as its response URL lives.
 // Whoever waits for a look-up is told after some two minutes that they wait in
 // vain; it is tried on, for others. Everything else is tried until it is known
 // how it ended.
@@ -351,17 +395,18 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 		again = again && e.Attempt < tellAttempts
 	case promotion.EffectNotice:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
-	case promotion.EffectCard, promotion.EffectCopy:
+	case promotion.EffectCopy:
 		again, longest = true, slowly
-	case promotion.EffectInspect, promotion.EffectReadTags:
+	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags:
 		p, err := t.load(e.Promotion)
 		if err != nil {
 			return false, due, err
 		}
-		if !again {
+		if !again || e.Kind == promotion.EffectCard {
 			longest = slowly
 		}
-		again = p.State == promotion.Open
+		// A card that is there has to lose its buttons, however long it takes.
+		again = !p.State.Final() || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
 	}
 	wait := longest
 	if e.Attempt < 10 {
@@ -376,6 +421,8 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
 	case promotion.EffectCopy:
 		return t.delayed(e, f)
+	case promotion.EffectUndo:
+		return t.undoDelayed(e, f)
 	default:
 		return nil
 	}
@@ -387,22 +434,6 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	p.Touch()
 	_, err = t.settle(p)
 	return err
-}
-
-func (t *turn) moveFailed(e promotion.Effect, r promotion.Result) error {
-	p, err := t.load(e.Promotion)
-	if err != nil {
-		return err
-	}
-	p.Moves, p.ReadFault = r.Moves, ""
-	to := promotion.Failed
-	if r.Failure.Kind == promotion.Conflict {
-		to = promotion.Conflicted
-	}
-	if err := t.end(p, to, r.Failure.Text, map[string]any{"moves": r.Moves, "why": r.Failure.Text}); err != nil {
-		return err
-	}
-	return t.nextTurn(p)
 }
 
 // nextTurn lets another promotion move the tags that p no longer moves. What

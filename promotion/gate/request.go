@@ -18,7 +18,8 @@ func (t *turn) request(g promotion.Gesture, u unknown) (promotion.Answer, error)
 		return answer, t.record(audit.Denied, nil, map[string]any{"app": g.App, "request": g.Ref, "why": reason})
 	}
 	app, ok := t.catalog.App(g.App)
-	if !ok {
+	train, together := t.catalog.Train(g.App)
+	if !ok && !together {
 		answer.Verb = promotion.Missing
 		return answer, nil
 	}
@@ -36,6 +37,9 @@ func (t *turn) request(g promotion.Gesture, u unknown) (promotion.Answer, error)
 	}
 	if who.Standing != promotion.Member {
 		return refuse("only members of this workspace can request a promotion")
+	}
+	if together {
+		return t.requestTrain(train, g, answer, refuse)
 	}
 	td, asked, err := t.meant(app, g)
 	if err != nil {
@@ -61,21 +65,24 @@ func (t *turn) meant(app App, g promotion.Gesture) (td promotion.TaggedDigest, a
 	}
 	// From the end of the chain: the step that is nearest to production is meant.
 	for i := len(t.catalog.Environments) - 2; i >= 0 && g.Ref == ""; i-- {
-		holdings, err := t.Holdings(app.Name, t.catalog.Environments[i].Name, promotion.Source)
-		if err != nil {
+		if td, err := t.newest(app, t.catalog.Environments[i].Name); err != nil || td.Digest != "" {
 			return td, false, err
-		}
-		var newest Holding
-		for _, h := range holdings {
-			if !h.Since.Before(newest.Since) {
-				newest = h
-			}
-		}
-		if newest.Digest != "" {
-			return promotion.TaggedDigest{Tag: newest.Tag, Digest: newest.Digest, Captures: newest.Captures}, false, nil
 		}
 	}
 	return promotion.TaggedDigest{Tag: g.Ref}, g.Ref != "", nil
+}
+
+// newest is what came to an environment last, of what is there now; zero when
+// nothing is.
+func (t *turn) newest(app App, environment string) (td promotion.TaggedDigest, err error) {
+	holdings, err := t.Holdings(app.Name, environment, promotion.Source)
+	var newest Holding
+	for _, h := range holdings {
+		if !h.Since.Before(newest.Since) {
+			newest = h
+		}
+	}
+	return promotion.TaggedDigest{Tag: newest.Tag, Digest: newest.Digest, Captures: newest.Captures}, err
 }
 
 func (t *turn) resolve(app App, g promotion.Gesture) error {
@@ -103,7 +110,7 @@ func (t *turn) requestDigest(app App, td promotion.TaggedDigest, g promotion.Ges
 		return answer, err
 	}
 	if len(had) > 0 {
-		answer.Verb, answer.Promotion = promotion.Existing, had[0].ID
+		answer.Verb, answer.Promotion = promotion.Existing, shownAs(&had[0])
 		return answer, nil
 	}
 	p, err := t.open(app, from, to.Name, td, g.Person)

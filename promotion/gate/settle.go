@@ -13,8 +13,15 @@ import (
 // itself called again when the verdict can change by itself, and writes the
 // intent to execute when everything is met. It saves the promotion.
 func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
+	if p.Purpose == promotion.Ride { // its train is settled, when all that happens now has happened
+		t.trains[p.Train] = t.trains[p.Train]
+		return policy.Verdict{}, t.save(p)
+	}
 	if p.State != promotion.Open {
 		return policy.Verdict{}, t.save(p)
+	}
+	if err := t.couple(p); err != nil {
+		return policy.Verdict{}, err
 	}
 	d, f, err := t.facts(p)
 	if err != nil {
@@ -29,19 +36,16 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		}
 	}
 	v := policy.Evaluate(d, f, t.now)
-	source, _ := v.Finding(policy.RuleSource)
-	if soak, _ := v.Finding(policy.RuleSoak); soak.Outcome == policy.Met && source.Outcome == policy.Met && d.Soak > 0 && p.SoakedAt == nil {
+	if v.Soaked() && d.Soak > 0 && p.SoakedAt == nil {
 		if err := t.soaked(p); err != nil {
 			return v, err
 		}
 	}
 	if v.Outcome == policy.Met {
-		return v, t.intend(p, v)
+		return v, t.intend(p, d, v)
 	}
-	if v.Copy {
-		if err := t.bring(p); err != nil {
-			return v, err
-		}
+	if err := t.bringAll(p, v.Bring); err != nil {
+		return v, err
 	}
 	if err := t.lookUp(v.Lookups); err != nil {
 		return v, err
@@ -88,7 +92,8 @@ func (t *turn) soaked(p *promotion.Promotion) error {
 // intend writes the intent to execute, with the plan: from here on the tags,
 // the digest and what is expected behind each tag are fixed, and only the
 // pipeline's report ends the promotion.
-func (t *turn) intend(p *promotion.Promotion, v policy.Verdict) error {
+func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdict) error {
+	p.OnFailure = d.OnFailure
 	if err := p.Step(promotion.Executing, "", t.now); err != nil {
 		return err
 	}
@@ -102,7 +107,11 @@ func (t *turn) intend(p *promotion.Promotion, v policy.Verdict) error {
 	if err := t.notice(p, "executing", promotion.NoticeWork{Kind: promotion.NoticeExecuting}); err != nil {
 		return err
 	}
-	if err := t.move(p); err != nil {
+	if p.Purpose == promotion.Train {
+		if err := t.depart(p); err != nil {
+			return err
+		}
+	} else if err := t.move(p); err != nil {
 		return err
 	}
 	if err := t.save(p); err != nil {
@@ -132,7 +141,7 @@ const marks = 4
 // nextMark is the next instant at which the card's picture of the soak moves.
 func nextMark(d policy.Document, f policy.Facts, now time.Time) (time.Time, bool) {
 	ends, running := f.SoakEnds(d, now)
-	if !running || d.Soak == 0 {
+	if !running || d.Soak == 0 || len(f.Rides) > 0 {
 		return time.Time{}, false
 	}
 	for i := marks - 1; i > 0; i-- {

@@ -194,7 +194,7 @@ func holds(holdings []Holding, d promotion.Digest) bool {
 // approvers: not if it is on its way, runs there already, was promoted before
 // (going back is a rollback) or was rejected. A person can still request it.
 func (t *turn) isCandidate(app, to string, d promotion.Digest) (bool, error) {
-	had, err := t.Promotions(Query{App: app, To: to, Digest: d, Purposes: []promotion.Purpose{promotion.Forward},
+	had, err := t.Promotions(Query{App: app, To: to, Digest: d, Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride},
 		States: []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Rejected}, Limit: 1})
 	if err != nil || len(had) > 0 {
 		return false, err
@@ -222,6 +222,7 @@ func (t *turn) reread(app, env string, tags map[string]promotion.Digest, touch b
 	if err != nil {
 		return err
 	}
+	now := t.now
 	for _, p := range open {
 		changed := touch
 		for i := range p.Targets {
@@ -231,10 +232,8 @@ func (t *turn) reread(app, env string, tags map[string]promotion.Digest, touch b
 				continue
 			}
 			if target.ReadAt == nil || target.Now != seen {
-				target.Now, changed = seen, true
+				target.Now, target.ReadAt, changed = seen, &now, true
 			}
-			now := t.now
-			target.ReadAt = &now
 		}
 		if changed {
 			p.Touch()
@@ -288,6 +287,15 @@ func pointsAt(tags []promotion.TaggedDigest, tag string) promotion.Digest {
 // open puts a digest to the approvers of the next environment. Older open
 // promotions into it give way.
 func (t *turn) open(app App, from, to string, td promotion.TaggedDigest, requester promotion.PersonID) (*promotion.Promotion, error) {
+	p, err := t.noticed(app, from, to, td, requester)
+	if err != nil {
+		return nil, err
+	}
+	return p, t.enter(p, audit.Opened, origin(p))
+}
+
+// noticed is a promotion of what is in an environment, not entered yet.
+func (t *turn) noticed(app App, from, to string, td promotion.TaggedDigest, requester promotion.PersonID) (*promotion.Promotion, error) {
 	presence, err := t.Presence(app.Name, from, promotion.Source, td.Digest)
 	if err != nil {
 		return nil, err
@@ -297,8 +305,12 @@ func (t *turn) open(app App, from, to string, td promotion.TaggedDigest, request
 	if len(presence) > 0 {
 		p.ObservedAt = presence[len(presence)-1].From
 	}
-	detail := map[string]any{"tag": p.SourceTag, "repository": p.Repository, "destination": p.Destination}
-	return p, t.enter(p, audit.Opened, detail)
+	return p, nil
+}
+
+// origin is what the log says of where a promotion comes from and goes to.
+func origin(p *promotion.Promotion) map[string]any {
+	return map[string]any{"tag": p.SourceTag, "repository": p.Repository, "destination": p.Destination}
 }
 
 // fresh is a promotion that has not been entered yet.

@@ -110,6 +110,10 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
+	if p.Purpose == promotion.Ride { // nothing has ever shown buttons for it
+		answer.Verb = promotion.Missing
+		return answer, nil
+	}
 	answer.App, answer.Digest = p.App, p.Digest
 	switch {
 	case p.State != promotion.Open:
@@ -118,7 +122,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
 		answer.Verb, answer.Reason = promotion.Outdated, "that message is not the card of this promotion"
 		return answer, nil
-	case g.Terms != "" && g.Terms != p.TermsNow().Hash():
+	case g.Decision != promotion.Reject && g.Terms != "" && g.Terms != p.TermsNow().Hash():
 		answer.Verb, answer.Reason = promotion.Outdated, "what the card showed has changed since; look at it again and decide anew"
 		return answer, t.drawCard(p)
 	}

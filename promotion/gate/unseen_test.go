@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
@@ -259,5 +261,58 @@ func TestALabelCantTakeTheTagOfAnotherEnvironment(t *testing.T) {
 				t.Errorf("tags: %+v", f)
 			}
 		})
+	}
+}
+
+func TestTheHourThatComesTwiceRemindsOnce(t *testing.T) {
+	c := catalog(t, short())
+	nightly, err := cron.ParseStandard("CRON_TZ=Europe/Berlin 30 2 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Reminders = []gate.Reminder{{Spec: "CRON_TZ=Europe/Berlin 30 2 * * *", Schedule: nightly}}
+	w := newWorld(t, c)
+	w.now = time.Date(2026, 10, 24, 15, 0, 0, 0, time.UTC) // clocks go back in the night
+	w.run()
+	w.stage("a")
+	w.wait(12 * time.Hour)
+	if n := w.count("reminder"); n != 1 {
+		t.Errorf("%d reminders in the night in which half past two came twice", n)
+	}
+	w.wait(24 * time.Hour)
+	if n := w.count("reminder"); n != 2 {
+		t.Errorf("%d reminders after two nights", n)
+	}
+}
+
+func TestAClockSetBackRepeatsNoReminder(t *testing.T) {
+	w := newWorld(t, catalog(t, short()))
+	w.stage("a")
+	w.wait(22*time.Hour + 59*time.Minute)
+	due, err := w.db.Claim(t.Context(), []promotion.EffectKind{promotion.EffectRemind}, "test", w.now.Add(time.Minute), w.now.Add(2*time.Minute), 1)
+	w.must(err)
+	if len(due) != 1 {
+		t.Fatalf("claimed: %+v", due)
+	}
+	w.must(w.gate.Report(t.Context(), due[0], promotion.Result{})) // a minute early, by the clock that was set back
+	w.wait(time.Hour)
+	if n := w.count("reminder"); n != 1 {
+		t.Errorf("%d reminders", n)
+	}
+}
+
+func TestTheCardShowsTheSoakInQuarters(t *testing.T) {
+	w := newWorld(t, catalog(t, short()))
+	w.stage("a")
+	for quarter := range 3 {
+		before := w.drawn[1]
+		w.wait(44 * time.Minute)
+		if w.drawn[1] != before {
+			t.Errorf("in quarter %d the card was drawn between the marks", quarter+1)
+		}
+		w.wait(time.Minute)
+		if w.drawn[1] <= before {
+			t.Errorf("the card was not drawn after quarter %d", quarter+1)
+		}
 	}
 }

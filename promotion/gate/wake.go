@@ -30,7 +30,7 @@ func (t *turn) remind(e promotion.Effect) error {
 	if i < 0 {
 		return nil // taken out of the configuration
 	}
-	open, err := t.query(Query{States: []promotion.State{promotion.Open}})
+	open, err := t.query(Query{Apart: true, States: []promotion.State{promotion.Open}})
 	if err != nil {
 		return err
 	}
@@ -46,5 +46,5 @@ func (t *turn) remind(e promotion.Effect) error {
 			return err
 		}
 	}
-	return t.remindAt(t.catalog.Reminders[i])
+	return t.remindAt(t.catalog.Reminders[i], &w.Tick)
 }

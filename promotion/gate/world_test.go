@@ -35,10 +35,13 @@ type world struct {
 	drawn  map[promotion.ID]int64                  // the revision on each card
 	draws  map[promotion.ID]int                    // how often each was drawn
 	during func()                                  // called once while a card is drawn
+	before func()                                  // called once before something is taken back
+	stuck  map[promotion.Repository]*promotion.Failure
 	copy   func(e promotion.Effect) promotion.Result
 	copies []promotion.Repository // where copies went
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
+	looked  int // how many people were looked up
 	clicks  int
 }
 
@@ -183,7 +186,7 @@ func (w *world) wait(d time.Duration) {
 }
 
 var everything = []promotion.EffectKind{
-	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectCard, promotion.EffectNotice,
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 }
 
@@ -211,10 +214,14 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	switch e.Kind {
 	case promotion.EffectInspect:
 		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
-	case promotion.EffectReadTags:
+	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
-		for _, tag := range work[promotion.ReadTagsWork](w, e).Tags {
-			readings = append(readings, promotion.TagReading{Tag: tag, Digest: w.tags[tag], ReadAt: w.now})
+		asked := work[struct {
+			Repository promotion.Repository
+			Tags       []string
+		}](w, e)
+		for _, tag := range asked.Tags {
+			readings = append(readings, promotion.TagReading{Tag: tag, Digest: w.tags[at(asked.Repository, tag)], ReadAt: w.now})
 		}
 		return promotion.Result{Tags: readings}
 	case promotion.EffectResolve:
@@ -226,7 +233,21 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		}
 		return promotion.Result{Copy: &promotion.Copy{Sent: 7}}
 	case promotion.EffectMove:
-		return promotion.Result{Moves: w.move(work[promotion.MoveWork](w, e))}
+		m := work[promotion.MoveWork](w, e)
+		if f := w.stuck[m.Repository]; f != nil {
+			return promotion.Result{Failure: f}
+		}
+		return promotion.Result{Moves: w.move(m)}
+	case promotion.EffectUndo:
+		if f := w.before; f != nil {
+			w.before = nil
+			f()
+		}
+		var moves []promotion.Move
+		for _, m := range work[promotion.UndoWork](w, e).Moves {
+			moves = append(moves, w.move(m)...)
+		}
+		return promotion.Result{Moves: moves}
 	case promotion.EffectCard:
 		v, err := w.gate.View(w.t.Context(), e.Promotion)
 		w.must(err)
@@ -247,6 +268,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.answers[a.Person] = a.Answer
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
+		w.looked++
 		standing := w.people[id]
 		if standing == "" {
 			standing = promotion.Unknown
@@ -264,19 +286,29 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 func (w *world) move(m promotion.MoveWork) []promotion.Move {
 	var moves []promotion.Move
 	for _, target := range m.Targets {
-		was := w.tags[target.Tag]
+		where := at(m.Repository, target.Tag)
+		was := w.tags[where]
 		switch {
 		case was == m.Digest:
 			moves = append(moves, promotion.Move{Tag: target.Tag, Outcome: promotion.MoveAlready, Found: was})
 		case was == target.Now:
-			w.tags[target.Tag] = m.Digest
-			w.moves = append(w.moves, target.Tag+"="+m.Digest.Short())
+			w.tags[where] = m.Digest
+			w.moves = append(w.moves, where+"="+m.Digest.Short())
 			moves = append(moves, promotion.Move{Tag: target.Tag, Outcome: promotion.MoveDone, Found: m.Digest})
 		default:
 			moves = append(moves, promotion.Move{Tag: target.Tag, Outcome: promotion.MoveConflict, Found: was, Detail: target.Tag + " was moved by somebody else"})
 		}
 	}
 	return moves
+}
+
+// at is where the world keeps a tag: those of repo under their own names, those
+// of other repositories with the last part of its path.
+func at(r promotion.Repository, tag string) string {
+	if r == repo {
+		return tag
+	}
+	return string(r[strings.LastIndex(string(r), "/")+1:]) + ":" + tag
 }
 
 func work[T any](w *world, e promotion.Effect) T {

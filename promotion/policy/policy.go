@@ -27,6 +27,9 @@ type Document struct {
 	Soak                time.Duration // at least this long in the environment; 0 means none
 	Approvals           []Requirement // all of them, by distinct people
 	RequesterMayApprove bool
+	// OnFailure is what becomes of a train of which a part has failed. It is
+	// agreed to like everything else here.
+	OnFailure promotion.OnFailure `json:",omitempty"`
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -81,6 +84,7 @@ type Facts struct {
 	People    map[promotion.PersonID]promotion.Person
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
+	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a
@@ -100,14 +104,14 @@ type Subject struct {
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f)
 	v := Verdict{
-		Findings:   append(origin(d, f, now), tags(f), order(f), approvals, turn(f)),
+		Findings:   append(needs(d, f, now), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
 	v.sum()
-	if v.Outcome == Met && f.Promotion.Abroad() {
-		there := copied(f.Promotion, now)
-		v.Findings, v.Copy = append(v.Findings, there), there.Outcome != Met
+	if v.Outcome == Met {
+		brought, bring := there(f, now)
+		v.Findings, v.Bring = append(v.Findings, brought...), bring
 		v.sum()
 	}
 	if v.Outcome == Met {

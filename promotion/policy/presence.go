@@ -43,12 +43,29 @@ func (f Facts) Soaked(now time.Time) time.Duration {
 // SoakEnds is the instant at which the soak is complete if the digest stays
 // where it is. It is absent while the digest is elsewhere.
 func (f Facts) SoakEnds(d Document, now time.Time) (time.Time, bool) {
+	if len(f.Rides) > 0 {
+		return f.lastSoakEnds(d, now)
+	}
 	if !f.present() {
 		return time.Time{}, false
 	}
 	last := f.Presence[len(f.Presence)-1]
 	before := f.Soaked(now) - last.Within(now)
 	return last.From.Add(d.Soak - before), true
+}
+
+// lastSoakEnds is when the last ride of a train will have soaked.
+func (f Facts) lastSoakEnds(d Document, now time.Time) (last time.Time, running bool) {
+	for _, r := range f.Rides {
+		ends, running := r.SoakEnds(d, now)
+		if !running {
+			return time.Time{}, false
+		}
+		if ends.After(last) {
+			last = ends
+		}
+	}
+	return last, true
 }
 
 func soak(d Document, f Facts, now time.Time) Finding {

@@ -48,17 +48,18 @@ const (
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
 	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
+	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 )
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".
 type Verdict struct {
 	Outcome    Outcome
 	Findings   []Finding
-	Assigned   []Assignment // whose approval fills which role
-	Discounted []Discount   // approvals that don't count, and why
-	Copy       bool         // the digest has to be brought to its destination before it can go ahead
-	Lookups    []Subject    // what has to be read before it can go ahead
-	NextChange *time.Time   // the earliest instant at which a finding changes by itself
+	Assigned   []Assignment   // whose approval fills which role
+	Discounted []Discount     // approvals that don't count, and why
+	Bring      []promotion.ID // whose digest has to be brought to its destination before it can go ahead
+	Lookups    []Subject      // what has to be read before it can go ahead
+	NextChange *time.Time     // the earliest instant at which a finding changes by itself
 }
 
 // Assignment is an approval that counts.
@@ -85,7 +86,7 @@ func (v Verdict) Finding(rule Rule) (Finding, bool) {
 }
 
 // Missing are the reasons of all rules that are not met, in order; where a
-// finding has children, theirs.
+// finding has children, theirs, except where it speaks for them.
 func (v Verdict) Missing() []Finding {
 	var missing []Finding
 	for _, f := range v.Findings {
@@ -98,7 +99,7 @@ func (f Finding) missing() []Finding {
 	if f.Outcome == Met {
 		return nil
 	}
-	if len(f.Children) == 0 {
+	if len(f.Children) == 0 || f.Rule == RuleRide {
 		return []Finding{f}
 	}
 	var missing []Finding

@@ -131,14 +131,16 @@ func TestWhereABlobMayComeFrom(t *testing.T) {
 	}{
 		{name: "the registry's own storage", to: "http://HERE/storage"},
 		{name: "a storage that has lost it", to: "http://HERE/storage", serve: http.StatusNotFound, kind: promotion.Unavailable},
-		{name: "a storage that sends on", to: "http://HERE/storage", serve: http.StatusFound, kind: promotion.Unavailable},
+		{name: "a storage that sends on", to: "http://HERE/storage", serve: http.StatusFound, kind: promotion.Invalid},
 		{name: "a storage with other bytes", to: "http://HERE/other", kind: promotion.Conflict},
 		{name: "a storage without end", to: "http://HERE/endless", kind: promotion.Invalid},
 		{name: "an address in our network", to: "https://10.0.0.7/secret", kind: promotion.Forbidden},
 		{name: "the metadata of the cloud", to: "http://169.254.169.254/latest", kind: promotion.Forbidden},
 		{name: "a name without TLS", to: "http://storage.example.com/blob", kind: promotion.Forbidden},
 		{name: "a file", to: "file://localhost/etc/passwd", kind: promotion.Forbidden},
-		{name: "nowhere", to: "/", kind: promotion.Invalid},
+		{name: "another path of the registry", to: "/other", kind: promotion.Conflict},
+		{name: "nowhere", to: "", kind: promotion.Invalid},
+		{name: "somebody's account", to: "https://bot:canary@storage.example.com/blob", kind: promotion.Invalid},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -154,8 +156,6 @@ func TestWhereABlobMayComeFrom(t *testing.T) {
 					_, _, withPassword = r.BasicAuth()
 					w.Header().Set("Location", strings.ReplaceAll(c.to, "HERE", s.url))
 					w.WriteHeader(http.StatusTemporaryRedirect)
-				case r.Header.Get("Authorization") != "" && !strings.HasPrefix(r.URL.Path, "/v2/"):
-					t.Errorf("%s got our credentials", r.URL)
 				case c.serve != 0 && r.URL.Path == "/storage":
 					w.Header().Set("Location", "http://"+s.url+"/other")
 					w.WriteHeader(c.serve)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // Move sets every tag of the plan to the digest, or none: when one of them
@@ -54,27 +54,33 @@ func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Mo
 
 // survey reads every target tag and, unless all of them are there already,
 // the source by its digest.
-func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source manifest, readings []promotion.Digest, err error) {
+func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source wire.Manifest, readings []promotion.Digest, err error) {
+	at := wire.At(w.Repository)
 	readings = make([]promotion.Digest, len(w.Targets))
 	g, each := errgroup.WithContext(ctx)
-	g.SetLimit(perHost)
+	g.SetLimit(wire.PerHost)
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error
-			readings[i], err = c.head(each, w.Repository, target.Tag)
+			if target.Now == "" {
+				readings[i], err = c.wire.ReadBack(each, at, target.Tag) // only a body shows that a registry says so
+			} else {
+				readings[i], err = c.wire.Head(each, at, target.Tag)
+			}
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return source, nil, err
+	err = g.Wait()
+	if err == nil && slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) { // else they prove that it is there
+		if source, err = c.wire.Manifest(ctx, at, string(w.Digest)); err == nil {
+			_, err = parse(w.Repository, source)
+		}
 	}
-	if !slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) {
-		return source, readings, nil // a tag that points at it proves that it is there
+	if promotion.KindOf(err) == promotion.Forbidden {
+		// An attempt before this one may have put a tag: not being let in is no
+		// reason to say that it failed.
+		err = promotion.Errorf(promotion.Unavailable, "%w", err)
 	}
-	if source, err = c.get(ctx, w.Repository, string(w.Digest)); err != nil {
-		return source, nil, err
-	}
-	_, err = source.parse(w.Repository)
 	return source, readings, err
 }
 
@@ -112,11 +118,10 @@ func surprise(target promotion.Target, found promotion.Digest) string {
 }
 
 // set puts the manifest under the tag and reads back what is there.
-func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion.Target, source manifest) (promotion.Move, error) {
+func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion.Target, source wire.Manifest) (promotion.Move, error) {
 	tag := target.Tag
-	header := http.Header{"Content-Type": {source.mediaType}}
-	_, putErr := c.call(ctx, w.Repository, http.MethodPut, "/manifests/"+tag, header, source.bytes, maxManifest, http.StatusCreated, http.StatusOK, http.StatusAccepted)
-	found, err := c.readBack(ctx, w.Repository, tag)
+	_, putErr := c.wire.Put(ctx, wire.At(w.Repository), tag, source)
+	found, err := c.wire.ReadBack(ctx, wire.At(w.Repository), tag)
 	move := promotion.Move{Tag: tag, Found: found}
 	switch {
 	case err != nil:
@@ -126,7 +131,7 @@ func (c *Client) set(ctx context.Context, w promotion.MoveWork, target promotion
 		return move, nil
 	case putErr != nil:
 		return move, putErr // it was refused, and nothing else happened
-	case found == target.Now:
+	case found == target.Now, found == "":
 		return move, promotion.Errorf(promotion.Unavailable, "%s accepted the tag %s and does not have it", w.Repository, tag)
 	}
 	move.Outcome, move.Detail = promotion.MoveConflict, fmt.Sprintf("%s was put and points at %s: somebody else moves it too", tag, found.Short())

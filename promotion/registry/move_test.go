@@ -50,6 +50,20 @@ func TestMoveTakesFourRequestsAndOneWhenThereIsNothingToDo(t *testing.T) {
 	if !slices.Equal(again, []string{"HEAD manifests/production"}) {
 		t.Errorf("when it is there already: %q", again)
 	}
+	planned := s.counted(func() {
+		moves, err := s.client.Move(t.Context(), s.plan(d, floating(d)))
+		if err != nil || outcomes(moves) != "production already" {
+			t.Fatalf("%+v %v", moves, err)
+		}
+	})
+	if !slices.Equal(planned, []string{"HEAD manifests/production"}) {
+		t.Errorf("when the plan knows that it is there: %q", planned)
+	}
+	s.push("production", nil)
+	moves, err := s.client.Move(t.Context(), s.plan(d, floating(d)))
+	if err != nil || outcomes(moves) != "production conflict" {
+		t.Errorf("when the plan only believed that it is there: %+v %v", moves, err)
+	}
 }
 
 // A morning's worth costs what a hundred single moves cost: four requests each,

@@ -2,12 +2,10 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
-	"net/http"
 	"strings"
 	"time"
 
@@ -15,74 +13,20 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
-
-// accept lists what a manifest may be. Schema 1 is not there: its digest does
-// not cover its bytes.
-var accept = http.Header{"Accept": {strings.Join([]string{
-	string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2),
-}, ", ")}}
-
-// manifest is the bytes of a manifest and what the registry calls them.
-type manifest struct {
-	digest    promotion.Digest // of the bytes, computed here
-	mediaType string
-	bytes     []byte
-}
-
-// get reads a manifest, by tag or by digest, and hashes it. By digest, other
-// bytes than that digest's are refused.
-func (c *Client) get(ctx context.Context, repo promotion.Repository, reference string) (manifest, error) {
-	a, err := c.call(ctx, repo, http.MethodGet, "/manifests/"+reference, accept, nil, maxManifest, http.StatusOK)
-	if err != nil {
-		return manifest{}, err
-	}
-	m := manifest{digest: hash(a.body), mediaType: a.header.Get("Content-Type"), bytes: a.body}
-	if want, err := promotion.ParseDigest(reference); err == nil && m.digest != want {
-		return manifest{}, promotion.Errorf(promotion.Conflict, "%s gives %s for %s: the registry or something before it is broken", repo, m.digest.Short(), want.Short())
-	}
-	return m, nil
-}
-
-func hash(b []byte) promotion.Digest {
-	sum := sha256.Sum256(b)
-	return promotion.Digest("sha256:" + hex.EncodeToString(sum[:]))
-}
-
-// head asks what a tag points at, with the fewest bytes. A registry that leaves
-// the digest out of the answer is asked for the manifest itself.
-func (c *Client) head(ctx context.Context, repo promotion.Repository, tag string) (promotion.Digest, error) {
-	a, err := c.call(ctx, repo, http.MethodHead, "/manifests/"+tag, accept, nil, 0, http.StatusOK, http.StatusNotFound)
-	if err != nil || a.status == http.StatusNotFound {
-		return "", err
-	}
-	if d, err := promotion.ParseDigest(a.header.Get("Docker-Content-Digest")); err == nil {
-		return d, nil
-	}
-	return c.readBack(ctx, repo, tag)
-}
-
-// readBack reads what a tag points at and proves it; empty when there is no
-// such tag.
-func (c *Client) readBack(ctx context.Context, repo promotion.Repository, tag string) (promotion.Digest, error) {
-	m, err := c.get(ctx, repo, tag)
-	if promotion.KindOf(err) == promotion.NotFound && err != nil {
-		return "", nil //nolint:nilerr // absence is an answer
-	}
-	return m.digest, err
-}
 
 // ReadTags says what each tag points at, in the order asked for.
 func (c *Client) ReadTags(ctx context.Context, repo promotion.Repository, tags []string) ([]promotion.TagReading, error) {
 	readings := make([]promotion.TagReading, len(tags))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(perHost)
+	g.SetLimit(wire.PerHost)
 	for i, tag := range tags {
 		g.Go(func() error {
 			if _, err := promotion.ParseTag(tag); err != nil {
 				return err
 			}
-			d, err := c.head(ctx, repo, tag)
+			d, err := c.wire.Head(ctx, wire.At(repo), tag)
 			readings[i] = promotion.TagReading{Tag: tag, Digest: d, ReadAt: time.Now()}
 			return err
 		})
@@ -119,13 +63,13 @@ type document struct {
 	Annotations   map[string]string `json:"annotations"`
 }
 
-func (m manifest) parse(repo promotion.Repository) (document, error) {
+func parse(repo promotion.Repository, m wire.Manifest) (document, error) {
 	var d document
-	if err := json.Unmarshal(m.bytes, &d); err != nil {
-		return d, promotion.Errorf(promotion.Invalid, "%s@%s is not a manifest: %w", repo, m.digest.Short(), err)
+	if err := json.Unmarshal(m.Bytes, &d); err != nil {
+		return d, promotion.Errorf(promotion.Invalid, "%s@%s is not a manifest: %w", repo, m.Digest.Short(), err)
 	}
 	if d.SchemaVersion != 2 {
-		return d, promotion.Errorf(promotion.Invalid, "%s@%s is a schema %d manifest: its digest does not cover its contents; build it with a current tool", repo, m.digest.Short(), d.SchemaVersion)
+		return d, promotion.Errorf(promotion.Invalid, "%s@%s is a schema %d manifest: its digest does not cover its contents; build it with a current tool", repo, m.Digest.Short(), d.SchemaVersion)
 	}
 	return d, nil
 }
@@ -134,15 +78,15 @@ func (m manifest) parse(repo promotion.Repository) (document, error) {
 // platforms. Of an index, the labels are those of its first platform, under its
 // own annotations.
 func (c *Client) Inspect(ctx context.Context, repo promotion.Repository, d promotion.Digest) (promotion.Image, error) {
-	m, err := c.get(ctx, repo, string(d))
+	m, err := c.wire.Manifest(ctx, wire.At(repo), string(d))
 	if err != nil {
 		return promotion.Image{}, err
 	}
-	doc, err := m.parse(repo)
+	doc, err := parse(repo, m)
 	if err != nil {
 		return promotion.Image{}, err
 	}
-	image := promotion.Image{MediaType: m.mediaType, Labels: map[string]string{}, ReadAt: time.Now()}
+	image := promotion.Image{MediaType: m.MediaType, Labels: map[string]string{}, ReadAt: time.Now()}
 	own := doc.Annotations
 	for _, child := range doc.Manifests {
 		if p := child.Platform; p != nil && p.OS != "unknown" { // build tools file attestations under "unknown"
@@ -175,11 +119,11 @@ func (c *Client) firstPlatform(ctx context.Context, repo promotion.Repository, i
 		if err != nil || child.Platform == nil || child.Platform.OS == "unknown" {
 			continue
 		}
-		m, err := c.get(ctx, repo, string(d))
+		m, err := c.wire.Manifest(ctx, wire.At(repo), string(d))
 		if err != nil {
 			return document{}, fmt.Errorf("the platform %s/%s: %w", child.Platform.OS, child.Platform.Architecture, err)
 		}
-		return m.parse(repo)
+		return parse(repo, m)
 	}
 	return document{}, nil
 }
@@ -218,20 +162,21 @@ func (c *Client) readConfig(ctx context.Context, repo promotion.Repository, doc 
 	return nil
 }
 
-// blob reads a small blob and proves it. Registries hand blobs out by a
-// redirect to their storage; it is followed once, without our credentials.
+// blob reads a small blob and proves it.
 func (c *Client) blob(ctx context.Context, repo promotion.Repository, d promotion.Digest, limit int64) ([]byte, error) {
-	a, err := c.call(ctx, repo, http.MethodGet, "/blobs/"+string(d), nil, nil, limit, http.StatusOK, http.StatusTemporaryRedirect, http.StatusFound, http.StatusSeeOther)
+	body, _, err := c.wire.Blob(ctx, wire.At(repo), d, 0)
 	if err != nil {
 		return nil, err
 	}
-	if a.status != http.StatusOK {
-		if a.body, err = c.follow(ctx, repo, a.header.Get("Location"), limit); err != nil {
-			return nil, err
-		}
-	}
-	if hash(a.body) != d {
+	defer body.Close() //nolint:errcheck // it was read to its end, or there is an error already
+	b, err := io.ReadAll(io.LimitReader(body, limit+1))
+	switch {
+	case err != nil:
+		return nil, promotion.Errorf(promotion.Unavailable, "%s can't be read from %s: %w", d.Short(), repo, err)
+	case int64(len(b)) > limit:
+		return nil, promotion.Errorf(promotion.Invalid, "%s answers with more than %d bytes: refused", repo, limit)
+	case wire.Hash(b) != d:
 		return nil, promotion.Errorf(promotion.Conflict, "%s gives other bytes for %s: the registry or something before it is broken", repo, d.Short())
 	}
-	return a.body, nil
+	return b, nil
 }

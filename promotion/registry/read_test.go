@@ -55,6 +55,7 @@ func TestNotKnowingIsNotAbsence(t *testing.T) {
 				w.Header().Set("Retry-After", "60")
 				w.Header().Set("Location", "http://169.254.169.254/latest")
 				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(`{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`)) // the client may have gone
 				return true
 			})
 			readings, err := s.client.ReadTags(t.Context(), s.repo, []string{"production"})

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // Look is what has to be looked at for one app in one environment: fixed tags,
@@ -29,7 +29,7 @@ func (l Look) key() string { return l.App + "/" + l.Environment + "/" + string(l
 // WatchOptions say how often and with how much haste.
 type WatchOptions struct {
 	Every       time.Duration // one round
-	Concurrency int
+	Concurrency int           // how many looks at a time, for each registry
 	// Report takes a look.
 	Report func(ctx context.Context, sightings []promotion.Sighting) error
 	Logger *slog.Logger
@@ -37,7 +37,8 @@ type WatchOptions struct {
 
 // Watcher looks at tags, round after round, and reports every look. One round
 // looks at everything once, spread over the interval, with one request for each
-// tag. It does not remember what it saw: whether a look is news depends on what
+// tag. Each registry has rounds of its own, so that one that hangs holds up no
+// other. It does not remember what it saw: whether a look is news depends on what
 // has been recorded, by promotions and other watchers too, and not on what this
 // one reported last.
 type Watcher struct {
@@ -46,8 +47,7 @@ type Watcher struct {
 
 	mu      sync.Mutex
 	looks   []Look
-	faults  map[string]string    // of the looks that failed, so that each is logged once
-	quiet   map[string]time.Time // registries that asked for a pause
+	faults  map[string]string // of the looks that failed, so that each is logged once
 	changed chan struct{}
 }
 
@@ -55,26 +55,21 @@ type Watcher struct {
 // the highest, in version order. Older ones are not in the environment any more.
 const MaxPatternTags = 25
 
-// maxTags bounds a list of tags, so that a registry can't fill the memory.
-const maxTags = 20_000
-
 // lookTimeout bounds one look, with its retries.
 const lookTimeout = 30 * time.Second
 
 // NewWatcher makes a watcher; Set says what it watches.
 func NewWatcher(c *Client, o WatchOptions) *Watcher {
-	return &Watcher{client: c, opts: o, faults: map[string]string{}, quiet: map[string]time.Time{}, changed: make(chan struct{}, 1)}
+	return &Watcher{client: c, opts: o, faults: map[string]string{}, changed: make(chan struct{}, 1)}
 }
 
 // Set replaces what is watched, also while the watcher runs.
 func (w *Watcher) Set(looks []Look) {
 	w.mu.Lock()
 	w.looks = slices.Clone(looks)
-	keys := map[string]bool{}
-	for _, l := range looks {
-		keys[l.key()] = true
-	}
-	maps.DeleteFunc(w.faults, func(key, _ string) bool { return !keys[key] })
+	maps.DeleteFunc(w.faults, func(key string, _ string) bool {
+		return !slices.ContainsFunc(w.looks, func(l Look) bool { return l.key() == key })
+	})
 	w.mu.Unlock()
 	select {
 	case w.changed <- struct{}{}:
@@ -84,25 +79,55 @@ func (w *Watcher) Set(looks []Look) {
 
 // Run looks until ctx ends. The first round starts at once and is not spread.
 func (w *Watcher) Run(ctx context.Context) error {
+	for first := true; ctx.Err() == nil; first = false {
+		select {
+		case <-w.changed: // what was set until now is looked at in these rounds
+		default:
+		}
+		registries := map[string][]Look{}
+		w.mu.Lock()
+		for _, side := range []promotion.Side{promotion.Held, promotion.Source} {
+			for _, l := range w.looks {
+				if host := l.Repository.Registry(); l.Side == side {
+					registries[host] = append(registries[host], l)
+				}
+			}
+		}
+		w.mu.Unlock()
+		unchanged, change := context.WithCancel(ctx)
+		var under sync.WaitGroup
+		for _, looks := range registries {
+			under.Go(func() { w.rounds(unchanged, looks, first) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-w.changed:
+		}
+		change()
+		under.Wait()
+	}
+	return ctx.Err()
+}
+
+// rounds looks at what is in one registry until ctx ends. What runs already is
+// reported before what has come is looked at: nobody has to be asked about what
+// was in production before the bot was.
+func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
 	slots := make(chan struct{}, max(1, w.opts.Concurrency))
 	var under sync.WaitGroup
 	defer under.Wait()
-	for first := true; ; first = false {
+	for ; ; first = false {
 		began := time.Now()
-		select {
-		case <-w.changed: // what was set until now is looked at in this round
-		default:
-		}
-		w.mu.Lock()
-		looks := slices.Clone(w.looks)
-		w.mu.Unlock()
 		for i, l := range looks {
 			if !first && !sleepUntil(ctx, began.Add(w.opts.Every*time.Duration(i)/time.Duration(len(looks)))) {
-				return ctx.Err()
+				return
+			}
+			if i > 0 && l.Side != looks[i-1].Side {
+				under.Wait()
 			}
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				return
 			case slots <- struct{}{}:
 			}
 			under.Go(func() {
@@ -111,23 +136,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 			})
 		}
 		under.Wait()
-		if !w.rest(ctx, began) {
-			return ctx.Err()
+		if !sleepUntil(ctx, began.Add(w.opts.Every)) {
+			return
 		}
 	}
-}
-
-// rest waits for the next round, or for something new to watch.
-func (w *Watcher) rest(ctx context.Context, began time.Time) bool {
-	timer := time.NewTimer(time.Until(began.Add(w.opts.Every)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-w.changed:
-	case <-timer.C:
-	}
-	return true
 }
 
 func sleepUntil(ctx context.Context, at time.Time) bool {
@@ -143,13 +155,6 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 
 // look looks once and reports what is new.
 func (w *Watcher) look(ctx context.Context, l Look) {
-	host := l.Repository.Registry()
-	w.mu.Lock()
-	until := w.quiet[host]
-	w.mu.Unlock()
-	if time.Now().Before(until) {
-		return // it asked for a pause, and that was reported
-	}
 	began := time.Now()
 	call, cancel := context.WithTimeout(ctx, lookTimeout)
 	tags, err := w.see(call, l)
@@ -159,24 +164,18 @@ func (w *Watcher) look(ctx context.Context, l Look) {
 	}
 	s := promotion.Sighting{App: l.App, Environment: l.Environment, Side: l.Side, At: began, Tags: tags}
 	if err != nil {
-		failure := promotion.FailureOf(err)
-		s.Tags, s.Fault = nil, failure.Text
-		if failure.RetryAfter > 0 {
-			w.mu.Lock()
-			w.quiet[host] = time.Now().Add(failure.RetryAfter)
-			w.mu.Unlock()
-		}
+		s.Tags, s.Fault = nil, promotion.FailureOf(err).Text
 	}
-	w.report(ctx, l, s)
+	w.report(ctx, l, s, err)
 }
 
-func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
+func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting, unseen error) {
 	w.mu.Lock()
 	changed := w.faults[l.key()] != s.Fault
 	w.faults[l.key()] = s.Fault
 	w.mu.Unlock()
 	if changed {
-		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault)
+		w.opts.Logger.Info("registry", "app", l.App, "environment", l.Environment, "repository", string(l.Repository), "fault", s.Fault, "cause", promotion.Cause(unseen))
 	}
 	err := w.opts.Report(ctx, []promotion.Sighting{s})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, promotion.Stale) { // which asks to look again, and is no fault
@@ -188,7 +187,7 @@ func (w *Watcher) report(ctx context.Context, l Look, s promotion.Sighting) {
 func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, error) {
 	names, captures := l.Tags, map[string]map[string]string{}
 	if len(names) == 0 {
-		all, err := w.client.list(ctx, l.Repository)
+		all, err := w.client.wire.Tags(ctx, wire.At(l.Repository))
 		if err != nil {
 			return nil, err
 		}
@@ -199,6 +198,7 @@ func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, er
 			}
 		}
 		slices.SortFunc(names, compareVersions)
+		names = slices.Compact(names) // pages of a list may overlap
 		names = names[max(0, len(names)-MaxPatternTags):]
 	}
 	readings, err := w.client.ReadTags(ctx, l.Repository, names)
@@ -237,27 +237,4 @@ func compareVersions(a, b string) int {
 		a, b = a[1:], b[1:]
 	}
 	return len(a) - len(b)
-}
-
-// list names the tags of a repository, over all pages.
-func (c *Client) list(ctx context.Context, repo promotion.Repository) ([]string, error) {
-	var tags []string
-	path := "/tags/list?n=1000"
-	for path != "" {
-		a, err := c.call(ctx, repo, http.MethodGet, path, nil, nil, maxManifest, http.StatusOK)
-		if err != nil {
-			return nil, err
-		}
-		page, err := parseTags(repo, a.body)
-		if err != nil {
-			return nil, err
-		}
-		if tags = append(tags, page...); len(tags) > maxTags {
-			return nil, promotion.Errorf(promotion.Invalid, "%s has more than %d tags: watch a fixed tag instead of a pattern, or clean up", repo, maxTags)
-		}
-		if path, err = nextPage(repo, a.header.Get("Link")); err != nil {
-			return nil, err
-		}
-	}
-	return tags, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/promotebot/promotebot/fixtures/pipenet"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/registry"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // watched is a watcher of a registry that lives in the same bubble.
@@ -31,10 +32,10 @@ type watched struct {
 	client  *registry.Client
 	watcher *registry.Watcher
 	mu      sync.Mutex
-	looks   int      // how many were reported
-	last    string   // what the last one said, in words
-	seen    []string // each time that it said something else
-	refuse  error    // what the report answers
+	looks   int               // how many were reported
+	last    map[string]string // what the last one said of each app, in words
+	seen    []string          // each time that it said something else
+	refuse  error             // what the report answers
 }
 
 type door struct {
@@ -72,7 +73,12 @@ func (d *door) spoil(f func(w http.ResponseWriter, r *http.Request) bool) {
 const host = "localhost:5000" // go-containerregistry speaks plain HTTP to localhost
 
 func newWatched(t *testing.T, every time.Duration) *watched {
-	w := &watched{t: t, door: &door{inner: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))}}
+	return approached(t, every, wire.Manners{})
+}
+
+// approached is reached with manners.
+func approached(t *testing.T, every time.Duration, m wire.Manners) *watched {
+	w := &watched{t: t, last: map[string]string{}, door: &door{inner: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))}}
 	network := pipenet.New()
 	server := &http.Server{Handler: w.door}
 	listener := network.Listen(host)
@@ -86,7 +92,7 @@ func newWatched(t *testing.T, every time.Duration) *watched {
 			t.Errorf("the registry ended with %v", err)
 		}
 	})
-	w.client = registry.New(registry.Options{Transport: transport})
+	w.client = registry.New(registry.Options{Transport: transport, Manners: map[string]wire.Manners{host: m}})
 	w.watcher = registry.NewWatcher(w.client, registry.WatchOptions{Every: every, Concurrency: 4, Report: w.report, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }
@@ -107,9 +113,10 @@ func (w *watched) report(_ context.Context, sightings []promotion.Sighting) erro
 			what = "fault: " + s.Fault
 		}
 		w.looks++
-		if what != w.last {
-			w.seen, w.last = append(w.seen, what), what
+		if last, known := w.last[s.App]; !known && what != "" || last != what {
+			w.seen = append(w.seen, what)
 		}
+		w.last[s.App] = what
 	}
 	return nil
 }
@@ -185,7 +192,7 @@ func TestWatchingReportsWhatChanges(t *testing.T) {
 		}
 		w.remove("staging")
 		time.Sleep(31 * time.Second)
-		if got := w.said(); got != "" || w.last != "" {
+		if got := w.said(); got != "" || w.last["shop"] != "" {
 			t.Fatalf("gone: %q", got)
 		}
 		w.put("staging", "two")
@@ -358,6 +365,45 @@ func TestSetChangesWhatIsWatchedAtOnce(t *testing.T) {
 		time.Sleep(time.Second)
 		if got, want := w.said(), "two="+two.Short()[:4]; got != want {
 			t.Fatalf("said %q, want %q", got, want)
+		}
+	})
+}
+
+func TestWhatRunsAlreadyIsReportedBeforeWhatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, time.Hour)
+		var looks []registry.Look
+		want := map[promotion.Side][]string{}
+		for i := range 6 {
+			source, held := look(fmt.Sprintf("s%d", i)), look(fmt.Sprintf("p%d", i))
+			source.App, held.App, held.Side = source.Tags[0], held.Tags[0], promotion.Held
+			for _, l := range []registry.Look{source, held} {
+				d := w.put(l.Tags[0], l.Tags[0])
+				want[l.Side] = append(want[l.Side], l.Tags[0]+"="+d.Short()[:4])
+			}
+			looks = append(looks, source, held)
+		}
+		w.door.spoil(func(_ http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "/manifests/p") {
+				time.Sleep(time.Second) // slow, and still first
+			}
+			return false
+		})
+		w.watcher.Set(looks)
+		defer w.run()()
+		time.Sleep(10 * time.Second)
+		said := strings.Split(w.said(), " | ")
+		if len(said) != len(looks) {
+			t.Fatalf("said %q", said)
+		}
+		for i, what := range said {
+			side := promotion.Held
+			if i >= len(looks)/2 {
+				side = promotion.Source
+			}
+			if !slices.Contains(want[side], what) {
+				t.Errorf("report %d is %s: %q", i, what, said)
+			}
 		}
 	})
 }

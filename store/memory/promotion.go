@@ -82,6 +82,8 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		!strings.HasPrefix(string(p.Digest), "sha256:"+q.DigestPrefix),
 		len(q.States) > 0 && !slices.Contains(q.States, p.State),
 		len(q.Purposes) > 0 && !slices.Contains(q.Purposes, p.Purpose),
+		q.Train != 0 && p.Train != q.Train,
+		q.Apart && p.Train != 0,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
 		q.Before != 0 && p.ID >= q.Before:
@@ -112,6 +114,9 @@ func (t *tx) put(what string, p promotion.Promotion) error {
 	if _, exists := t.promotions.rows[p.Successor]; p.Successor != 0 && p.Successor != p.ID && !exists {
 		return forbidden(what, "successor")
 	}
+	if _, exists := t.promotions.rows[p.Train]; p.Train != 0 && p.Train != p.ID && !exists {
+		return forbidden(what, "train")
+	}
 	for id, other := range t.promotions.rows {
 		if id == p.ID || other.App != p.App || other.To != p.To || other.State.Final() || p.State.Final() {
 			continue
@@ -128,7 +133,9 @@ var states = []promotion.State{
 	promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded,
 }
 
-var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt}
+var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt, promotion.Train, promotion.Ride, "rollback"}
+
+var onFailure = []promotion.OnFailure{"", promotion.Complete, promotion.TakeBack}
 
 // violated names the CHECK of the schema that the row breaks.
 func violated(p *promotion.Promotion) string {
@@ -140,6 +147,8 @@ func violated(p *promotion.Promotion) string {
 		return "digest"
 	case !slices.Contains(purposes, p.Purpose):
 		return "purpose"
+	case !slices.Contains(onFailure, p.OnFailure):
+		return "on_failure"
 	case !slices.Contains(states, p.State):
 		return "state"
 	case p.Revision <= 0:

@@ -2,7 +2,13 @@
 -- points elsewhere was moved by somebody else. Putting that right is a
 -- promotion of its own kind.
 
-ALTER TABLE promotion ADD COLUMN purpose TEXT NOT NULL DEFAULT 'promote' CHECK (purpose IN ('promote', 'restore', 'adopt'));
+ALTER TABLE promotion ADD COLUMN purpose TEXT NOT NULL DEFAULT 'promote' CHECK (purpose IN ('promote', 'restore', 'adopt', 'train', 'ride', 'rollback'));
+
+-- A train is several apps that are decided as one; its rides are promotions
+-- that point at it.
+ALTER TABLE promotion ADD COLUMN train BIGINT REFERENCES promotion (id);
+ALTER TABLE promotion ADD COLUMN on_failure TEXT NOT NULL DEFAULT '' CHECK (on_failure IN ('', 'complete', 'take-back'));
+CREATE INDEX promotion_by_train ON promotion (train) WHERE train IS NOT NULL;
 
 CREATE TABLE pin (
   app         TEXT NOT NULL,

@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +60,43 @@ func TestTheFileIsPrivate(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v (%v)", info.Mode(), err)
+	}
+}
+
+func TestNothingIsRecordedWhereNobodyWillLookForIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	db := open(t, path)
+	defer shut(t, db)
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		away := func() error { return os.Rename(name, name+".away") }
+		if err := away(); err != nil {
+			t.Fatal(err)
+		}
+		for what, try := range map[string]func() error{
+			"a decision": func() error { return db.Update(t.Context(), func(gate.Tx) error { return nil }) },
+			"a look":     func() error { return db.View(t.Context(), func(gate.Tx) error { return nil }) },
+			"a claim": func() error {
+				_, err := db.Claim(t.Context(), nil, "me", time.Unix(0, 0), time.Unix(1, 0), 1)
+				return err
+			},
+			"a probe": func() error { return db.Writable(t.Context()) },
+		} {
+			if err := try(); !errors.Is(err, promotion.Unavailable) || !strings.Contains(err.Error(), name+" was moved, replaced or deleted") {
+				t.Errorf("%s without %s: %v", what, name, err)
+			}
+		}
+		if err := os.Rename(name+".away", name); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Writable(t.Context()); err != nil {
+			t.Errorf("with %s put back: %v", name, err)
+		}
+		if err := db.Update(t.Context(), func(gate.Tx) error { return away() }); !errors.Is(err, promotion.Unavailable) {
+			t.Errorf("%s went away before the commit: %v", name, err)
+		}
+		if err := os.Rename(name+".away", name); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -207,51 +243,18 @@ func TestBackupWhileABotRuns(t *testing.T) {
 	}
 }
 
-func BenchmarkHistory(b *testing.B) {
-	for _, n := range []int{1_000, 100_000} {
-		path := filepath.Join(b.TempDir(), fmt.Sprintf("%d.db", n))
-		db, err := sqlite.Open(b.Context(), path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = db.Close() }) // the file is thrown away
-		fill(b, db, n)
-		ask := func(q gate.Query) func(*testing.B) {
-			return func(b *testing.B) {
-				for b.Loop() {
-					if err := db.View(b.Context(), func(tx gate.Tx) error { _, err := tx.Promotions(q); return err }); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-		}
-		b.Run(fmt.Sprintf("history/past=%d", n), ask(gate.Query{App: "app-7", Limit: 20}))
-		b.Run(fmt.Sprintf("history-of-all/past=%d", n), ask(gate.Query{Limit: 20}))
-		b.Run(fmt.Sprintf("list/past=%d", n), ask(gate.Query{States: []promotion.State{promotion.Open, promotion.Executing}}))
+func TestTwoBotsOnOneFileAreRefusedWhateverTheyCallIt(t *testing.T) {
+	path := filled(t, 1)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
 	}
-}
-
-// fill adds n promotions of 50 apps, of which the last of each app is open.
-func fill(b *testing.B, db *sqlite.DB, n int) {
-	b.Helper()
-	at := time.Unix(1_700_000_000, 0)
-	err := db.Update(b.Context(), func(tx gate.Tx) error {
-		for i := range n {
-			now := at.Add(time.Duration(i) * time.Minute)
-			p := promotion.Promotion{
-				App: fmt.Sprintf("app-%d", i%50), From: "staging", To: "production", Repository: "registry.example.com/a", Digest: promotion.Digest(fmt.Sprintf("sha256:%064x", i)),
-				State: promotion.Promoted, Revision: 1, ObservedAt: now, OpenedAt: now, StartedAt: &now, FinishedAt: &now,
-			}
-			if i >= n-50 {
-				p.State, p.StartedAt, p.FinishedAt = promotion.Open, nil, nil
-			}
-			if err := tx.AddPromotion(&p); err != nil {
-				return err
-			}
+	db := open(t, path)
+	defer shut(t, db)
+	if second, err := sqlite.Open(t.Context(), link); !errors.Is(err, promotion.Conflict) {
+		t.Errorf("got %v", err)
+		if err == nil {
+			shut(t, second)
 		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
 	}
 }

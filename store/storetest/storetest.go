@@ -117,6 +117,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	p.State, p.StartedAt, p.FinishedAt, p.Revision = promotion.Promoted, &later, &later, 4
 	p.Copy = &promotion.Copy{StartedAt: noon, DoneAt: &later, Bytes: promotion.Count{Done: 7, All: 7}, Attached: []promotion.Attachment{{Digest: digest("2"), Subject: p.Digest, Type: "cosign/sig"}}}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
+	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason = "1.2", 3, &later, "it's \"done\""
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
@@ -167,6 +168,8 @@ func forbidden(t *testing.T, s Store) {
 		"from an environment to itself": func(p *promotion.Promotion) { p.To = p.From },
 		"a digest of another kind":      func(p *promotion.Promotion) { p.Digest = "sha512:" + p.Digest[7:] },
 		"a purpose that is none":        func(p *promotion.Promotion) { p.Purpose = "" },
+		"a train that is not there":     func(p *promotion.Promotion) { p.Train = 99 },
+		"a failure nobody provides for": func(p *promotion.Promotion) { p.OnFailure = "panic" },
 		"a revision below the first":    func(p *promotion.Promotion) { p.Revision = 0 },
 		"a successor that is not there": func(p *promotion.Promotion) { p.Successor = 99 },
 		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
@@ -202,6 +205,9 @@ func queries(t *testing.T, s Store) {
 	rejected := sample("wiki", "a")
 	rejected.State, rejected.FinishedAt = promotion.Rejected, &noon
 	add(t, s, rejected)
+	ride := sample("cart", "d")
+	ride.Purpose, ride.Train = promotion.Ride, 4
+	add(t, s, ride)
 	update(t, s, func(tx gate.Tx) error {
 		return errors.Join(
 			tx.SaveVote(promotion.Vote{Promotion: 2, Person: "U1", Decision: promotion.Approve, At: noon}),
@@ -209,17 +215,19 @@ func queries(t *testing.T, s Store) {
 	})
 	b := noon.Add('b' * time.Minute)
 	for want, q := range map[string]gate.Query{
-		"4 3 2 1": {},
-		"3 2 1":   {App: "shop"},
-		"4":       {States: []promotion.State{promotion.Rejected}},
-		"3 2":     {App: "shop", Limit: 2},
-		"2 1":     {App: "shop", Before: 3},
-		"4 1":     {Digest: digest("a")},
-		"2":       {DigestPrefix: "bbbbbb"},
-		"3":       {App: "shop", ObservedAfter: &b},
-		"2 ":      {ApprovedBy: "U1"},
-		"":        {To: "staging"},
-		"3 2 1 ":  {From: "staging", States: []promotion.State{promotion.Open, promotion.Executing}},
+		"5 4 3 2 1": {},
+		"4 3 2 1":   {Apart: true},
+		"5":         {Train: 4},
+		"3 2 1":     {App: "shop"},
+		"4":         {States: []promotion.State{promotion.Rejected}},
+		"3 2":       {App: "shop", Limit: 2},
+		"2 1":       {App: "shop", Before: 3},
+		"4 1":       {Digest: digest("a")},
+		"2":         {DigestPrefix: "bbbbbb"},
+		"3":         {App: "shop", ObservedAfter: &b},
+		"2 ":        {ApprovedBy: "U1"},
+		"":          {To: "staging"},
+		"5 3 2 1":   {From: "staging", States: []promotion.State{promotion.Open, promotion.Executing}},
 	} {
 		view(t, s, func(tx gate.Tx) error {
 			found, err := tx.Promotions(q)

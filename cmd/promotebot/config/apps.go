@@ -78,7 +78,7 @@ func (r *reader) app(n *yaml.Node, above taken, other fallback, chain chain, pol
 		}
 	}
 	if p, ok := in[keyPolicy]; ok {
-		r.overrides(p.Value, app, chain, policies)
+		r.overrides(p.Value, "policy of an app", app.Name, app.Policies, chain, policies)
 	}
 	return app
 }
@@ -100,22 +100,23 @@ func (r *reader) image(n *yaml.Node, taken map[promotion.Repository]bool) promot
 	return repository
 }
 
-// overrides reads the policies that the app has instead of its environments'.
-func (r *reader) overrides(n *yaml.Node, app gate.App, chain chain, policies policies) {
+// overrides reads the policies that an app or a train has instead of its
+// environments'.
+func (r *reader) overrides(n *yaml.Node, what, name string, into map[string]policy.Document, chain chain, policies policies) {
 	last := "production"
 	if len(chain) > 0 && chain[len(chain)-1].Name != "" {
 		last = chain[len(chain)-1].Name
 	}
-	pairs, ok := r.Pairs(n, "policy of an app", fmt.Sprintf("{%s: careful}, for each environment", last))
+	pairs, ok := r.Pairs(n, what, fmt.Sprintf("{%s: careful}, for each environment", last))
 	if !ok {
 		return
 	}
 	names := chain.names()
 	for _, p := range pairs {
-		d := r.policyOf(p.Value, app.Name+" to "+p.Key, policies)
+		d := r.policyOf(p.Value, name+" to "+p.Key, policies)
 		switch i := slices.Index(names, p.Key); {
 		case i > 0:
-			app.Policies[p.Key] = d
+			into[p.Key] = d
 		case len(names) < 2 || slices.Contains(names, ""):
 			// What the environments are called is not known.
 		case i == 0:

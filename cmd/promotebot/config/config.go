@@ -36,7 +36,9 @@ type Config struct {
 	Poll     Poll
 	HTTP     string // listen address of health and metrics, or HTTPOff
 	Slack    Slack
-	Hash     string // SHA-256 of the document's bytes, in hexadecimal
+	// Registries are those about which the file says something.
+	Registries []Registry
+	Hash       string // SHA-256 of the document's bytes, in hexadecimal
 }
 
 // Poll is how often the watched tags are read.
@@ -114,7 +116,9 @@ const (
 	keyEnvironments = "environments"
 	keyPolicies     = "policies"
 	keyApps         = "apps"
+	keyTrains       = "trains"
 	keyRoles        = "roles"
+	keyRegistries   = "registries"
 	keyReminders    = "reminders"
 )
 
@@ -131,7 +135,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyRoles, keyReminders)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders)
 	if !ok {
 		return
 	}
@@ -139,12 +143,16 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 	roles := r.roles(root, in)
 	policies := r.policies(in, roles)
 	chain := r.chain(root, in, policies)
+	other := fallback{c.Slack.Channel, named}
+	apps := r.apps(root, in, other, chain, policies)
 	c.Catalog = gate.Catalog{
 		Roles:        roles.catalog(),
 		Environments: chain.catalog(),
-		Apps:         r.apps(root, in, fallback{c.Slack.Channel, named}, chain, policies),
+		Apps:         apps,
+		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
 	}
+	c.Registries = r.registries(in, c.Catalog.Apps)
 }
 
 // missing reports that a section is not there.

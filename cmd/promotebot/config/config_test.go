@@ -95,6 +95,13 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if production, _ := c.Catalog.Environment("production"); !production.Attachments.Take("cosign/sig") || production.Attachments.Take("application/vnd.example.cache.v2") {
 		t.Errorf("into production go %+v", production.Attachments)
 	}
+	intranet, _ := c.Catalog.Train("intranet")
+	if d := intranet.Policies["production"]; len(intranet.Apps) != 2 || d.Name != "careful" || d.OnFailure != promotion.TakeBack || intranet.Policies["preview"].Name != "quick" {
+		t.Errorf("the train is %+v", intranet)
+	}
+	if len(c.Registries) != 2 || c.Registries[0].Rate != 50 || c.Registries[0].TokenHosts[0] != "auth.example.com" || c.Registries[1].Credentials != "ecr-login" || c.Registries[1].Concurrency != 0 {
+		t.Errorf("the registries are %+v", c.Registries)
+	}
 	developers := c.Catalog.Roles["developers"]
 	if len(developers.Groups) != 1 || developers.Groups[0] != "S0DEVELOPERS" || len(developers.Roles) != 1 || len(c.Catalog.Roles["tech-leads"].People) != 3 {
 		t.Errorf("the roles are %+v", c.Catalog.Roles)

@@ -66,7 +66,7 @@ var faults = []fault{
 		`5:1: a key of the configuration must be text, not the number 1: if it is meant, put it in quotes: "1"`,
 	}},
 	{"a key far from any other", "policies:", "colour: red\npolicies:", []string{
-		`5:1: unknown key "colour" in the configuration: there are slack, database, http, poll, environments, policies, apps, roles, reminders`,
+		`5:1: unknown key "colour" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, registries, reminders`,
 	}},
 	{"a token among the keys", "channel: C0SHIP", "app_token: x", []string{
 		`1:9: "app_token" is a secret, and secrets never live in this file: set SLACK_APP_TOKEN in the environment, or SLACK_APP_TOKEN_FILE`,
@@ -155,7 +155,7 @@ var faults = []fault{
 	}},
 	{"environments that are no list", "environments:", "environments: staging\npolicy:", []string{
 		`2:15: environments must be a list, not the text "staging": write it as environments: [{name: staging, watch: staging-passed}, {name: production, tags: [production], policy: careful}]`,
-		`3:1: unknown key "policy" in the configuration: there are slack, database, http, poll, environments, policies, apps, roles, reminders`,
+		`3:1: unknown key "policy" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, registries, reminders`,
 	}},
 	{"an environment that is a name", `{name: staging, watch: "v{version}-passed"}`, "staging", []string{
 		`3:5: an environment must be a mapping, not the text "staging": write it as {name: production, tags: [production], policy: careful}`,
@@ -233,6 +233,19 @@ apps:
 	{"an attachment that is no type", "name: production,", `name: production, attachments: {only: ["*x"], except: []},`, []string{
 		`4:45: "*x" is not an artifact type: write a media type, or the beginning of one and "*"`,
 		"4:60: except is empty: name artifact types, or take the key out",
+	}},
+	{"a registry that no app uses", "roles:", "registries: [{host: registry.exmple.com}]\nroles:", []string{
+		`7:21: no app has images in registry.exmple.com: did you mean "registry.example.com"? Otherwise take it out, or write the host as it stands in the images`,
+	}},
+	{"a registry with a path", "roles:", "registries: [{host: https://registry.example.com/shop}, {rate: 0}]\nroles:", []string{
+		`7:21: "https://registry.example.com/shop" is not the host of a registry: write it as it stands at the beginning of an image, such as registry.example.com or localhost:5000`,
+		"7:57: the registry has no host: add host: registry.example.com",
+		"7:64: rate must be a number from 1 to 1000, not the number 0: write a whole number without quotes",
+	}},
+	{"a registry twice", "roles:", "registries: [{host: registry.example.com}, {host: registry.example.com, credentials: Docker Config, token_hosts: [\"https://auth\"]}]\nroles:", []string{
+		"7:51: registry.example.com is there already above: keep one of the two",
+		`7:86: "Docker Config" is not where credentials come from: write docker, google, github, none, or the name of a credential helper, such as ecr-login for docker-credential-ecr-login`,
+		`7:115: "https://auth" is not a host: write a name such as auth.example.com, without https:// and path`,
 	}},
 	{"a policy that is not defined", "policy: careful}", "policy: bold}", []string{
 		`4:52: there is no policy "bold": define it under policies, or write it out here: {soak: 24h, approvals: {tech-leads: 2}}`,

@@ -38,7 +38,7 @@ func keysOf(t *testing.T, doc string) (keys []*yaml.Node) {
 // full.yaml are names that the author made up.
 var ours = []string{
 	"slack", "channel", "database", "http", "poll", "every", "concurrency", "environments", "name", "watch", "tags", "policy", "policies",
-	"soak", "approvals", "requester", "apps", "image", "roles", "reminders", "schedule", "time_zone",
+	"soak", "approvals", "requester", "apps", "image", "roles", "reminders", "schedule", "time_zone", "trains", "on_failure",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {

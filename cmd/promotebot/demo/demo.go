@@ -21,7 +21,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"text/template"
 	"time"
 
@@ -55,8 +54,6 @@ type demo struct {
 	host  string // host:port of everything
 	slack *fakeslack.Server
 	apps  []*app
-
-	pushed atomic.Bool // whether the visitor has pushed a build
 }
 
 // Run shows the demo until ctx ends, and leaves nothing behind. That the bot
@@ -201,8 +198,8 @@ func (d *demo) greet() error {
 
     http://%s/
 
-The real bot, a small Slack and a registry, all in this process. Their configuration, database and log
-are in %s until Ctrl-C ends it.
+The real bot, a small Slack and a registry, all in this process. The configuration and all that is
+written are in %s until Ctrl-C ends it.
 `, d.host, d.dir)
 	return err
 }

@@ -75,6 +75,7 @@ func (d *demo) seen() seen {
 		promoted := strings.Contains(m.Text, "*Promoted*")
 		s.Handbook = s.Handbook || promoted && strings.HasPrefix(m.Text, "handbook ")
 		s.Payments = s.Payments || promoted && strings.HasPrefix(m.Text, "payments ")
+		s.Pushed = s.Pushed || strings.HasPrefix(m.Text, "search ") && strings.Contains(m.Text, "*Superseded*")
 		s.Rejected = s.Rejected || strings.Contains(m.Text, "*Rejected*")
 		s.Soaked = s.Soaked || slices.ContainsFunc(d.slack.Thread(channel, m.TS), func(reply fakeslack.Message) bool {
 			return strings.HasPrefix(reply.Text, "Soak complete")
@@ -88,7 +89,6 @@ func (d *demo) seen() seen {
 	for _, delivery := range d.slack.Deliveries() {
 		s.Why = s.Why || delivery.Kind == "slash_commands" && strings.HasPrefix(delivery.Text, "why search")
 	}
-	s.Pushed = d.pushed.Load()
 	return s
 }
 
@@ -98,9 +98,5 @@ func (d *demo) push(ctx context.Context, name string) error {
 	if i < 0 {
 		return fmt.Errorf("there is no app %q", name)
 	}
-	if err := d.apps[i].push(ctx, false); err != nil {
-		return err
-	}
-	d.pushed.Store(true)
-	return nil
+	return d.apps[i].push(ctx, false)
 }

@@ -14,20 +14,31 @@ import (
 // morning, few enough to be a polite client.
 const (
 	registryWidth = 8
+	copyWidth     = 2
 	slackWidth    = 4
 	clockWidth    = 1
 )
 
+// Progress takes how far a copy has come; its error ends the copy.
+type Progress func(ctx context.Context, e promotion.Effect, c promotion.Copy) error
+
 // Lanes perform every kind of effect that there is.
-func Lanes(queue pipeline.Queue, report pipeline.Report, client *registry.Client, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
+func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, client *registry.Client, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
 	lane := func(name string, width int, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
 		return &pipeline.Lane{Name: name, Width: width, Perform: perform, Queue: queue, Report: report, Owner: owner, Log: log}
 	}
 	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
+	// Apart, so that gigabytes under way hold up no tag.
+	copies := lane("copy", copyWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCopy: performCopy(client, progress)})
+	copies.Long = map[promotion.EffectKind]bool{promotion.EffectCopy: true}
 	return []*pipeline.Lane{
 		lane("registry", registryWidth, performRegistry(client)),
+		copies,
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell,
+		}),
+		// Apart, so that reading a large user group holds up no card.
+		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup,
 		}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{

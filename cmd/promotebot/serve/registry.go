@@ -28,6 +28,14 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
 			return promotion.Result{Tags: readings}, err
 		},
+		promotion.EffectCompare: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.CompareWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			readings, err := c.ReadTags(ctx, w.Repository, w.Tags)
+			return promotion.Result{Tags: readings}, err
+		},
 		promotion.EffectResolve: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.ResolveWork](e)
 			if err != nil {
@@ -51,6 +59,21 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			}
 			moves, err := c.Move(ctx, w)
 			return promotion.Result{Moves: moves}, err
+		},
+		promotion.EffectUndo: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.UndoWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			var all []promotion.Move
+			for _, back := range w.Moves {
+				moves, err := c.Move(ctx, back)
+				all = append(all, moves...)
+				if err != nil {
+					return promotion.Result{Moves: all}, err
+				}
+			}
+			return promotion.Result{Moves: all}, nil
 		},
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/promotebot/promotebot/bot/chat"
@@ -58,6 +58,10 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
+	keys, err := newKeyring(b.config.Registries)
+	if err != nil {
+		return err
+	}
 	if b.db, err = sqlite.Open(ctx, b.config.Database); err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err := b.db.ReleaseLeases(ctx, time.Now()); err != nil {
 		return err
 	}
-	b.wire()
+	b.wire(keys)
 	if err := b.gate.Begin(ctx); err != nil {
 		return err
 	}
@@ -122,15 +126,16 @@ func (b *bot) listen(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-func (b *bot) wire() {
+func (b *bot) wire(keys keyring) {
 	host, _ := os.Hostname() // only to make the owner readable
 	owner := fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
-	client := registry.New(registry.Options{Keychain: authn.DefaultKeychain, UserAgent: "promotebot/" + b.opts.Version})
+	realms, manners := approach(b.config.Registries)
+	client := registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + b.opts.Version, Realms: realms, Manners: manners})
 	b.watcher = registry.NewWatcher(client, registry.WatchOptions{
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	b.lanes = Lanes(b.db, b.gate.Report, client, b.chat, owner, b.opts.Log)
+	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)
 }
 
 // poke is called after every commit, also before there are lanes.
@@ -169,7 +174,7 @@ func (b *bot) run(ctx context.Context, listener net.Listener) error {
 	if listener != nil {
 		address = listener.Addr().String()
 		g.Go(func() error {
-			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
+			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Writable: b.db.Writable, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
 		})
 	}
 	for _, l := range b.lanes {
@@ -202,8 +207,8 @@ func (b *bot) reload(ctx context.Context) error {
 			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
 			continue
 		}
-		if fresh.Database != b.config.Database || fresh.HTTP != b.config.HTTP || fresh.Poll != b.config.Poll {
-			b.opts.Log.Warn("a change of database, http or poll takes a restart; the rest of the configuration is put in force now")
+		if fresh.Database != b.config.Database || fresh.HTTP != b.config.HTTP || fresh.Poll != b.config.Poll || !reflect.DeepEqual(fresh.Registries, b.config.Registries) {
+			b.opts.Log.Warn("a change of database, http, poll or registries takes a restart; the rest of the configuration is put in force now")
 		}
 		if err := b.gate.Adopt(ctx, &fresh.Catalog); err != nil {
 			b.opts.Log.Error("configuration not put in force; the old one stays", "config", b.opts.Config, "error", err)

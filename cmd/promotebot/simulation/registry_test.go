@@ -69,13 +69,23 @@ func (g *registryWorld) serve(q request) answer {
 	}
 	reference, ok := strings.CutPrefix(q.path, "/v2/shop/manifests/")
 	if !ok {
-		return answer{http.StatusNotFound, http.Header{}, nil}
+		return unknown()
 	}
 	if q.method == http.MethodPut {
 		g.put(q, reference)
 		return answer{http.StatusCreated, http.Header{}, nil}
 	}
-	return g.get(q, reference)
+	a := g.get(q, reference)
+	if q.method == http.MethodHead {
+		a.body = nil
+	}
+	return a
+}
+
+// unknown is how a registry says that it has no such thing; a 404 without that
+// could be anybody's.
+func unknown() answer {
+	return answer{http.StatusNotFound, http.Header{"Docker-Distribution-Api-Version": {"registry/2.0"}}, []byte(`{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`)}
 }
 
 func (g *registryWorld) list() answer {
@@ -118,11 +128,7 @@ func (g *registryWorld) get(q request, reference string) answer {
 		if i.digest != d {
 			continue
 		}
-		a := answer{http.StatusOK, http.Header{"Content-Type": {manifest}, "Docker-Content-Digest": {string(d)}}, i.manifest}
-		if q.method == http.MethodHead {
-			a.body = nil
-		}
-		return a
+		return answer{http.StatusOK, http.Header{"Content-Type": {manifest}, "Docker-Content-Digest": {string(d)}}, i.manifest}
 	}
-	return answer{http.StatusNotFound, http.Header{}, nil}
+	return unknown()
 }

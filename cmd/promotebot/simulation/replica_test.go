@@ -66,7 +66,7 @@ func (w *world) boot(slot int) {
 		return
 	}
 	client := registry.New(registry.Options{Transport: wire{r, registryCall, w.registry.serve}})
-	r.lanes = serve.Lanes(nil, r.gate.Report, client, r.chat, r.name, log)
+	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, client, r.chat, r.name, log)
 	for _, l := range r.lanes {
 		r.rig(l)
 	}

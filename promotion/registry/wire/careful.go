@@ -1,7 +1,9 @@
-package registry
+package wire
 
 import (
-	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -9,13 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/promotebot/promotebot/promotion"
 )
 
 const (
-	// perHost is how many requests one registry gets at a time: enough to poll a
-	// thousand tags within seconds, and what browsers and crane use.
-	perHost = 8
 	// attempts, and the first pause between them, doubled each time and jittered.
 	// The pipeline tries again after that; here only blips are bridged.
 	attempts   = 4
@@ -25,21 +26,31 @@ const (
 	longestPause = 20 * time.Second
 )
 
-// careful retries what is safe to repeat: every request made here is, as
-// manifests are put by digest. It honours Retry-After, for every request to the
-// same registry, and never outlives a request's deadline.
+// careful repeats what is safe to repeat: every request made here is, as
+// manifests are put by digest, but for a stream, whose bytes are gone. It
+// honours Retry-After, for every request to the same registry, and never
+// outlives a request's deadline.
 type careful struct {
-	inner http.RoundTripper
+	calls, streams http.RoundTripper
+	budgets        map[string]*rate.Limiter
 
 	mu     sync.Mutex
 	pauses map[string]time.Time // until when a registry wants to be left alone
 }
 
+// streamed marks the context of a request whose body, or whose answer's, is a
+// blob.
+type streamed struct{}
+
 func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
-	if asked := c.pause(req.URL.Host); asked > 0 && !wait(req, asked) {
+	if asked := c.pause(req.URL.Host); asked > 0 && !Wait(req.Context(), asked) {
 		return nil, &promotion.Error{Kind: promotion.Unavailable, Text: req.URL.Host + " asks promotebot to slow down", RetryAfter: asked}
 	}
-	next := firstPause
+	inner := c.calls
+	if req.Context().Value(streamed{}) != nil {
+		inner = c.streams
+	}
+	gone := req.Body != nil && req.Body != http.NoBody && req.GetBody == nil
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 && req.GetBody != nil {
 			body, err := req.GetBody()
@@ -48,29 +59,37 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			req.Body = body
 		}
-		resp, err := c.inner.RoundTrip(req)
+		if err := c.spend(req.Context(), req.URL.Host); err != nil {
+			return nil, err
+		}
+		resp, err := inner.RoundTrip(req)
 		if err == nil && !passing(resp.StatusCode) {
 			return resp, nil
 		}
-		d := time.Duration(float64(next) * (0.75 + rand.Float64()/2)) //nolint:gosec // spreads retries, hides nothing
-		next *= 2
+		d := Pause(attempt)
 		if err == nil {
 			if asked := retryAfter(resp.Header); asked > 0 {
 				d = asked
 				c.leaveAlone(req.URL.Host, asked)
 			}
 		}
-		if attempt == attempts || !worthIt(req, d) {
+		var plain tls.RecordHeaderError // it speaks no TLS, and will not learn it
+		if attempt == attempts || gone || errors.As(err, &plain) || !worthIt(req.Context(), d) {
 			return resp, err
 		}
 		if err == nil {
-			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
-			_ = resp.Body.Close()                                         // nothing of it was kept
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, small)) // so that the connection can be used again
+			_ = resp.Body.Close()                                        // nothing of it was kept
 		}
-		if !wait(req, d) {
+		if !Wait(req.Context(), d) {
 			return nil, req.Context().Err()
 		}
 	}
+}
+
+// Pause is how long to wait after an attempt, the first being 1.
+func Pause(attempt int) time.Duration {
+	return time.Duration(float64(firstPause<<(attempt-1)) * (0.75 + rand.Float64()/2))
 }
 
 func (c *careful) pause(host string) time.Duration {
@@ -87,20 +106,21 @@ func (c *careful) leaveAlone(host string, d time.Duration) {
 
 // worthIt tells whether the pause is short enough and ends before the request
 // has to.
-func worthIt(req *http.Request, d time.Duration) bool {
-	deadline, bounded := req.Context().Deadline()
-	return d <= longestPause && req.Context().Err() == nil && !(bounded && time.Until(deadline) < d)
+func worthIt(ctx context.Context, d time.Duration) bool {
+	deadline, bounded := ctx.Deadline()
+	return d <= longestPause && ctx.Err() == nil && !(bounded && time.Until(deadline) < d)
 }
 
-// wait waits, or says that it is not worth it.
-func wait(req *http.Request, d time.Duration) bool {
-	if !worthIt(req, d) {
+// Wait waits, or says that it is not worth it: the pause is too long to hold
+// anything meanwhile, or the context ends before it does.
+func Wait(ctx context.Context, d time.Duration) bool {
+	if !worthIt(ctx, d) {
 		return false
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-req.Context().Done():
+	case <-ctx.Done():
 		return false
 	case <-timer.C:
 		return true
@@ -126,12 +146,4 @@ func retryAfter(h http.Header) time.Duration {
 		return max(0, min(time.Until(at), time.Hour))
 	}
 	return 0
-}
-
-// bodyReader lets net/http repeat the request with the same bytes.
-func bodyReader(body []byte) io.Reader {
-	if body == nil {
-		return nil
-	}
-	return bytes.NewReader(body)
 }

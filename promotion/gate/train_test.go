@@ -1,0 +1,458 @@
+package gate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+const cartRepo = promotion.Repository("registry.example.com/shop/cart")
+
+func quick() policy.Document {
+	return policy.Document{Name: "quick", Soak: time.Minute, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}}
+}
+
+// storefront has two apps that can go together.
+func storefront(t *testing.T, f promotion.OnFailure) *gate.Catalog {
+	t.Helper()
+	c := catalog(t, quick())
+	c.Apps = append(c.Apps, gate.App{Name: "cart", Repository: cartRepo, Channel: "C0CART", Policies: c.Apps[0].Policies})
+	together := quick()
+	together.OnFailure = f
+	c.Trains = []gate.Train{{Name: "storefront", Apps: []string{"shop", "cart"}, Channel: "C0SHOP", Policies: map[string]policy.Document{"production": together}}}
+	return c
+}
+
+// see is one round of the watcher over both apps.
+func (w *world) see() {
+	w.t.Helper()
+	for _, app := range w.gate.Catalog().Apps {
+		for env, side := range map[string]promotion.Side{"staging": promotion.Source, "production": promotion.Held} {
+			s := promotion.Sighting{App: app.Name, Environment: env, Side: side, At: w.now}
+			tag := map[promotion.Side]string{promotion.Source: "staging-passed", promotion.Held: "production"}[side]
+			if d := w.tags[at(app.Repository, tag)]; d != "" {
+				s.Tags = []promotion.TaggedDigest{{Tag: tag, Digest: d}}
+			}
+			w.must(w.gate.Sight(w.t.Context(), []promotion.Sighting{s}))
+		}
+	}
+	w.run()
+}
+
+// yard is a world in which both apps have run something, and have a new build
+// in staging: #1 is shop's, #2 is cart's.
+func yard(t *testing.T, f promotion.OnFailure) *world {
+	t.Helper()
+	w := newWorld(t, storefront(t, f))
+	w.stuck = map[promotion.Repository]*promotion.Failure{}
+	w.tags["cart:production"] = digest("1")
+	w.tags["staging-passed"], w.tags["cart:staging-passed"] = digest("a"), digest("b")
+	w.see()
+	return w
+}
+
+func (w *world) ask(who promotion.PersonID, name, ref string) promotion.Answer {
+	w.t.Helper()
+	w.clicks++
+	a, err := w.gate.Take(w.t.Context(), promotion.Gesture{
+		Key: "ask/" + time.Duration(w.clicks).String(), Kind: promotion.GestureRequest, Person: who, Channel: "C0SHOP", App: name, Ref: ref,
+	})
+	w.must(err)
+	w.run()
+	return a
+}
+
+// coupled is a yard in which #3 is the train, #4 its ride shop and #5 its ride
+// cart.
+func coupled(t *testing.T, f promotion.OnFailure) *world {
+	t.Helper()
+	w := yard(t, f)
+	if a := w.ask(sue, "storefront", ""); a.Verb != promotion.Requested || a.Promotion != 3 {
+		t.Fatalf("the request: %+v", a)
+	}
+	if p := w.get(3); p.Purpose != promotion.Train || p.State != promotion.Open || !p.Planned() {
+		t.Fatalf("the train: %+v", p)
+	}
+	return w
+}
+
+func (w *world) agree(who promotion.PersonID) promotion.Answer {
+	w.t.Helper()
+	return w.clickOn(who, promotion.Approve, w.get(3))
+}
+
+func (w *world) holdsNow(want map[string]promotion.Digest) {
+	w.t.Helper()
+	for tag, d := range want {
+		if w.tags[tag] != d {
+			w.t.Errorf("%s is %q, want %q", tag, w.tags[tag].Short(), d.Short())
+		}
+	}
+}
+
+func TestATrainPromotesSeveralAppsWithOneApproval(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	for id := promotion.ID(1); id <= 2; id++ {
+		if p := w.get(id); p.State != promotion.Superseded || p.Successor != 3 || p.Reason != "it goes with the train storefront" {
+			t.Errorf("the promotion that was open before: %+v", p)
+		}
+	}
+	p := w.get(3)
+	want := []promotion.TermsItem{{Tag: string(repo) + ":production", Now: digest("0")}, {Tag: string(cartRepo) + ":production", Now: digest("1")}}
+	if got := p.TermsNow().Targets; !slices.Equal(got, want) {
+		t.Errorf("what is agreed to: %+v", got)
+	}
+	w.agree(ann)
+	w.expect(3, promotion.Open) // it soaks
+	if len(w.moves) != 0 {
+		t.Fatalf("moved while it soaked: %v", w.moves)
+	}
+	w.wait(time.Minute)
+	w.expect(3, promotion.Promoted)
+	w.expect(4, promotion.Promoted)
+	w.expect(5, promotion.Promoted)
+	w.holdsNow(map[string]promotion.Digest{"production": digest("a"), "cart:production": digest("b")})
+	if w.count("soaked") != 1 || w.count("executing") != 1 || w.count("ended") != 1 {
+		t.Errorf("said: %q", w.said)
+	}
+	if w.drawn[4] != 0 || w.drawn[5] != 0 || w.drawn[3] != w.get(3).Revision {
+		t.Errorf("the cards show the revisions %v, and the train has %d", w.drawn, w.get(3).Revision)
+	}
+	w.wait(time.Hour)
+	w.see()
+	if w.all() != 5 {
+		t.Errorf("%d promotions when all is done", w.all())
+	}
+}
+
+func TestATrainIsRefusedWhenThereIsNothingToBring(t *testing.T) {
+	w := yard(t, promotion.Complete)
+	if a := w.ask(sue, "storefront", "v1"); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "without a tag") {
+		t.Errorf("with a tag: %+v", a)
+	}
+	w.tags["production"], w.tags["cart:production"] = digest("a"), digest("b")
+	w.see()
+	a := w.ask(sue, "storefront", "")
+	if a.Verb != promotion.Refused || !strings.Contains(a.Reason, "shop aaaaaaaaaaaa is in production already") || !strings.Contains(a.Reason, "cart bbbb") {
+		t.Errorf("with all of it there: %+v", a)
+	}
+}
+
+func TestATrainLeavesOutWhatIsThereAlready(t *testing.T) {
+	w := yard(t, promotion.Complete)
+	w.tags["cart:production"] = digest("b")
+	w.see()
+	a := w.ask(sue, "storefront", "")
+	rides, err := w.gate.Promotions(t.Context(), gate.Query{Train: a.Promotion})
+	w.must(err)
+	if len(rides) != 1 || rides[0].App != "shop" {
+		t.Errorf("it carries %+v", rides)
+	}
+	if again := w.ask(ann, "storefront", ""); again.Verb != promotion.Existing || again.Promotion != a.Promotion {
+		t.Errorf("asked for again: %+v", again)
+	}
+	if one := w.request(ann, string(digest("a"))); one.Verb != promotion.Existing || one.Promotion != a.Promotion {
+		t.Errorf("one app of it asked for: %+v", one)
+	}
+}
+
+func TestAVoteForATrainIsBoundToEveryRide(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.agree(ann)
+	w.tags["cart:production"] = digest("9") // somebody has moved it
+	w.see()
+	w.wait(time.Hour)
+	w.expect(3, promotion.Open)
+	v, err := w.gate.View(t.Context(), 3)
+	w.must(err)
+	if d := v.Verdict.Discounted; len(d) != 1 || !strings.Contains(d[0].Reason, string(cartRepo)+":production pointed at 111111111111") {
+		t.Errorf("discounted: %+v", d)
+	}
+	w.agree(ann)
+	w.expect(3, promotion.Promoted)
+}
+
+func TestANewerBuildThatIsPromotedFirstBlocksTheTrain(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.now = w.now.Add(time.Second)
+	w.tags["cart:staging-passed"] = digest("c")
+	w.see()
+	w.expect(3, promotion.Open) // the newer build has a card of its own
+	w.wait(time.Hour)
+	w.clickOn(bob, promotion.Approve, w.get(6))
+	w.expect(6, promotion.Promoted)
+	w.agree(ann)
+	w.expect(3, promotion.Open)
+	v, err := w.gate.View(t.Context(), 3)
+	w.must(err)
+	var said []string
+	for _, m := range v.Verdict.Missing() {
+		said = append(said, m.Reason)
+	}
+	if v.Verdict.Outcome != policy.Blocked || !strings.Contains(strings.Join(said, "\n"), "cart: ") || !strings.Contains(strings.Join(said, "\n"), "was promoted to production in #6") {
+		t.Errorf("the verdict is %s: %q", v.Verdict.Outcome, said)
+	}
+}
+
+func TestARejectedTrainRejectsItsRides(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.clickOn(ann, promotion.Reject, w.get(3))
+	for id := promotion.ID(3); id <= 5; id++ {
+		w.expect(id, promotion.Rejected)
+	}
+	w.wait(time.Hour)
+	w.see()
+	if w.all() != 5 || len(w.moves) != 0 {
+		t.Errorf("%d promotions, moves %v", w.all(), w.moves)
+	}
+}
+
+func TestARideHasNoVotesOfItsOwn(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	if a := w.clickOn(ann, promotion.Approve, w.get(4)); a.Verb != promotion.Missing {
+		t.Errorf("a vote for a ride: %+v", a)
+	}
+	w.wait(time.Hour)
+	w.expect(3, promotion.Open)
+}
+
+func TestANewerTrainTakesThePlaceOfAnOlderOne(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.now = w.now.Add(time.Second)
+	w.tags["staging-passed"] = digest("c")
+	w.see()
+	a := w.ask(sue, "storefront", "")
+	if a.Verb != promotion.Requested {
+		t.Fatalf("asked again: %+v", a)
+	}
+	for id := promotion.ID(3); id <= 5; id++ {
+		w.expect(id, promotion.Superseded)
+	}
+	if p := w.get(3); p.Successor != a.Promotion {
+		t.Errorf("the older train: %+v", p)
+	}
+}
+
+func TestATrainThatFailsHalfwayIsCompleted(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.agree(ann)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Forbidden, Text: "the credentials may only read"}
+	w.wait(time.Minute)
+	w.expect(3, promotion.Failed)
+	w.expect(4, promotion.Failed)
+	w.expect(5, promotion.Promoted)
+	w.holdsNow(map[string]promotion.Digest{"production": digest("0"), "cart:production": digest("b")})
+	if p := w.get(3); p.Reason != "shop: the credentials may only read; promoted: cart" {
+		t.Errorf("it says %q", p.Reason)
+	}
+}
+
+func TestATrainThatFailsHalfwayIsTakenBack(t *testing.T) {
+	w := coupled(t, promotion.TakeBack)
+	w.agree(ann)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Unavailable, Text: "the registry is down"}
+	w.wait(2 * time.Minute)
+	w.expect(5, promotion.Executing) // its tags have been put; whether they stay is open
+	w.holdsNow(map[string]promotion.Digest{"cart:production": digest("b")})
+	w.restart()
+	w.stuck[repo] = nil
+	w.tags["production"] = digest("9")
+	w.wait(10 * time.Minute)
+	w.expect(3, promotion.Failed)
+	w.expect(4, promotion.Conflicted)
+	w.expect(5, promotion.Failed)
+	w.holdsNow(map[string]promotion.Digest{"production": digest("9"), "cart:production": digest("1")})
+	if p := w.get(3); p.Reason != "shop: production was moved by somebody else; cart: it was taken back; promoted: nothing" {
+		t.Errorf("it says %q", p.Reason)
+	}
+	w.see()
+	w.wait(time.Hour)
+	w.see()
+	for _, s := range w.moves {
+		if strings.HasPrefix(s, "production") {
+			t.Errorf("moved: %v", w.moves)
+		}
+	}
+	// Nothing that a train did by itself is taken for somebody else's doing.
+	found, err := w.gate.Promotions(t.Context(), gate.Query{Purposes: []promotion.Purpose{promotion.Restore}})
+	w.must(err)
+	if len(found) != 0 {
+		t.Errorf("to be put back: %+v", found)
+	}
+}
+
+func TestAPinFollowsWhatWasTakenBack(t *testing.T) {
+	w := coupled(t, promotion.TakeBack)
+	w.agree(ann)
+	w.wait(time.Minute)
+	w.expect(3, promotion.Promoted)
+	w.tags["staging-passed"], w.tags["cart:staging-passed"] = digest("c"), digest("d")
+	w.see()
+	a := w.ask(sue, "storefront", "")
+	w.wait(time.Hour)
+	w.stuck[cartRepo] = &promotion.Failure{Kind: promotion.Forbidden, Text: "the credentials may only read"}
+	w.clickOn(ann, promotion.Approve, w.get(a.Promotion))
+	w.expect(a.Promotion, promotion.Failed)
+	w.holdsNow(map[string]promotion.Digest{"production": digest("a"), "cart:production": digest("b")})
+	status, err := w.gate.Status(t.Context(), "storefront")
+	w.must(err)
+	if len(status) != 2 || status[0].Environments[1].Holds[0].Digest != digest("a") {
+		t.Errorf("the status is %+v", status)
+	}
+	before := w.all()
+	w.wait(time.Hour)
+	w.see()
+	if w.all() != before {
+		t.Errorf("something was opened: %+v", w.newest().Facts.Promotion)
+	}
+	w.tags["production"] = digest("f")
+	w.see()
+	if p := w.newest().Facts.Promotion; p.Purpose != promotion.Restore || p.Digest != digest("a") {
+		t.Errorf("moved by somebody else after it was taken back: %+v", p)
+	}
+}
+
+func TestAConflictWhileTakingBackIsSaidAndNothingIsOverwritten(t *testing.T) {
+	w := coupled(t, promotion.TakeBack)
+	w.agree(ann)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Forbidden, Text: "the credentials may only read"}
+	w.before = func() { w.tags["cart:production"] = digest("9") }
+	w.wait(time.Minute)
+	w.expect(3, promotion.Failed)
+	w.expect(5, promotion.Conflicted)
+	w.holdsNow(map[string]promotion.Digest{"cart:production": digest("9")})
+	if p := w.get(3); p.Reason != "shop: the credentials may only read; cart: it could not be taken back: production was moved by somebody else; promoted: nothing" {
+		t.Errorf("it says %q", p.Reason)
+	}
+}
+
+func TestWhatCanNotBeTakenBackStaysPromoted(t *testing.T) {
+	w := coupled(t, promotion.TakeBack)
+	w.agree(ann)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Forbidden, Text: "the credentials may only read"}
+	w.down[promotion.EffectUndo] = promotion.NotFound
+	w.wait(time.Minute)
+	w.expect(3, promotion.Failed)
+	w.expect(5, promotion.Promoted)
+	if p := w.get(3); !strings.HasSuffix(p.Reason, "; promoted: cart (it could not be taken back: undo is down)") {
+		t.Errorf("it says %q", p.Reason)
+	}
+	w.wait(time.Hour)
+	w.see()
+	if p := w.newest().Facts.Promotion; p.Purpose == promotion.Restore {
+		t.Errorf("what it did itself is taken for somebody else's doing: %+v", p)
+	}
+}
+
+func TestTakingBackIsTriedAgain(t *testing.T) {
+	w := coupled(t, promotion.TakeBack)
+	w.agree(ann)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Forbidden, Text: "the credentials may only read"}
+	w.down[promotion.EffectUndo] = promotion.Unavailable
+	w.wait(time.Minute)
+	w.expect(3, promotion.Executing)
+	if p := w.get(3); p.ReadFault != "undo is down" {
+		t.Errorf("the card says %q", p.ReadFault)
+	}
+	w.restart()
+	delete(w.down, promotion.EffectUndo)
+	w.wait(time.Hour)
+	w.expect(3, promotion.Failed)
+	w.holdsNow(map[string]promotion.Digest{"cart:production": digest("1")})
+}
+
+func TestATrainThatTheConfigurationDoesNotHaveAnyMoreEnds(t *testing.T) {
+	for why, change := range map[string]func(*gate.Catalog){
+		"the configuration has no train storefront any more":                    func(c *gate.Catalog) { c.Trains = nil },
+		"the configuration does not have cart in the train storefront any more": func(c *gate.Catalog) { c.Trains[0].Apps = []string{"shop"} },
+		"the configuration names another image for cart, registry.example.com/other": func(c *gate.Catalog) {
+			c.Apps[1].Repository = "registry.example.com/other"
+		},
+	} {
+		t.Run(strings.ReplaceAll(why, " ", "_"), func(t *testing.T) {
+			w := coupled(t, promotion.Complete)
+			c := storefront(t, promotion.Complete)
+			change(c)
+			w.must(w.gate.Adopt(t.Context(), c))
+			w.run()
+			for id := promotion.ID(3); id <= 5; id++ {
+				w.expect(id, promotion.Superseded)
+			}
+			if p := w.get(3); p.Reason != why {
+				t.Errorf("it says %q", p.Reason)
+			}
+		})
+	}
+}
+
+func TestAVoteDoesNotOutliveWhatWasAgreedForAFailure(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.agree(ann)
+	w.must(w.gate.Adopt(t.Context(), storefront(t, promotion.TakeBack)))
+	w.run()
+	w.see()
+	w.wait(time.Hour)
+	w.expect(3, promotion.Open)
+}
+
+func TestTwoTrainsDoNotCarryOneDigest(t *testing.T) {
+	c := storefront(t, promotion.Complete)
+	c.Trains = append(c.Trains, gate.Train{Name: "other", Apps: []string{"cart"}, Policies: c.Trains[0].Policies})
+	w := coupled(t, promotion.Complete)
+	w.must(w.gate.Adopt(t.Context(), c))
+	w.run()
+	w.see()
+	if a := w.ask(sue, "other", ""); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "cart bbbbbbbbbbbb goes with #3, the train storefront, already") {
+		t.Errorf("the second train: %+v", a)
+	}
+}
+
+func TestARideThatGoesAbroadIsBroughtThereBeforeTheTrainDeparts(t *testing.T) {
+	w := newWorld(t, func() *gate.Catalog {
+		c := storefront(t, promotion.Complete)
+		c.Apps[1].Images = map[string]promotion.Repository{"production": "production.example.com/cart"}
+		return c
+	}())
+	w.tags["staging-passed"], w.tags["cart:staging-passed"], w.tags["cart:production"] = digest("a"), digest("b"), digest("1")
+	w.see()
+	w.ask(sue, "storefront", "")
+	w.wait(time.Hour)
+	if len(w.copies) != 0 {
+		t.Fatalf("copied before anybody agreed: %v", w.copies)
+	}
+	w.agree(ann)
+	w.expect(3, promotion.Promoted)
+	if !slices.Equal(w.copies, []promotion.Repository{"production.example.com/cart"}) || w.get(5).Copy.DoneAt == nil {
+		t.Errorf("copied to %v", w.copies)
+	}
+	if got := w.get(3).Targets[1].Tag; got != "production.example.com/cart:production" {
+		t.Errorf("agreed to %s", got)
+	}
+}
+
+func TestEveryStepOfATrainIsInTheAuditLog(t *testing.T) {
+	w := coupled(t, promotion.TakeBack)
+	w.agree(ann)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Forbidden, Text: "the credentials may only read"}
+	w.wait(time.Minute)
+	var log []string
+	w.must(w.db.Audit(t.Context(), 0, func(body []byte) error { log = append(log, string(body)); return nil }))
+	for _, kind := range []string{"opened", "intended", "ended"} {
+		for _, of := range []string{`"promotion":3,`, `"promotion":4,`, `"promotion":5,`} {
+			n := 0
+			for _, line := range log {
+				if strings.Contains(line, `"kind":"`+kind+`",`+of) {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("%s of %s is written down %d times", kind, of, n)
+			}
+		}
+	}
+}

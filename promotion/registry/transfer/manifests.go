@@ -1,0 +1,147 @@
+package transfer
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry/closure"
+	"github.com/promotebot/promotebot/promotion/registry/wire"
+)
+
+// arrivals has manifests arrive in the destination: each once, however many
+// ask, and what it refers to before it.
+type arrivals struct {
+	*job
+	ctx context.Context
+	of  map[promotion.Digest]*arrival
+}
+
+type arrival struct {
+	begin sync.Once
+	done  chan struct{}
+	err   error
+}
+
+// one waits until the manifest has arrived.
+func (a arrivals) one(d promotion.Digest) error {
+	x := a.of[d]
+	x.begin.Do(func() {
+		go func() {
+			defer close(x.done)
+			x.err = a.bringManifest(a.set.Manifests[d])
+		}()
+	})
+	<-x.done
+	return x.err
+}
+
+func (a arrivals) bringManifest(m *closure.Manifest) error {
+	if err := a.below(m); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	there := a.there[m.Digest]
+	a.mu.Unlock()
+	if there {
+		a.present(m)
+		return nil
+	}
+	return a.put(a.ctx, string(m.Digest), m)
+}
+
+// below waits until everything in an index has arrived.
+func (a arrivals) below(m *closure.Manifest) error {
+	var g errgroup.Group
+	for _, d := range m.Children {
+		g.Go(func() error { return a.one(d.Digest) })
+	}
+	return g.Wait()
+}
+
+// attachedAtATime bounds how many lists of referrers are held.
+const attachedAtATime = 8
+
+// putManifests puts the image, and what is attached beside it, and says what it
+// found attached.
+func (j *job) putManifests(ctx context.Context) ([]promotion.Attachment, error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(attachedAtATime)
+	arrive := arrivals{j, ctx, map[promotion.Digest]*arrival{}}
+	for d := range j.set.Manifests {
+		arrive.of[d] = &arrival{done: make(chan struct{})}
+	}
+	g.Go(func() error {
+		if err := arrive.one(j.work.Digest); err != nil {
+			return err
+		}
+		return j.readBack(ctx)
+	})
+
+	var mu sync.Mutex
+	var found []promotion.Attachment
+	find := func(f func() ([]promotion.Attachment, error)) {
+		g.Go(func() error {
+			some, err := f()
+			mu.Lock()
+			defer mu.Unlock()
+			found = append(found, some...)
+			return err
+		})
+	}
+	bySubject := map[promotion.Digest][]closure.Attachment{}
+	for _, a := range j.set.Attached {
+		if a.Tag == "" {
+			bySubject[a.Subject] = append(bySubject[a.Subject], a)
+			continue
+		}
+		find(func() ([]promotion.Attachment, error) { return j.attachTag(ctx, a, arrive) })
+	}
+	for subject, list := range bySubject {
+		find(func() ([]promotion.Attachment, error) { return j.attach(ctx, subject, list, arrive) })
+	}
+	return found, g.Wait()
+}
+
+// readBack proves that the image is there, as whoever pulls it will see it.
+func (j *job) readBack(ctx context.Context) error {
+	found, err := j.wire.ReadBack(ctx, j.to, string(j.work.Digest))
+	if err == nil && found != j.work.Digest {
+		err = promotion.Errorf(promotion.Unavailable, "%s accepted %s and does not have it", j.work.To, j.work.Digest.Short())
+	}
+	return err
+}
+
+// put puts a manifest as it is, under its digest or a tag. An answer that does
+// not say plainly that it is there is checked.
+func (j *job) put(ctx context.Context, reference string, m *closure.Manifest) error {
+	header, putErr := j.wire.Put(ctx, j.to, reference, wire.Manifest{Digest: m.Digest, MediaType: m.MediaType, Bytes: m.Bytes})
+	if putErr != nil || header.Get("Docker-Content-Digest") != string(m.Digest) {
+		found, err := j.wire.ReadBack(ctx, j.to, reference)
+		switch {
+		case err == nil && found == m.Digest:
+		case putErr != nil:
+			return within(putErr, "the manifest %s", m.Digest.Short())
+		case err != nil:
+			return within(err, "the manifest %s was put and can't be read back", m.Digest.Short())
+		default:
+			return promotion.Errorf(promotion.Unavailable, "%s accepted the manifest %s and does not have it", j.work.To, m.Digest.Short())
+		}
+	}
+	j.mu.Lock()
+	j.announced[m.Digest] = m.Subject != "" && header.Get("OCI-Subject") == string(m.Subject)
+	j.mu.Unlock()
+	j.present(m)
+	return nil
+}
+
+// present counts a manifest, once: some are found in more ways than one.
+func (j *job) present(m *closure.Manifest) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.counted[m.Digest] = true
+	n := int64(len(j.counted))
+	j.tally.change(func(c *promotion.Copy) { c.Manifests.Done = n })
+}
