@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
-	"github.com/promotebot/promotebot/promotion/gate"
 )
 
 func (t *tx) Gesture(key string) (promotion.Gesture, *promotion.Answer, error) {
@@ -108,22 +107,17 @@ func (t *tx) PostponeEffect(e promotion.Effect, due time.Time, why string) error
 // Claim takes up to limit effects of the kinds that are due, for owner, until
 // the lease ends. An effect whose lease has ended is due again.
 func (db *DB) Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error) {
-	q, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, broken("begin", err)
-	}
-	defer q.Rollback() //nolint:errcheck // as in Update
-	t := &tx{ctx: ctx, q: q, d: db.dialect}
-	args := []any{owner, micros(until), micros(now), limit}
-	claimed, err := scan(t, "claim effects", scanEffect, `WITH due AS MATERIALIZED (
+	var claimed []promotion.Effect
+	err := db.change(ctx, func(t *tx) (err error) {
+		args := []any{owner, micros(until), micros(now), limit}
+		claimed, err = scan(t, "claim effects", scanEffect, `WITH due AS MATERIALIZED (
 			SELECT id FROM effect WHERE kind IN (`+in(&args, kinds)+`) AND due_at <= $3 ORDER BY due_at, id LIMIT $4 `+db.dialect.Claim+`
 		) UPDATE effect SET owner = $1, lease_until = $2, due_at = $2, attempt = attempt + 1 WHERE id IN (SELECT id FROM due)
 		RETURNING id, kind, key, promotion, payload, due_at, attempt, owner, lease_until`, args...)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	if err := q.Commit(); err != nil {
-		return nil, broken("claim effects", err)
 	}
 	return claimed, nil
 }
@@ -131,8 +125,8 @@ func (db *DB) Claim(ctx context.Context, kinds []promotion.EffectKind, owner str
 // Extend moves the end of a claim. An effect whose lease has ended and that
 // nobody else has claimed is taken to be held still.
 func (db *DB) Extend(ctx context.Context, e promotion.Effect, until time.Time) error {
-	return db.Update(ctx, func(v gate.Tx) error {
-		return v.(*tx).changed(fmt.Sprintf("extend the lease of effect %d (%s)", e.ID, e.Key),
+	return db.change(ctx, func(t *tx) error {
+		return t.changed(fmt.Sprintf("extend the lease of effect %d (%s)", e.ID, e.Key),
 			`UPDATE effect SET lease_until = $1, due_at = $1 WHERE id = $2 AND owner = $3 AND attempt = $4`, micros(until), e.ID, e.Owner, e.Attempt)
 	})
 }

@@ -31,6 +31,7 @@ type Dialect struct {
 	Schema *strings.Replacer // adapts the common schema
 	Claim  string            // appended to the select that claims effects
 	Unique func(error) bool  // a UNIQUE or PRIMARY KEY constraint was violated
+	Intact func() error      // what was opened is still what stands there; nil: nobody can take it away
 }
 
 // DB is an open database. Its two pools may be the same.
@@ -48,6 +49,16 @@ func (db *DB) Close() error { return errors.Join(db.read.Close(), db.write.Close
 
 // Update implements gate.Store.
 func (db *DB) Update(ctx context.Context, f func(gate.Tx) error) error {
+	return db.change(ctx, func(t *tx) error { return f(t) })
+}
+
+// change is the one place where something is committed. Whether it went where
+// the next process will look for it is asked before, so that nothing is begun
+// in vain, and after, because only then does it count.
+func (db *DB) change(ctx context.Context, f func(*tx) error) error {
+	if err := db.intact(); err != nil {
+		return err
+	}
 	q, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return broken("begin", err)
@@ -59,11 +70,30 @@ func (db *DB) Update(ctx context.Context, f func(gate.Tx) error) error {
 	if err := q.Commit(); err != nil {
 		return broken("commit", err)
 	}
-	return nil
+	return db.intact()
+}
+
+func (db *DB) intact() error {
+	if db.dialect.Intact == nil {
+		return nil
+	}
+	return db.dialect.Intact()
+}
+
+// Writable commits something that means nothing: an error says that a decision
+// could not be recorded now.
+func (db *DB) Writable(ctx context.Context) error {
+	return db.change(ctx, func(t *tx) error {
+		_, err := t.sequence("health")
+		return err
+	})
 }
 
 // View implements gate.Store.
 func (db *DB) View(ctx context.Context, f func(gate.Tx) error) error {
+	if err := db.intact(); err != nil {
+		return err
+	}
 	q, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return broken("begin", err)

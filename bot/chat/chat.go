@@ -91,7 +91,9 @@ func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
 	if missing := missingScopes(auth.Header.Get("X-OAuth-Scopes")); len(missing) > 0 {
 		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_BOT_TOKEN lacks the scopes %s: add them under OAuth & Permissions (or paste the output of \"promotebot manifest\") and install the app again", strings.Join(missing, ", "))
 	}
-	if _, _, err := c.api.StartSocketModeContext(ctx); err != nil {
+	if _, _, err := c.api.StartSocketModeContext(ctx); isCode(err, "missing_scope") {
+		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_APP_TOKEN lacks the scope connections:write: generate one that has it under Basic Information → App-Level Tokens")
+	} else if err != nil {
 		return nil, fmt.Errorf("SLACK_APP_TOKEN: %w", apiError("apps.connections.open", err))
 	}
 	return c, nil

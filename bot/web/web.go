@@ -28,9 +28,10 @@ type Slack struct {
 
 // Options say what is shown.
 type Options struct {
-	Gate  *gate.Gate
-	Slack func() Slack
-	Log   *slog.Logger
+	Gate     *gate.Gate
+	Slack    func() Slack
+	Writable func(context.Context) error // whether a decision could be recorded now
+	Log      *slog.Logger
 }
 
 // Timeouts against clients that are slow on purpose; nothing here takes longer.
@@ -39,6 +40,8 @@ const (
 	writeTimeout = 10 * time.Second
 	idleTimeout  = time.Minute
 	stopTimeout  = 2 * time.Second
+
+	healthTimeout = 2 * time.Second // a click waits no longer for the database either
 )
 
 // Serve answers on the listener until ctx ends. Whoever has not had their
@@ -76,12 +79,15 @@ func Handler(o Options) http.Handler {
 	return mux
 }
 
-// healthz is for whoever restarts the process: it fails only when a restart
-// could help, so a Slack or a registry that is down does not count.
+// healthz is for whoever restarts the process: it fails when nothing could be
+// recorded, which a restart may help or a person has to. A Slack or a registry
+// that is down does not count.
 func (o Options) healthz(w http.ResponseWriter, r *http.Request) {
-	if _, err := o.Gate.Blind(r.Context()); err != nil {
-		o.Log.Error("health check", "error", err)
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+	defer cancel()
+	if err := o.Writable(ctx); err != nil {
+		o.Log.Error("health check: no click can be recorded and none is acknowledged", "error", err)
+		http.Error(w, "the database can't be written to; the log says why", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok\n")) // the client has gone away; there is nobody to tell

@@ -53,7 +53,7 @@ func newStation(t *testing.T, path string) *station {
 		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {Name: "production", Tags: []promotion.TagTemplate{"production"}}},
 		Roles:        map[string]gate.Role{"leads": {People: []promotion.PersonID{person}}},
 	}, time.Now, func() {})
-	s.options = web.Options{Gate: s.gate, Slack: func() web.Slack { return s.slack }, Log: slog.New(slog.DiscardHandler)}
+	s.options = web.Options{Gate: s.gate, Writable: s.db.Writable, Slack: func() web.Slack { return s.slack }, Log: slog.New(slog.DiscardHandler)}
 	s.handler = web.Handler(s.options)
 	return s
 }
@@ -90,7 +90,7 @@ func TestHealthIsThatOfTheDatabase(t *testing.T) {
 		t.Errorf("with a database: %d %q", code, body)
 	}
 	s.must(s.db.Close())
-	if code, body := s.ask(http.MethodGet, "/healthz"); code != http.StatusServiceUnavailable || body != "the database does not answer\n" {
+	if code, body := s.ask(http.MethodGet, "/healthz"); code != http.StatusServiceUnavailable || body != "the database can't be written to; the log says why\n" {
 		t.Errorf("without a database: %d %q", code, body)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 )
 
@@ -127,8 +129,27 @@ func TestRejectingAsksForAReason(t *testing.T) {
 	}
 }
 
+func TestWhatRunsInProductionAlreadyIsNotPutForward(t *testing.T) {
+	w := newTown(t, oneLead)
+	w.stage("1.0.0")
+	image, err := remote.Get(w.repo.Tag("staging-passed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Tag(w.repo.Tag("production"), image); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.eventually("both environments were seen", func() bool { return strings.Count(w.command(eve, "status shop"), " since ") == 2 })
+	if m, any := w.card(); any {
+		t.Errorf("a card: %s", m.Text)
+	}
+	d := w.stage("1.0.1")
+	w.eventually("the next build has a card", w.cardSays(d.Hex[:12]))
+}
+
 // inputOf finds the one input of a modal.
-func inputOf(t *testing.T, view fakeslack.View) string {
+func inputOf(t testing.TB, view fakeslack.View) string {
 	t.Helper()
 	var blocks []struct {
 		Type    string
@@ -348,6 +369,16 @@ func TestMissingScopesAreNamed(t *testing.T) {
 		if !strings.Contains(p.out.String(), scope) {
 			t.Errorf("%s is not named: %s", scope, p.out.String())
 		}
+	}
+}
+
+func TestTheAppTokensMissingScopeIsNamed(t *testing.T) {
+	w := newTown(t, oneLead)
+	w.slack.Fail("apps.connections.open", 1, fakeslack.Fault{Code: "missing_scope"})
+	p := w.launch()
+	<-p.done
+	if said := p.out.String(); !strings.Contains(said, "SLACK_APP_TOKEN") || !strings.Contains(said, "connections:write") {
+		t.Errorf("said %s", said)
 	}
 }
 

@@ -35,13 +35,15 @@ import (
 // The far side of both wires: a workspace and a registry, and between the bot
 // and the registry a front door that counts and breaks things.
 type town struct {
-	t      *testing.T
+	t      testing.TB
 	slack  *fakeslack.Server
 	api    string
 	door   *door
 	repo   name.Repository
 	dir    string
 	config string
+
+	patience time.Duration // how long something may take that takes a second or two
 }
 
 const (
@@ -93,7 +95,13 @@ func (d *door) put(reference string) int {
 func newTown(t *testing.T, policy string) *town {
 	t.Helper()
 	t.Parallel()
-	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}}
+	return settle(t, policy)
+}
+
+// settle is newTown for whoever wants to be alone on the machine.
+func settle(t testing.TB, policy string) *town {
+	t.Helper()
+	w := &town{t: t, dir: t.TempDir(), door: &door{puts: map[string]int{}}, patience: 15 * time.Second}
 	w.door.backend = backend(t)
 	front := httptest.NewServer(w.door)
 	t.Cleanup(front.Close)
@@ -113,7 +121,7 @@ func newTown(t *testing.T, policy string) *town {
 	return w
 }
 
-func backend(t *testing.T) http.Handler {
+func backend(t testing.TB) http.Handler {
 	t.Helper()
 	program := os.Getenv("PROMOTEBOT_DISTRIBUTION")
 	if program == "" {
@@ -205,7 +213,7 @@ func (w *town) cardSays(text string) func() bool {
 // gives up late; what it waits for takes a second or two.
 func (w *town) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(w.patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -219,7 +227,7 @@ func (w *town) eventually(what string, is func() bool) {
 					private = append(private, who+": "+e.Text)
 				}
 			}
-			w.t.Fatalf("not within 15 s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", what, m.Text, private, w.slack.Violations(), w.slack.Counts())
+			w.t.Fatalf("not within %s: %s\nthe card: %s\nprivately: %q\nviolations: %q\ncalls: %v", w.patience, what, m.Text, private, w.slack.Violations(), w.slack.Counts())
 		case <-tick.C:
 		}
 	}
@@ -278,7 +286,7 @@ func (w *town) whispered(to, text string) func() bool {
 
 // process is a running promotebot.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	out  lockedBuffer
 	done chan struct{}
@@ -422,7 +430,7 @@ func (w *town) run(args ...string) (string, error) {
 
 // distribution starts the registry program on a free port and returns where it
 // answers, which it says in its log.
-func distribution(t *testing.T, program string) *url.URL {
+func distribution(t testing.TB, program string) *url.URL {
 	t.Helper()
 	settings := filepath.Join(t.TempDir(), "registry.yaml")
 	if err := os.WriteFile(settings, []byte(`{version: 0.1, log: {formatter: json}, storage: {inmemory: {}}, http: {addr: "127.0.0.1:0"}}`), 0o600); err != nil {
@@ -452,10 +460,11 @@ func distribution(t *testing.T, program string) *url.URL {
 	return nil
 }
 
-// serveSlack puts another workspace in the place of the town's.
-func (w *town) serveSlack(s *fakeslack.Server) {
+// serveSlack puts another workspace in the place of the town's, or something in
+// front of it.
+func (w *town) serveSlack(s http.Handler) {
 	w.t.Helper()
 	chat := httptest.NewServer(s)
 	w.t.Cleanup(chat.Close)
-	w.slack, w.api = s, chat.URL+"/api/"
+	w.api = chat.URL + "/api/"
 }

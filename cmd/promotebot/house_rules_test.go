@@ -17,7 +17,7 @@ type room struct {
 
 var (
 	decides = []string{"promotion", "promotion/policy", "promotion/audit", "promotion/gate"}
-	runs    = append([]string{"bot/...", "promotion/pipeline", "promotion/registry", "store", "store/sqlite", "cmd/promotebot/config", "cmd/promotebot/serve"}, decides...)
+	runs    = append([]string{"bot/...", "promotion/pipeline", "promotion/registry/...", "store", "store/sqlite", "cmd/promotebot/config", "cmd/promotebot/serve"}, decides...)
 )
 
 var rooms = []room{
@@ -42,10 +42,26 @@ var rooms = []room{
 		why: "it performs what was written down without knowing the far side or the database, and so can't decide with what it finds there",
 	},
 	{
-		pkg: "promotion/registry", ours: []string{"promotion"},
+		pkg: "promotion/registry", ours: []string{"promotion", "promotion/registry/..."},
 		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/sync/errgroup"},
 		without: []string{"database/sql", "os", "os/exec"},
 		why:     "the one place that talks to registries knows neither policies nor rows: a tag is moved because the gate wrote it down, never because of what was read here",
+	},
+	{
+		pkg: "promotion/registry/wire", ours: []string{"promotion"},
+		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/time/rate"},
+		without: []string{"database/sql", "os", "os/exec", "log/slog"},
+		why:     "who may be asked, how often and with which credentials is decided below everything that wants to ask",
+	},
+	{
+		pkg: "promotion/registry/closure", ours: []string{"promotion"}, pure: true,
+		why: "what belongs to a digest depends on documents alone, or a second reading could leave a signature behind",
+	},
+	{
+		pkg: "promotion/registry/transfer", ours: []string{"promotion", "promotion/registry/wire", "promotion/registry/closure"},
+		theirs:  []string{"golang.org/x/sync/errgroup"},
+		without: []string{"database/sql", "net/http", "os", "os/exec"},
+		why:     "it copies through the wire's limits or not at all",
 	},
 	{
 		pkg: "store", ours: []string{"promotion", "promotion/audit", "promotion/gate"},
@@ -60,6 +76,10 @@ var rooms = []room{
 		why: "only what one database does differently from another stands here: the driver, the file, its errors",
 	},
 	{
+		pkg: "store/memory", ours: []string{"promotion", "promotion/audit", "promotion/gate"}, theirs: []string{"golang.org/x/mod/sumdb/tlog"}, pure: true,
+		why: "what it has committed is gone with the process: tests may have it, and nothing that runs in earnest names it here",
+	},
+	{
 		pkg: "store/storetest", ours: []string{"promotion", "promotion/audit", "promotion/gate"}, without: []string{"database/sql", "net/http", "os"},
 		why: "the suite holds for any store, so it knows none",
 	},
@@ -68,7 +88,8 @@ var rooms = []room{
 		why: "text becomes a command without asking anybody: it is what the fuzzer is let loose on",
 	},
 	{
-		pkg: "bot/render", ours: []string{"promotion", "promotion/policy", "bot/render/page"}, theirs: []string{"github.com/slack-go/slack"}, pure: true,
+		pkg: "bot/render", ours: []string{"promotion", "promotion/policy", "bot/render/page"},
+		theirs: []string{"github.com/slack-go/slack", "github.com/dustin/go-humanize"}, pure: true,
 		why: "the same state has to give the same card, or a redrawn card would be another one",
 	},
 	{
@@ -99,8 +120,9 @@ var rooms = []room{
 		why: "a configuration can be checked on a laptop without the network, and the answer depends on the file alone",
 	},
 	{
-		pkg: "cmd/promotebot/serve", ours: runs, theirs: []string{"github.com/google/go-containerregistry/pkg/authn", "golang.org/x/sync/errgroup"},
-		without: []string{"database/sql", "os/exec"},
+		pkg: "cmd/promotebot/serve", ours: runs,
+		theirs:  []string{"github.com/google/go-containerregistry", "github.com/docker/docker-credential-helpers", "golang.org/x/sync/errgroup"},
+		without: []string{"database/sql"}, // os/exec finds the credential helpers that the configuration names
 		why:     "it puts the parts together; that it can't import a fixture is why the demo and production are the same program",
 	},
 	{
@@ -108,6 +130,14 @@ var rooms = []room{
 		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/sync/errgroup"},
 		without: []string{"database/sql", "os/exec"},
 		why:     "the only door through which fixtures get into the binary",
+	},
+	{
+		pkg: "cmd/promotebot/demo/browser", ours: []string{"cmd/promotebot/demo"},
+		why: "only tests, in the directory of what npm installs for them: the browser is judge, and what it judges is the demo as everybody gets it",
+	},
+	{
+		pkg: "cmd/promotebot/simulation", pure: true,
+		why: "it is made of tests alone, whole lives of the real bot: nothing that runs in earnest has any business there",
 	},
 	{
 		pkg: "cmd/promotebot", ours: append([]string{"cmd/promotebot/demo"}, runs...), without: []string{"os/exec"},

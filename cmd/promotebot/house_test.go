@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ const (
 type house struct {
 	positions *token.FileSet
 	files     []source
-	bubblers  map[string][]string // by directory, the functions that run a bubble of testing/synctest
+	bubbles   map[string]bool // directories whose tests run in bubbles of testing/synctest
 }
 
 type source struct {
@@ -40,7 +41,7 @@ type source struct {
 }
 
 func readHouse(fsys fs.FS) (*house, error) {
-	h := &house{positions: token.NewFileSet(), bubblers: map[string][]string{}}
+	h := &house{positions: token.NewFileSet(), bubbles: map[string]bool{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch base := path.Base(name); {
 		case err != nil:
@@ -60,11 +61,7 @@ func readHouse(fsys fs.FS) (*house, error) {
 		}
 		f := source{path: name, dir: path.Dir(name), test: strings.HasSuffix(name, "_test.go"), lines: bytes.Count(text, []byte("\n")), File: file}
 		h.files = append(h.files, f)
-		for _, d := range f.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && uses(fn, f.called("testing/synctest"), "Test") {
-				h.bubblers[f.dir] = append(h.bubblers[f.dir], fn.Name.Name)
-			}
-		}
+		h.bubbles[f.dir] = h.bubbles[f.dir] || f.called("testing/synctest") != ""
 		return nil
 	})
 	return h, err
@@ -83,7 +80,7 @@ func (h *house) faults() []string {
 			continue
 		}
 		f.imports(r, say)
-		f.time(r, h.bubblers[f.dir], say)
+		f.time(r, h.bubbles[f.dir], say)
 		f.shapes(r, say)
 		if slices.Contains(vague, path.Base(f.dir)) || slices.Contains(vague, strings.TrimSuffix(f.Name.Name, "_test")) {
 			say(f.Package, "a package called %s can hold anything: name it after what it is for", f.Name.Name)
@@ -139,17 +136,14 @@ func (f source) imports(r room, say fault) {
 }
 
 // time looks for the clock where instants are given, and for tests that wait by
-// the real one. Where bubbles are run, what they call may sleep.
-func (f source) time(r room, bubblers []string, say fault) {
+// the real one. Where a package's tests run in bubbles they may sleep: which of
+// its functions are called in one can't be seen from here.
+func (f source) time(r room, bubbles bool, say fault) {
 	name := f.called("time")
-	if name == "" {
-		return
-	}
-	bubbles := f.called("testing/synctest") != "" || slices.ContainsFunc(bubblers, func(b string) bool { return uses(f.File, "", b) })
-	ast.Inspect(f.File, func(n ast.Node) bool {
+	for n := range ast.Preorder(f.File) {
 		s, ok := n.(*ast.SelectorExpr)
 		if !ok {
-			return true
+			continue
 		}
 		x, ok := s.X.(*ast.Ident)
 		switch {
@@ -159,26 +153,7 @@ func (f source) time(r room, bubblers []string, say fault) {
 		case f.test && s.Sel.Name == "Sleep" && !bubbles:
 			say(s.Pos(), "a test that sleeps by the real clock is slow or wrong: use testing/synctest, or wait for what is to happen")
 		}
-		return true
-	})
-}
-
-// uses tells whether there is pkg.name in the syntax, or without a pkg the
-// plain name.
-func uses(in ast.Node, pkg, name string) bool {
-	for n := range ast.Preorder(in) {
-		switch n := n.(type) {
-		case *ast.Ident:
-			if pkg == "" && n.Name == name {
-				return true
-			}
-		case *ast.SelectorExpr:
-			if x, ok := n.X.(*ast.Ident); ok && pkg != "" && x.Name == pkg && n.Sel.Name == name {
-				return true
-			}
-		}
 	}
-	return false
 }
 
 // called is the name under which the file has imported a package, or "".
@@ -290,7 +265,7 @@ func TestTheRulesOfTheHouseAreHeardWhenBroken(t *testing.T) {
 
 		{"what is allowed", "promotion/gate/x.go", `package gate; import ("time"; "net/url"; _ "` + module + `/promotion/policy"); var _ = time.Hour; var _ = url.Parse`, ""},
 		{"the clock where it belongs", "promotion/pipeline/x.go", `package pipeline; import "time"; var _ = time.Now()`, ""},
-		{"a bubble", "bot/chat/x_test.go", `package chat; import ("testing/synctest"; "time"); func f() { time.Sleep(1) }; var _ = synctest.Wait`, ""},
+		{"a bubble", "bot/chat/x_test.go", `package chat; import ("testing/synctest"; "time"); func TestA() { synctest.Test(nil, f) }; func f() { time.Sleep(1) }`, ""},
 		{"a test's own far side", "promotion/gate/x_test.go", `package gate; import ("database/sql"; _ "` + module + `/store/sqlite"); var _ sql.DB`, ""},
 		{"not ours to read", "fixtures/slack/node_modules/x.go", `package util`, ""},
 	} {
@@ -351,4 +326,43 @@ func TestTheRepositoryOpensOnWhatItAlwaysOpensOn(t *testing.T) {
 func stray(entries []string) []string {
 	slices.Sort(entries)
 	return slices.DeleteFunc(slices.Compact(entries), func(e string) bool { return slices.Contains(topLevel, e) })
+}
+
+// What the pages say about the house is held to the house.
+func TestThePagesNameWhatIsThere(t *testing.T) {
+	t.Parallel()
+	h, err := readHouse(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, packages := page(t, "README.md"), map[string]bool{}
+	for _, f := range h.files {
+		packages[f.dir] = packages[f.dir] || !f.test && !below(f.dir, "fixtures")
+	}
+	for dir, listed := range packages {
+		if listed && !strings.Contains(readme, "`"+dir+"`") {
+			t.Errorf("the package table of README.md has no `%s`", dir)
+		}
+	}
+	named := regexp.MustCompile("`((?:bot|cmd|fixtures|promotion|store|\\.ci|\\.github)/[\\w./-]+)`|\\]\\(([\\w./-]+)\\)")
+	for _, p := range []string{"README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "CHANGELOG.md"} {
+		for _, m := range named.FindAllStringSubmatch(page(t, p), -1) {
+			file := path.Join(root, m[1])
+			if m[2] != "" {
+				file = path.Join(root, path.Dir(p), m[2])
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s names %s, which is not there", p, m[1]+m[2])
+			}
+		}
+	}
+}
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(path.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -48,7 +48,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"demo", "", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
+		{"demo", "[-listen ADDRESS] [-v]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
 		{"serve", "-config FILE", "run the bot", (*program).serve},
 		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
 		{"manifest", "", "print the Slack app manifest to paste", (*program).manifest},

@@ -161,6 +161,88 @@ func TestANoticeIsNotTriedForEver(t *testing.T) {
 	}
 }
 
+func TestACardThatNoChannelEverTookIsGivenUpAfterTheEnd(t *testing.T) {
+	for _, posted := range []bool{false, true} {
+		t.Run(fmt.Sprint("posted before: ", posted), func(t *testing.T) {
+			w := newWorld(t, catalog(t, short()))
+			if posted {
+				w.stage("a")
+			}
+			w.down[promotion.EffectCard] = promotion.Forbidden
+			w.down[promotion.EffectNotice] = promotion.Forbidden
+			w.stage("a")
+			w.wait(time.Hour)
+			w.click(ann, promotion.Reject)
+			w.expect(1, promotion.Rejected)
+			w.wait(30 * time.Hour)
+			if _, tried, err := w.db.NextDue(t.Context(), []promotion.EffectKind{promotion.EffectCard}); err != nil || tried != posted {
+				t.Errorf("it is still tried: %v (%v)", tried, err)
+			}
+		})
+	}
+}
+
+func TestAVoteThatCountsNeedsNoWords(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.click(ann, promotion.Approve)
+	if a, told := w.answers[ann]; told {
+		t.Errorf("besides the card, Ann was told %+v", a)
+	}
+	w.click(ann, promotion.Approve)
+	if a := w.answers[ann]; a.Verb != promotion.Repeated {
+		t.Errorf("the second time she was told %+v", a)
+	}
+}
+
+func TestWhatWasRejectedIsNotPutForwardWhenItComesBack(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.click(ann, promotion.Reject)
+	w.stage("b")
+	w.stage("a")
+	if p := w.newest().Facts.Promotion; p.ID != 2 || p.Digest != digest("b") {
+		t.Errorf("#%d of %s was put forward", p.ID, p.Digest.Short())
+	}
+}
+
+func TestWhatRunsThereAlreadyIsNotPutForward(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	w.stage("0") // what production points at
+	if p := w.newest().Facts.Promotion; p.ID != 1 {
+		t.Errorf("#%d of %s was put forward", p.ID, p.Digest.Short())
+	}
+}
+
+func TestAnOlderBuildThatIsRequestedLeavesTheNewerOneOpen(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{
+		{Tag: "v1", Digest: digest("a")}, {Tag: "v2", Digest: digest("b")},
+	}}}))
+	w.run()
+	w.request(bob, string(digest("a")))
+	w.expect(1, promotion.Open)
+	w.expect(2, promotion.Open)
+}
+
+func TestWhatIsReadAfterTheEndChangesNothing(t *testing.T) {
+	for _, effect := range []promotion.EffectKind{promotion.EffectInspect, promotion.EffectReadTags} {
+		t.Run(string(effect), func(t *testing.T) {
+			w := newWorld(t, catalog(t, careful()))
+			w.down[effect] = promotion.Unavailable
+			w.stage("a")
+			w.click(ann, promotion.Reject)
+			ended := w.get(1)
+			delete(w.down, effect)
+			w.wait(2 * time.Minute)
+			if p := w.get(1); len(p.Targets) != len(ended.Targets) || p.TermsNow().Hash() != ended.TermsNow().Hash() {
+				t.Errorf("targets were %+v and are %+v", ended.Targets, p.Targets)
+			}
+		})
+	}
+}
+
 func TestALargeGroupDoesNotFloodSlack(t *testing.T) {
 	c := catalog(t, careful())
 	c.Roles["everybody"] = gateRole("S0ALL")

@@ -373,7 +373,7 @@ func (t *turn) withoutLookUp(e promotion.Effect, f promotion.Failure) error {
 }
 
 // How often something is tried whose failing must not last for ever: a reply in
-// a thread for a day, a private answer for as long as its response URL lives.
+// a thread for a day, as a card that was not posted before the end, a private answer for as long as its response URL lives.
 // Whoever waits for a look-up is told after some two minutes that they wait in
 // vain; it is tried on, for others. Everything else is tried until it is known
 // how it ended.
@@ -395,17 +395,18 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 		again = again && e.Attempt < tellAttempts
 	case promotion.EffectNotice:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
-	case promotion.EffectCard, promotion.EffectCopy:
+	case promotion.EffectCopy:
 		again, longest = true, slowly
-	case promotion.EffectInspect, promotion.EffectReadTags:
+	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags:
 		p, err := t.load(e.Promotion)
 		if err != nil {
 			return false, due, err
 		}
-		if !again {
+		if !again || e.Kind == promotion.EffectCard {
 			longest = slowly
 		}
-		again = p.State == promotion.Open
+		// A card that is there has to lose its buttons, however long it takes.
+		again = !p.State.Final() || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
 	}
 	wait := longest
 	if e.Attempt < 10 {

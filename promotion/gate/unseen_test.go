@@ -300,3 +300,19 @@ func TestAClockSetBackRepeatsNoReminder(t *testing.T) {
 		t.Errorf("%d reminders", n)
 	}
 }
+
+func TestTheCardShowsTheSoakInQuarters(t *testing.T) {
+	w := newWorld(t, catalog(t, short()))
+	w.stage("a")
+	for quarter := range 3 {
+		before := w.drawn[1]
+		w.wait(44 * time.Minute)
+		if w.drawn[1] != before {
+			t.Errorf("in quarter %d the card was drawn between the marks", quarter+1)
+		}
+		w.wait(time.Minute)
+		if w.drawn[1] <= before {
+			t.Errorf("the card was not drawn after quarter %d", quarter+1)
+		}
+	}
+}

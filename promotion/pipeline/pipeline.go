@@ -171,11 +171,29 @@ func (l *Lane) perform(ctx context.Context, e promotion.Effect) {
 		result.Failure = promotion.FailureOf(err)
 		l.Log.Warn("effect failed", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "kind", string(result.Failure.Kind), "error", err, "cause", promotion.Cause(err))
 	}
-	report, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin/2)
-	defer cancel()
-	if err := l.Report(report, e, result); err != nil {
-		// The lease will end and the effect be performed again.
+	l.report(ctx, e, result)
+}
+
+// report hands the result over. While the database can't take it, it is tried
+// again for as long as the lease lasts: what was done need not be done again
+// because the disk was full for a moment.
+func (l *Lane) report(ctx context.Context, e promotion.Effect, result promotion.Result) {
+	for {
+		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin/2)
+		err := l.Report(once, e, result)
+		cancel()
+		if err == nil {
+			return
+		}
 		l.Log.Error("result not taken", "lane", l.Name, "key", e.Key, "attempt", e.Attempt, "error", err, "cause", promotion.Cause(err))
+		if promotion.KindOf(err) != promotion.Unavailable || time.Until(e.LeaseUntil) < margin {
+			return // the lease will end and the effect be performed again
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
 	}
 }
 

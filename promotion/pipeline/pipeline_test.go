@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,6 +323,33 @@ func TestAKilledPerformersEffectIsPerformedAgainAfterTheRestart(t *testing.T) {
 		synctest.Wait()
 		if got := again.done(); got != "move 2" {
 			t.Fatalf("without waiting for the lease: %q", got)
+		}
+	})
+}
+
+func TestAResultOutlivesADatabaseThatIsAwayForAMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, open func() *sqlite.DB) {
+		db := open()
+		defer shut(t, db)
+		b := newBench(t, db, nothing)
+		var away atomic.Bool
+		b.lane.Report = func(ctx context.Context, e promotion.Effect, r promotion.Result) error {
+			if away.Load() {
+				return promotion.Errorf(promotion.Unavailable, "the disk is full")
+			}
+			return b.report(ctx, e, r)
+		}
+		away.Store(true)
+		defer b.run()()
+		b.ask("move", 0)
+		time.Sleep(20 * time.Second)
+		away.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.did) != 1 || len(b.results) != 1 {
+			t.Errorf("performed: %q; %d results were taken", b.did, len(b.results))
 		}
 	})
 }

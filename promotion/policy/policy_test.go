@@ -104,6 +104,9 @@ func TestVerdicts(t *testing.T) {
 			approve(f, "bob", 2)
 		}, policy.Met, policy.RuleApprovals, "3 of 3"},
 		{"one person never fills two slots", func(d *policy.Document, f facts) { f.Votes = f.Votes[:1]; approve(f, "sue", 0); approve(f, "sue", 1) }, policy.Waiting, policy.RuleApprovals, "2 of 3"},
+		{"somebody's last word is no", func(d *policy.Document, f facts) {
+			f.Votes = append(f.Votes, promotion.Vote{Promotion: 7, Person: "ann", Decision: promotion.Reject, Terms: f.Promotion.TermsNow(), At: noon})
+		}, policy.Waiting, policy.RuleApprovals, "2 of 3"},
 		{"not enough people are left", func(d *policy.Document, f facts) {
 			f.Votes = f.Votes[:2]
 			standing(f, "mel", promotion.Deactivated)
@@ -149,6 +152,62 @@ func TestWhoCouldStill(t *testing.T) {
 	approve(&f, "bob", 2)
 	if v := policy.Evaluate(d, f, noon); v.Outcome != policy.Met {
 		t.Errorf("with Bob: %+v", v.Missing())
+	}
+}
+
+func TestWhoMayReject(t *testing.T) {
+	d, f := ready()
+	f.Promotion.Requester = "eve" // holds no role
+	standing(&f, "bob", promotion.Guest)
+	for id, want := range map[promotion.PersonID]string{"ann": "", "mel": "", "eve": "", "bob": "guests", "tom": "does not know"} {
+		refusal := policy.MayReject(d, f, id)
+		if (want == "") != (refusal == "") || !strings.Contains(refusal, want) {
+			t.Errorf("%s: %q", id, refusal)
+		}
+	}
+	f.Promotion.Requester = ""
+	if refusal := policy.MayReject(d, f, "eve"); !strings.Contains(refusal, "role") {
+		t.Errorf("eve, who did not request it: %q", refusal)
+	}
+}
+
+func TestTheRequesterIsNotAmongThoseWhoCouldAlsoBeforeAnybodyWasRead(t *testing.T) {
+	d, f := ready()
+	f.Promotion.Requester, f.Votes = "sue", nil
+	f.People = map[promotion.PersonID]promotion.Person{}
+	for _, m := range policy.Evaluate(d, f, noon).Missing() {
+		if slices.Contains(m.Who, "sue") {
+			t.Errorf("%s: could approve: %v", m.Reason, m.Who)
+		}
+	}
+	d.RequesterMayApprove = true
+	if m := policy.Evaluate(d, f, noon).Missing(); !slices.Contains(m[0].Who, "sue") {
+		t.Errorf("where the requester may: %v", m[0].Who)
+	}
+}
+
+func TestAGroupThatWasNeverReadIsNotAnEmptyOne(t *testing.T) {
+	d, f := ready()
+	f.Rosters["security"] = promotion.Roster{Role: "security", Groups: []promotion.GroupID{"S1"}}
+	v := policy.Evaluate(d, f, noon)
+	if m := v.Missing(); v.Outcome != policy.Waiting || len(m) != 1 || !strings.Contains(m[0].Reason, "have not been read yet") {
+		t.Errorf("%s: %+v", v.Outcome, m)
+	}
+	f.Rosters["security"] = promotion.Roster{Role: "security"}
+	if v := policy.Evaluate(d, f, noon); v.Outcome != policy.Blocked {
+		t.Errorf("an empty one: %s: %+v", v.Outcome, v.Missing())
+	}
+}
+
+func TestAReadingIsGoodForAsLongAsItMayBeOld(t *testing.T) {
+	d, f := ready()
+	for after, want := range map[time.Duration]int{time.Minute: 0, time.Minute + time.Microsecond: 2} {
+		if stale := policy.Stale(d, f, "mel", time.Minute, noon.Add(after)); len(stale) != want {
+			t.Errorf("after %v: %+v", after, stale)
+		}
+	}
+	if stale := policy.Stale(d, f, "tom", time.Minute, noon); len(stale) != 1 || stale[0].Person != "tom" {
+		t.Errorf("somebody who was never read: %+v", stale)
 	}
 }
 

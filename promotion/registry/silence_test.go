@@ -188,3 +188,27 @@ func TestARegistryThatHangsHoldsUpNoOther(t *testing.T) {
 		}
 	})
 }
+
+// Else what runs in production already would be put forward for it at the
+// first start.
+func TestWhatIsInATargetIsReportedBeforeWhatComesToItsSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 10*time.Second)
+		w.put("staging", "one")
+		w.put("production", "two")
+		w.door.spoil(func(_ http.ResponseWriter, r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, "/production") {
+				time.Sleep(5 * time.Second)
+			}
+			return false
+		})
+		held := look("production")
+		held.Environment, held.Side = "production", promotion.Held
+		w.watcher.Set([]registry.Look{look("staging"), held})
+		defer w.run()()
+		time.Sleep(6 * time.Second)
+		if got := w.said(); !strings.HasPrefix(got, "production=") || !strings.Contains(got, "staging=") {
+			t.Errorf("said %q", got)
+		}
+	})
+}

@@ -86,8 +86,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 		}
 		registries := map[string][]Look{}
 		w.mu.Lock()
-		for _, l := range w.looks {
-			registries[l.Repository.Registry()] = append(registries[l.Repository.Registry()], l)
+		for _, side := range []promotion.Side{promotion.Held, promotion.Source} {
+			for _, l := range w.looks {
+				if host := l.Repository.Registry(); l.Side == side {
+					registries[host] = append(registries[host], l)
+				}
+			}
 		}
 		w.mu.Unlock()
 		unchanged, change := context.WithCancel(ctx)
@@ -105,7 +109,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// rounds looks at what is in one registry until ctx ends.
+// rounds looks at what is in one registry until ctx ends. What runs already is
+// reported before what has come is looked at: nobody has to be asked about what
+// was in production before the bot was.
 func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
 	slots := make(chan struct{}, max(1, w.opts.Concurrency))
 	var under sync.WaitGroup
@@ -115,6 +121,9 @@ func (w *Watcher) rounds(ctx context.Context, looks []Look, first bool) {
 		for i, l := range looks {
 			if !first && !sleepUntil(ctx, began.Add(w.opts.Every*time.Duration(i)/time.Duration(len(looks)))) {
 				return
+			}
+			if i > 0 && l.Side != looks[i-1].Side {
+				under.Wait()
 			}
 			select {
 			case <-ctx.Done():

@@ -368,3 +368,42 @@ func TestSetChangesWhatIsWatchedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatRunsAlreadyIsReportedBeforeWhatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, time.Hour)
+		var looks []registry.Look
+		want := map[promotion.Side][]string{}
+		for i := range 6 {
+			source, held := look(fmt.Sprintf("s%d", i)), look(fmt.Sprintf("p%d", i))
+			source.App, held.App, held.Side = source.Tags[0], held.Tags[0], promotion.Held
+			for _, l := range []registry.Look{source, held} {
+				d := w.put(l.Tags[0], l.Tags[0])
+				want[l.Side] = append(want[l.Side], l.Tags[0]+"="+d.Short()[:4])
+			}
+			looks = append(looks, source, held)
+		}
+		w.door.spoil(func(_ http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "/manifests/p") {
+				time.Sleep(time.Second) // slow, and still first
+			}
+			return false
+		})
+		w.watcher.Set(looks)
+		defer w.run()()
+		time.Sleep(10 * time.Second)
+		said := strings.Split(w.said(), " | ")
+		if len(said) != len(looks) {
+			t.Fatalf("said %q", said)
+		}
+		for i, what := range said {
+			side := promotion.Held
+			if i >= len(looks)/2 {
+				side = promotion.Source
+			}
+			if !slices.Contains(want[side], what) {
+				t.Errorf("report %d is %s: %q", i, what, said)
+			}
+		}
+	})
+}

@@ -7,6 +7,10 @@
 // begin IMMEDIATE on the only writer connection, because a deferred one that
 // upgrades its lock fails with SQLITE_BUSY in spite of any timeout. All of it
 // is read back after opening: a file on which it did not take is refused.
+//
+// What is open stays writable when its name is gone, and what is written then
+// is gone as well with the next restart. So before and after every commit the
+// names are looked at: four calls of stat, some microseconds beside a commit.
 package sqlite
 
 import (
@@ -105,7 +109,7 @@ func open(ctx context.Context, path string) (*store.DB, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	write, err := pool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+	write, err := pool(path, 1, "mode=rw", "_txlock=immediate", "_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +117,42 @@ func open(ctx context.Context, path string) (*store.DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	db := store.New(write, read, dialect)
-	if err := prepare(ctx, db, write); err != nil {
+	here := place{}
+	d := dialect
+	d.Intact = here.intact
+	db := store.New(write, read, d)
+	err = prepare(ctx, db, write)
+	if err == nil {
+		err = here.remember(path)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
 	return db, nil
+}
+
+// place is the files that make up an open database, by name.
+type place map[string]os.FileInfo
+
+func (p place) remember(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return promotion.Errorf(promotion.Conflict, "a part of it is missing: %w; was it opened by something else?", err)
+		}
+		p[name] = info
+	}
+	return nil
+}
+
+// intact tells whether the names still stand for the files that are open.
+func (p place) intact() error {
+	for name, opened := range p {
+		if info, err := os.Stat(name); err != nil || !os.SameFile(info, opened) {
+			return promotion.Errorf(promotion.Unavailable, "%s was moved, replaced or deleted while promotebot has it open, and what is recorded now would be lost: put it back, or restart promotebot on what is there now", name)
+		}
+	}
+	return nil
 }
 
 // private makes the file, if need be, so that only its owner can read it.

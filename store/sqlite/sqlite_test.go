@@ -63,6 +63,43 @@ func TestTheFileIsPrivate(t *testing.T) {
 	}
 }
 
+func TestNothingIsRecordedWhereNobodyWillLookForIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	db := open(t, path)
+	defer shut(t, db)
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		away := func() error { return os.Rename(name, name+".away") }
+		if err := away(); err != nil {
+			t.Fatal(err)
+		}
+		for what, try := range map[string]func() error{
+			"a decision": func() error { return db.Update(t.Context(), func(gate.Tx) error { return nil }) },
+			"a look":     func() error { return db.View(t.Context(), func(gate.Tx) error { return nil }) },
+			"a claim": func() error {
+				_, err := db.Claim(t.Context(), nil, "me", time.Unix(0, 0), time.Unix(1, 0), 1)
+				return err
+			},
+			"a probe": func() error { return db.Writable(t.Context()) },
+		} {
+			if err := try(); !errors.Is(err, promotion.Unavailable) || !strings.Contains(err.Error(), name+" was moved, replaced or deleted") {
+				t.Errorf("%s without %s: %v", what, name, err)
+			}
+		}
+		if err := os.Rename(name+".away", name); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Writable(t.Context()); err != nil {
+			t.Errorf("with %s put back: %v", name, err)
+		}
+		if err := db.Update(t.Context(), func(gate.Tx) error { return away() }); !errors.Is(err, promotion.Unavailable) {
+			t.Errorf("%s went away before the commit: %v", name, err)
+		}
+		if err := os.Rename(name+".away", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // raw changes the file behind the program's back, as an intruder would.
 func raw(t *testing.T, path string, statements ...string) error {
 	t.Helper()

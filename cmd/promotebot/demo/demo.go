@@ -198,8 +198,8 @@ func (d *demo) greet() error {
 
     http://%s/
 
-The real bot, a small Slack and a registry, all in this process. Their configuration, database and log
-are in %s until Ctrl-C ends it.
+The real bot, a small Slack and a registry, all in this process. The configuration and all that is
+written are in %s until Ctrl-C ends it.
 `, d.host, d.dir)
 	return err
 }

@@ -126,15 +126,16 @@ func (v *visitor) does(what string, gesture map[string]any) string {
 	return string(problem)
 }
 
-// clicks a button of an app's card.
+// clicks a button of an app's card, once it is there.
 func (v *visitor) clicks(who, app, action string) {
 	v.t.Helper()
-	card := v.card(app)
-	ts := regexp.MustCompile(`^"([0-9.]+)"`).FindStringSubmatch(card)
-	block := regexp.MustCompile(`data-block="([^"]*)" data-action="` + action).FindStringSubmatch(card)
-	if ts == nil || block == nil {
-		v.t.Fatalf("no %s on %s", action, card)
-	}
+	var ts, block []string
+	v.eventually("the card of "+app+" has "+action, func() bool {
+		card := v.card(app)
+		ts = regexp.MustCompile(`^"([0-9.]+)"`).FindStringSubmatch(card)
+		block = regexp.MustCompile(`data-block="([^"]*)" data-action="` + action).FindStringSubmatch(card)
+		return ts != nil && block != nil
+	})
 	if problem := v.does("click", map[string]any{"as": who, "ts": ts[1], "block": block[1], "action": action}); problem != "" {
 		v.t.Fatalf("%s clicks %s: %s", who, action, problem)
 	}
@@ -157,9 +158,15 @@ func (v *visitor) tag(app, tag string) string {
 // eventually waits for what the bot does at its own pace.
 func (v *visitor) eventually(what string, is func() bool) {
 	v.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	late := time.NewTimer(time.Minute)
+	defer late.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-late.C:
 			v.t.Fatalf("not within a minute: %s\n%s", what, v.sees(ann))
+		case <-tick.C:
 		}
 	}
 }

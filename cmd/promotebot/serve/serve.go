@@ -174,7 +174,7 @@ func (b *bot) run(ctx context.Context, listener net.Listener) error {
 	if listener != nil {
 		address = listener.Addr().String()
 		g.Go(func() error {
-			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
+			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Writable: b.db.Writable, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
 		})
 	}
 	for _, l := range b.lanes {

@@ -6,10 +6,10 @@ import "github.com/promotebot/promotebot/promotion"
 // above them somebody makes us work for nothing, and it is refused before
 // anything is written.
 const (
-	MaxManifest   = 4 << 20  // bytes; what registries accept
-	maxTogether   = 16 << 20 // bytes of all manifests, which are held until they are put
-	maxChildren   = 100      // of one index
-	maxDepth      = 2        // an index in an index, and no deeper
+	MaxManifest   = 4 << 20 // bytes; what registries accept
+	maxTogether   = 8 << 20 // bytes of all manifests, which are held until they are put
+	maxChildren   = 100     // of one index
+	maxDepth      = 2       // an index in an index, and no deeper
 	maxManifests  = 1_000
 	maxReferences = 1_000  // of one manifest, to blobs
 	maxBlobs      = 10_000 // together

@@ -119,31 +119,44 @@ func (j *job) keepList(ctx context.Context, subject promotion.Digest, add []*clo
 	tag := closure.FallbackTag(subject)
 	var putErr error
 	for round := 1; ; round++ {
-		m, err := j.read(ctx, j.to, tag)
-		if err != nil {
+		var merged []byte
+		var listed []closure.Descriptor
+		err := j.read(ctx, j.to, tag, func(m wire.Manifest) (err error) {
+			merged, listed, err = j.merge(tag, subject, m, add)
+			return err
+		})
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if m.Digest == subject {
-			m = wire.Manifest{} // some registries resolve the tag to the image itself
-		}
-		if m.Digest != "" && m.MediaType != closure.ListType {
-			return nil, promotion.Errorf(promotion.Conflict, "the tag %s in %s should list what is attached to %s and points at something else (%s): nothing was overwritten", tag, j.work.To, subject.Short(), m.Digest.Short())
-		}
-		merged, added, err := closure.Merge(m.Bytes, add)
-		if err != nil {
-			return nil, promotion.Errorf(promotion.Conflict, "the tag %s in %s, which lists what is attached to %s, can't be read: %w", tag, j.work.To, subject.Short(), err)
-		}
-		if !added {
-			return closure.ParseList(m.Bytes)
-		}
-		if putErr != nil {
+		case merged == nil:
+			return listed, nil
+		case putErr != nil:
 			return nil, within(putErr, "the tag %s, which lists what is attached to %s", tag, subject.Short())
-		}
-		if round > 1 && (round > rounds || !wire.Wait(ctx, wire.Pause(round))) {
+		case round > 1 && (round > rounds || !wire.Wait(ctx, wire.Pause(round))):
 			return nil, promotion.Errorf(promotion.Unavailable, "the tag %s in %s is written by others too, and loses what is written", tag, j.work.To)
 		}
 		_, putErr = j.wire.Put(ctx, j.to, tag, wire.Manifest{MediaType: closure.ListType, Bytes: merged})
 	}
+}
+
+// merge adds to a list as it was read. There is nothing merged when it had
+// everything already.
+func (j *job) merge(tag string, subject promotion.Digest, m wire.Manifest, add []*closure.Manifest) (merged []byte, listed []closure.Descriptor, err error) {
+	if m.Digest == subject {
+		m = wire.Manifest{} // some registries resolve the tag to the image itself
+	}
+	if m.Digest != "" && m.MediaType != closure.ListType {
+		return nil, nil, promotion.Errorf(promotion.Conflict, "the tag %s in %s should list what is attached to %s and points at something else (%s): nothing was overwritten", tag, j.work.To, subject.Short(), m.Digest.Short())
+	}
+	merged, added, err := closure.Merge(m.Bytes, add)
+	if err == nil && !added {
+		merged = nil
+		listed, err = closure.ParseList(m.Bytes)
+	}
+	if err != nil {
+		return nil, nil, promotion.Errorf(promotion.Conflict, "the tag %s in %s, which lists what is attached to %s, can't be read: %w", tag, j.work.To, subject.Short(), err)
+	}
+	return merged, listed, nil
 }
 
 // attachTag brings what one of cosign's tags points at. A tag of the
@@ -155,20 +168,26 @@ func (j *job) attachTag(ctx context.Context, a closure.Attachment, arrive arriva
 		return nil, err
 	}
 	for put := false; ; put = true {
-		there, err := j.read(ctx, j.to, a.Tag)
+		done := false
+		err := j.read(ctx, j.to, a.Tag, func(there wire.Manifest) error {
+			switch {
+			case there.Digest == m.Digest || closure.Within(m.Bytes, there.Bytes):
+				done = true
+				a.Attachment.Digest = there.Digest
+			case there.Digest != "" && !closure.Within(there.Bytes, m.Bytes):
+				return promotion.Errorf(promotion.Conflict, "the tag %s in %s points at %s, which says things that %s in %s does not: neither was overwritten; remove the one that is wrong",
+					a.Tag, j.work.To, there.Digest.Short(), m.Digest.Short(), j.work.From)
+			case put:
+				return promotion.Errorf(promotion.Unavailable, "%s accepted the tag %s and does not have it", j.work.To, a.Tag)
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case there.Digest == m.Digest || closure.Within(m.Bytes, there.Bytes):
+		if done {
 			j.present(m)
-			a.Attachment.Digest = there.Digest
 			return []promotion.Attachment{a.Attachment}, nil
-		case there.Digest != "" && !closure.Within(there.Bytes, m.Bytes):
-			return nil, promotion.Errorf(promotion.Conflict, "the tag %s in %s points at %s, which says things that %s in %s does not: neither was overwritten; remove the one that is wrong",
-				a.Tag, j.work.To, there.Digest.Short(), m.Digest.Short(), j.work.From)
-		case put:
-			return nil, promotion.Errorf(promotion.Unavailable, "%s accepted the tag %s and does not have it", j.work.To, a.Tag)
 		}
 		if err := j.put(ctx, a.Tag, m); err != nil {
 			return nil, err

@@ -61,10 +61,14 @@ func (a arrivals) below(m *closure.Manifest) error {
 	return g.Wait()
 }
 
+// attachedAtATime bounds how many lists of referrers are held.
+const attachedAtATime = 8
+
 // putManifests puts the image, and what is attached beside it, and says what it
 // found attached.
 func (j *job) putManifests(ctx context.Context) ([]promotion.Attachment, error) {
 	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(attachedAtATime)
 	arrive := arrivals{j, ctx, map[promotion.Digest]*arrival{}}
 	for d := range j.set.Manifests {
 		arrive.of[d] = &arrival{done: make(chan struct{})}

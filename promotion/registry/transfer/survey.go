@@ -111,42 +111,52 @@ func (s *surveyor) take(step closure.Step) error {
 			return s.walk.TellList(step, listed)
 		})
 	case step.Tag != "":
-		m, err := s.read(s.ctx, s.from, step.Tag)
-		return s.tell(err, func() error { return s.walk.TellTag(step, m.Digest, m.MediaType, m.Bytes) })
+		return s.read(s.ctx, s.from, step.Tag, func(m wire.Manifest) error {
+			return s.tell(nil, func() error { return s.walk.TellTag(step, m.Digest, m.MediaType, m.Bytes) })
+		})
 	}
-	m, err := s.readEither(s.ctx, step.Manifest)
-	if err != nil {
-		err = within(err, "the manifest %s", step.Manifest.Short())
-	}
-	return s.tell(err, func() error {
-		s.tally.change(func(c *promotion.Copy) { c.Manifests.All++ })
-		return s.walk.TellManifest(step, m.MediaType, m.Bytes)
+	return s.readEither(s.ctx, step.Manifest, func(m wire.Manifest) error {
+		return s.tell(nil, func() error {
+			s.tally.change(func(c *promotion.Copy) { c.Manifests.All++ })
+			return s.walk.TellManifest(step, m.MediaType, m.Bytes)
+		})
 	})
 }
 
 // read reads a manifest; one without a digest when there is no such thing.
-func (j *job) read(ctx context.Context, at wire.Place, reference string) (wire.Manifest, error) {
-	m, err := j.wire.Manifest(ctx, at, reference)
-	if err != nil && promotion.KindOf(err) == promotion.NotFound {
-		return wire.Manifest{}, nil
+func (j *job) read(ctx context.Context, at wire.Place, reference string, use func(wire.Manifest) error) error {
+	used := false
+	err := j.wire.UseManifest(ctx, at, reference, func(m wire.Manifest) error {
+		used = true
+		return use(m)
+	})
+	switch {
+	case used || err == nil:
+		return err
+	case promotion.KindOf(err) == promotion.NotFound:
+		return use(wire.Manifest{})
 	}
-	return m, err
+	return within(err, "the manifest %s", reference)
 }
 
 // readEither reads a manifest by its digest. The bytes are the same wherever
 // they come from; read from the destination, they are also proved to be there.
-func (j *job) readEither(ctx context.Context, d promotion.Digest) (wire.Manifest, error) {
-	if d != j.work.Digest && j.known { // which was settled before any but the first is read
-		m, err := j.read(ctx, j.to, string(d))
-		if err != nil {
-			return m, err
-		}
-		if m.Digest != "" {
-			j.found(d)
-			return m, nil
-		}
+func (j *job) readEither(ctx context.Context, d promotion.Digest, use func(wire.Manifest) error) error {
+	if d == j.work.Digest || !j.known { // which is settled before any but the first is read
+		return j.read(ctx, j.from, string(d), use)
 	}
-	return j.read(ctx, j.from, string(d))
+	there := false
+	err := j.read(ctx, j.to, string(d), func(m wire.Manifest) error {
+		if there = m.Digest != ""; there {
+			j.found(d)
+			return use(m)
+		}
+		return nil
+	})
+	if err != nil || there {
+		return err
+	}
+	return j.read(ctx, j.from, string(d), use)
 }
 
 // found notes that a manifest is in the destination.

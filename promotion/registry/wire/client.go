@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -165,10 +166,19 @@ type Answer struct {
 }
 
 // Call makes one request and reads the answer.
-func (c *Client) Call(ctx context.Context, r Request) (Answer, error) {
-	leave, err := enter(ctx, c.gate(r.Registry()).calls)
+func (c *Client) Call(ctx context.Context, r Request) (a Answer, err error) {
+	err = c.Use(ctx, r, func(got Answer) error { a = got; return nil })
+	return a, err
+}
+
+// Use makes one request and hands its answer over. Until use returns, a large
+// answer is one of the few that are held at a time: who keeps only what it made
+// of them can ask for many.
+func (c *Client) Use(ctx context.Context, r Request, use func(Answer) error) error {
+	g := c.gate(r.Registry())
+	leave, err := enter(ctx, g.calls)
 	if err != nil {
-		return Answer{}, fault(r.Repository, err)
+		return fault(r.Repository, err)
 	}
 	defer leave()
 	var body io.Reader
@@ -177,40 +187,43 @@ func (c *Client) Call(ctx context.Context, r Request) (Answer, error) {
 	}
 	resp, err := c.do(ctx, r, "", body, int64(len(r.Body)))
 	if err != nil {
-		return Answer{}, err
+		return err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read to its end, or there is an error already
 	a := Answer{Status: resp.StatusCode, Header: resp.Header}
-	if a.Body, err = c.readAll(ctx, r, resp.Body); err != nil {
-		return Answer{}, err
-	}
-	if slices.Contains(r.OK, a.Status) {
-		return a, nil
-	}
-	return a, refusal(r, a)
-}
-
-// readAll reads a body to its end, if that comes before the limit.
-func (c *Client) readAll(ctx context.Context, r Request, body io.Reader) ([]byte, error) {
-	var b bytes.Buffer
-	_, err := io.Copy(&b, io.LimitReader(body, min(small, r.Limit+1)))
-	if err == nil && b.Len() == small {
-		leave, err := enter(ctx, c.gate(r.Registry()).large)
+	whole, err := a.read(resp.Body, min(small, r.Limit))
+	if err == nil && !whole && r.Limit > small {
+		leave, err := enter(ctx, g.large)
 		if err != nil {
-			return nil, fault(r.Repository, err)
+			return fault(r.Repository, err)
 		}
 		defer leave()
-		if _, err = io.Copy(&b, io.LimitReader(body, r.Limit+1-small)); err != nil {
-			return nil, fault(r.Repository, err)
+		whole, err = a.read(resp.Body, r.Limit)
+		if err != nil {
+			return fault(r.Repository, err)
 		}
 	}
-	if err != nil {
-		return nil, fault(r.Repository, err)
+	switch {
+	case err != nil:
+		return fault(r.Repository, err)
+	case !whole:
+		return promotion.Errorf(promotion.Invalid, "%s answers with more than %d bytes: refused", r.Repository, r.Limit)
+	case !slices.Contains(r.OK, a.Status):
+		return refusal(r, a)
 	}
-	if int64(b.Len()) > r.Limit {
-		return nil, promotion.Errorf(promotion.Invalid, "%s answers with more than %d bytes: refused", r.Repository, r.Limit)
+	return use(a)
+}
+
+// read reads on, until the end or until there are more than so many bytes:
+// whole is false then.
+func (a *Answer) read(body io.Reader, most int64) (whole bool, err error) {
+	b := bytes.NewBuffer(a.Body)
+	if said, err := strconv.ParseInt(a.Header.Get("Content-Length"), 10, 64); err == nil && said <= most {
+		b.Grow(int(said) - len(a.Body) + bytes.MinRead) // so that it need not double
 	}
-	return b.Bytes(), nil
+	_, err = io.Copy(b, io.LimitReader(body, most+1-int64(len(a.Body))))
+	a.Body = b.Bytes()
+	return int64(len(a.Body)) <= most, err
 }
 
 // do sends a request with our credentials and returns the answer with a body
@@ -221,14 +234,14 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 	if err != nil {
 		return nil, err
 	}
-	to, client := s.url(r.Path), s.http
+	to, through := s.url(r.Path), s.transport
 	if location != "" {
 		own := false
 		if to, own, err = s.address(r.Repository, location); err != nil {
 			return nil, err
 		}
 		if !own {
-			client = &http.Client{Transport: c.bare, CheckRedirect: stay}
+			through = c.bare
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -245,7 +258,7 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 	for key, values := range r.Header {
 		req.Header[key] = values
 	}
-	resp, err := client.Do(req)
+	resp, err := through.RoundTrip(req) // which follows no redirects
 	if err != nil {
 		defer cancel(nil)
 		if cause := context.Cause(ctx); cause != nil {
@@ -253,12 +266,9 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 		}
 		return nil, fault(r.Repository, err)
 	}
-	if resp.StatusCode == http.StatusUnauthorized && client == s.http && !slices.Contains(r.OK, http.StatusUnauthorized) {
+	if resp.StatusCode == http.StatusUnauthorized && through == s.transport && !slices.Contains(r.OK, http.StatusUnauthorized) {
 		c.forget(r.Place, s)
 	}
 	resp.Body = &read{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, watch: watch}
 	return resp, nil
 }
-
-// stay leaves it to the caller where to go.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -22,29 +23,51 @@ const (
 func (c *Client) Tags(ctx context.Context, at Place) ([]string, error) {
 	var tags []string
 	err := c.Pages(ctx, at, "/tags/list?n="+pageSize, func(body []byte) error {
-		var page struct{ Tags []string }
-		if err := json.Unmarshal(body, &page); err != nil {
-			return promotion.Errorf(promotion.Unavailable, "the tags of %s can't be read: %w", at.Repository, err)
-		}
-		if tags = append(tags, page.Tags...); len(tags) > maxTags {
+		page := struct{ Tags names }{names(tags)}
+		err := json.Unmarshal(body, &page)
+		if tags = page.Tags; len(tags) > maxTags {
 			return promotion.Errorf(promotion.Invalid, "%s has more than %d tags: watch a fixed tag instead of a pattern, or clean up", at.Repository, maxTags)
+		}
+		if err != nil {
+			return promotion.Errorf(promotion.Unavailable, "the tags of %s can't be read: %w", at.Repository, err)
 		}
 		return nil
 	})
 	return tags, err
 }
 
+// names grow by what is decoded into them, until they are too many.
+type names []string
+
+func (n *names) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	open, err := d.Token()
+	if err != nil || open != json.Delim('[') {
+		return err // null is no list
+	}
+	for d.More() && len(*n) <= maxTags {
+		var name string
+		if err := d.Decode(&name); err != nil {
+			return err
+		}
+		*n = append(*n, name)
+	}
+	return nil
+}
+
 // Pages reads a list, page after page.
 func (c *Client) Pages(ctx context.Context, at Place, path string, page func(body []byte) error) error {
 	for range maxPages {
-		a, err := c.Call(ctx, Request{Place: at, Method: http.MethodGet, Path: path, Limit: MaxManifest, OK: []int{http.StatusOK}})
-		if err != nil {
+		r := Request{Place: at, Method: http.MethodGet, Path: path, Limit: MaxManifest, OK: []int{http.StatusOK}}
+		err := c.Use(ctx, r, func(a Answer) error {
+			if err := page(a.Body); err != nil {
+				return err
+			}
+			var err error
+			path, err = nextPage(at.Repository, path, a.Header.Get("Link"))
 			return err
-		}
-		if err := page(a.Body); err != nil {
-			return err
-		}
-		if path, err = nextPage(at.Repository, path, a.Header.Get("Link")); path == "" {
+		})
+		if err != nil || path == "" {
 			return err
 		}
 	}

@@ -37,16 +37,21 @@ func Hash(b []byte) promotion.Digest {
 
 // Manifest reads a manifest, by tag or by digest, and hashes it. By digest,
 // other bytes than that digest's are refused.
-func (c *Client) Manifest(ctx context.Context, at Place, reference string) (Manifest, error) {
-	a, err := c.Call(ctx, Request{Place: at, Method: http.MethodGet, Path: "/manifests/" + reference, Header: accept, Limit: MaxManifest, OK: []int{http.StatusOK}})
-	if err != nil {
-		return Manifest{}, err
-	}
-	m := Manifest{Digest: Hash(a.Body), MediaType: a.Header.Get("Content-Type"), Bytes: a.Body}
-	if want, err := promotion.ParseDigest(reference); err == nil && m.Digest != want {
-		return Manifest{}, promotion.Errorf(promotion.Conflict, "%s gives %s for %s: the registry or something before it is broken", at.Repository, m.Digest.Short(), want.Short())
-	}
-	return m, nil
+func (c *Client) Manifest(ctx context.Context, at Place, reference string) (m Manifest, err error) {
+	err = c.UseManifest(ctx, at, reference, func(got Manifest) error { m = got; return nil })
+	return m, err
+}
+
+// UseManifest is Manifest as Use is Call.
+func (c *Client) UseManifest(ctx context.Context, at Place, reference string, use func(Manifest) error) error {
+	r := Request{Place: at, Method: http.MethodGet, Path: "/manifests/" + reference, Header: accept, Limit: MaxManifest, OK: []int{http.StatusOK}}
+	return c.Use(ctx, r, func(a Answer) error {
+		m := Manifest{Digest: Hash(a.Body), MediaType: a.Header.Get("Content-Type"), Bytes: a.Body}
+		if want, err := promotion.ParseDigest(reference); err == nil && m.Digest != want {
+			return promotion.Errorf(promotion.Conflict, "%s gives %s for %s: the registry or something before it is broken", at.Repository, m.Digest.Short(), want.Short())
+		}
+		return use(m)
+	})
 }
 
 // Head asks what a tag or digest points at, with the fewest bytes; empty when

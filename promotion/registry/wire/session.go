@@ -30,11 +30,11 @@ func At(repo promotion.Repository) Place { return Place{Repository: repo} }
 // first use, by one caller while the others wait, and thrown away when the
 // registry no longer accepts their credentials.
 type session struct {
-	ready  chan struct{} // closed when what follows is set
-	repo   name.Repository
-	http   *http.Client
-	err    error
-	opened time.Time
+	ready     chan struct{} // closed when what follows is set
+	repo      name.Repository
+	transport http.RoundTripper
+	err       error
+	opened    time.Time
 }
 
 const (
@@ -103,12 +103,8 @@ func (s *session) shakeHands(ctx context.Context, c *Client, at Place) (err erro
 	}
 	host := s.repo.RegistryStr()
 	guarded := transport.NewUserAgent(&guard{inner: c.careful, host: host, realms: slices.Concat(knownRealms[host], c.opts.Realms[at.Registry()])}, c.opts.UserAgent)
-	rt, err := transport.NewWithContext(ctx, s.repo.Registry, auth, guarded, scopes)
-	if err != nil {
-		return err
-	}
-	s.http = &http.Client{Transport: rt, CheckRedirect: stay}
-	return nil
+	s.transport, err = transport.NewWithContext(ctx, s.repo.Registry, auth, guarded, scopes)
+	return err
 }
 
 // url is the address of a path below the repository.

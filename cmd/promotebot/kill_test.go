@@ -1,0 +1,123 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/fixtures/weather"
+)
+
+// scale reads how much of a test is wanted; a plain run makes do with little.
+func scale(t *testing.T, variable string, usually int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return usually
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s is %q and must be a number above 0", variable, text)
+	}
+	return n
+}
+
+// seed is the time, or what PROMOTEBOT_SEED says.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	return uint64(scale(t, "PROMOTEBOT_SEED", int(time.Now().UnixNano()))) //nolint:gosec // above 0
+}
+
+// Builds come, people click, and the bot is killed with kill -9 at any instant,
+// also while it starts, and sometimes frozen for a while; then it is started
+// again on the same database. PROMOTEBOT_KILLS says how often. After every few
+// times it is left alone, and what Slack, the registry and the database know is
+// compared.
+func TestKilledAgainAndAgain(t *testing.T) {
+	const inOneCity = 25
+	start, left := seed(t), scale(t, "PROMOTEBOT_KILLS", 6)
+	t.Logf("PROMOTEBOT_SEED=%d", start)
+	for n := uint64(0); left > 0; n++ {
+		kills := min(left, inOneCity)
+		left -= kills
+		t.Run(fmt.Sprintf("city_%d", n), func(t *testing.T) {
+			c := newCity(t, start+n, 4, "{approvals: {leads: 2}}", "{approvals: {leads: 1}}", "{approvals: {leads: 2}}", "{soak: 1s, approvals: {leads: 1}}")
+			for range kills {
+				c.kill()
+			}
+			for _, app := range c.apps {
+				c.push(app)
+			}
+			last := c.start()
+			c.settle()
+			last.stop()
+			c.whole()
+		})
+	}
+}
+
+// kill is one life of the bot. It ends after so many requests, or when there
+// seems to be nothing to do.
+func (c *city) kill() {
+	c.t.Helper()
+	for _, app := range c.apps {
+		if c.random.IntN(3) == 0 {
+			c.push(app)
+		}
+	}
+	end := c.fuse(1 + c.random.IntN(250))
+	bot := c.launch()
+	bored := time.NewTimer(2 * time.Second)
+	freeze := time.NewTimer(time.Duration(c.random.IntN(3000)) * time.Millisecond)
+	thaw := time.NewTimer(time.Hour)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer func() { bored.Stop(); freeze.Stop(); thaw.Stop(); tick.Stop(); bot.kill() }()
+	for {
+		select {
+		case <-bot.done:
+			c.t.Fatalf("the bot gave up by itself: %v\n%s", bot.err, bot.out.String())
+		case <-tick.C:
+			c.act()
+		case <-freeze.C:
+			c.signal(bot, syscall.SIGSTOP)
+			thaw.Reset(time.Duration(c.random.IntN(200)) * time.Millisecond)
+		case <-thaw.C:
+			c.signal(bot, syscall.SIGCONT)
+		case <-end:
+			return
+		case <-bored.C:
+			return
+		}
+	}
+}
+
+// fuse burns a little before and after each request of the bot: how far into its
+// work that is does not depend on how fast the machine is.
+func (c *city) fuse(length int) (end <-chan struct{}) {
+	out := make(chan struct{})
+	var burnt atomic.Int64
+	burn := func() {
+		if burnt.Add(1) == int64(length) {
+			close(out)
+		}
+	}
+	between := weather.Fault(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		burn()
+		defer burn()
+		next.ServeHTTP(w, r)
+	})
+	c.between.Store(&between)
+	return out
+}
+
+func (c *city) signal(bot *process, s os.Signal) {
+	c.t.Helper()
+	if err := bot.cmd.Process.Signal(s); err != nil {
+		c.t.Fatal(err)
+	}
+}

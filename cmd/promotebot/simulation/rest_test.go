@@ -1,0 +1,241 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// What has to be true when nothing has gone wrong for a while.
+
+// gesturesLast: what was acknowledged is there, decided, and has its answer.
+func (j *judge) gesturesLast(tx gate.Tx) {
+	for key := range j.accepted {
+		_, stored, err := tx.Gesture(key)
+		first, answered := j.answered[key]
+		switch {
+		case err != nil:
+			j.w.violated("%s was acknowledged and is gone: %v", key, err)
+		case stored == nil:
+			j.w.violated("%s was acknowledged and is still undecided", key)
+		case answered && !reflect.DeepEqual(first, *stored):
+			j.w.violated("%s was answered %+v, and %+v is stored", key, first, *stored)
+		}
+	}
+	if waiting, err := tx.UndecidedGestures(); err != nil || len(waiting) > 0 {
+		j.w.violated("%d gestures are undecided (%v)", len(waiting), err)
+	}
+}
+
+// looksAreTrue: what the bot takes the tags to be is what they are.
+func (j *judge) looksAreTrue(tx gate.Tx) {
+	held := map[string]promotion.Digest{}
+	if d := j.w.registry.tags[production]; d != "" {
+		held[production] = d
+	}
+	j.believed(tx, source, promotion.Source, j.w.registry.sources())
+	j.believed(tx, production, promotion.Held, held)
+	watches, err := tx.Watches()
+	for _, watch := range watches {
+		if watch.Fault != "" {
+			j.w.violated("%s can be read, and the bot believes %q (%v)", watch.Environment, watch.Fault, err)
+		}
+	}
+}
+
+func (j *judge) believed(tx gate.Tx, env string, side promotion.Side, is map[string]promotion.Digest) {
+	holdings, err := tx.Holdings("shop", env, side)
+	believed := map[string]promotion.Digest{}
+	for _, h := range holdings {
+		believed[h.Tag] = h.Digest
+	}
+	if err != nil || !maps.Equal(believed, is) {
+		j.w.violated("in %s there is %v, and the bot believes %v (%v)", env, is, believed, err)
+	}
+}
+
+// Effects that should be done when all is quiet; the others are appointments.
+var errands = []promotion.EffectKind{
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectMove, promotion.EffectCard,
+	promotion.EffectNotice, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake,
+}
+
+func (j *judge) nothingIsStuck() {
+	if due, any, err := j.w.store.NextDue(context.Background(), errands); any || err != nil {
+		j.w.violated("an effect due at %s is not done (%v)", due.Format(time.TimeOnly), err)
+	}
+	appointments := []promotion.EffectKind{promotion.EffectRefresh, promotion.EffectRemind}
+	for _, kind := range appointments {
+		if due, any, err := j.w.store.NextDue(context.Background(), []promotion.EffectKind{kind}); !any || !due.After(time.Now()) || err != nil {
+			j.w.violated("the next %s is at %s (%v)", kind, due, err)
+		}
+	}
+}
+
+// everythingEnds: a promotion is final, or waits for something that is really
+// missing.
+func (j *judge) everythingEnds() {
+	for _, r := range j.w.replicas {
+		if r.isDead() {
+			continue
+		}
+		for _, p := range j.promotions {
+			if p.State.Final() {
+				continue
+			}
+			v, err := j.w.look(r, p.ID)
+			if err != nil || p.State != promotion.Open || v.Verdict.Outcome == policy.Met {
+				j.w.violated("#%d is %s, and its verdict %s (%v)", p.ID, p.State, v.Verdict.Outcome, err)
+				continue
+			}
+			for _, f := range v.Verdict.Findings {
+				if f.Outcome != policy.Met && !j.missing(r, v, f) {
+					j.w.violated("#%d waits without need: %s", p.ID, f.Reason)
+				}
+			}
+		}
+	}
+}
+
+// readEvery is how often the directory is read, and a minute.
+const readEvery = 11 * time.Minute
+
+// missing tells whether what a finding says is missing is really missing.
+func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
+	p := v.Facts.Promotion
+	switch f.Rule {
+	case policy.RuleSource:
+		return !j.w.registry.staged(p.Digest)
+	case policy.RuleSoak:
+		return !j.w.registry.staged(p.Digest) // whoever is there has soaked by now
+	case policy.RuleTags:
+		for _, t := range p.Targets { // a version that is taken is never moved
+			if now := j.w.registry.tags[t.Tag]; !t.Floating && now != "" && now != p.Digest {
+				return true
+			}
+		}
+	case policy.RuleOrder:
+		for _, other := range j.promotions {
+			if other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) {
+				return true
+			}
+		}
+	case policy.RuleApprovals:
+		var slots []string
+		for _, need := range v.Document.Approvals {
+			slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
+		}
+		return !j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
+			voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool { return vote.Person == who && vote.Terms.Differs(p.TermsNow()) == "" })
+			yes, no := j.held(r.gate.Catalog(), who, role, time.Now().Add(-readEvery))
+			return voted && yes > 0 && no == 0 && (who != p.Requester || v.Document.RequesterMayApprove)
+		})
+	}
+	return false
+}
+
+func (w *world) look(r *replica, id promotion.ID) (policy.View, error) {
+	return gate.New(w.store, r.gate.Catalog(), time.Now, func() {}).View(context.Background(), id)
+}
+
+// lasting is what a card shows for good: without the picture of a soak, which
+// is that of the moment of drawing, and whether people are mentioned or named,
+// which depends on whether it was the first drawing.
+func lasting(p promotion.Promotion, blocks string) string {
+	blocks = picture.ReplaceAllString(mentions.Replace(blocks), "")
+	if p.State.Final() { // a past promotion names roles and policy as they are called when it is drawn
+		blocks = naming.ReplaceAllString(blocks, "")
+	}
+	return blocks
+}
+
+var (
+	mentions = strings.NewReplacer(`\u003c@`, "", `\u003e`, "")
+	picture  = regexp.MustCompile(`[▓░]+ \d+ % of [^"]*`)
+	naming   = regexp.MustCompile(` · policy [^·"]*| \([a-z]+\)`)
+)
+
+// cardsShowTheTruth: each promotion has one card, and it shows what rendering
+// the promotion now shows.
+func (j *judge) cardsShowTheTruth() {
+	shown := map[string][]*message{}
+	for _, m := range j.w.slack.cards() {
+		shown[m.key] = append(shown[m.key], m)
+	}
+	replies := map[string]int{}
+	for _, m := range j.w.slack.messages {
+		if replies[m.key]++; m.event == "promotebot_notice" && replies[m.key] > 1 {
+			j.w.violated("%s was said twice", m.key)
+		}
+	}
+	r := j.w.replicas[0]
+	for id, p := range j.promotions {
+		cards := shown[strconv.FormatInt(int64(id), 10)]
+		if len(cards) != 1 {
+			j.w.violated("#%d has %d cards", id, len(cards))
+			continue
+		}
+		v, err := j.w.look(r, id)
+		if err != nil {
+			j.w.violated("#%d can't be looked at: %v", id, err)
+			continue
+		}
+		if p.Card.Revision != p.Revision {
+			j.w.violated("#%d has revision %d and its card shows %d", id, p.Revision, p.Card.Revision)
+		}
+		if is, should := lasting(p, cards[0].blocks), lasting(p, blocks(render.Card(v))); is != should {
+			n := 0
+			for n < min(len(is), len(should)) && is[n] == should[n] {
+				n++
+			}
+			n = max(0, n-60)
+			j.w.violated("the card of #%d shows …%.200s\nand should show …%.200s", id, is[n:], should[n:])
+		}
+	}
+}
+
+func blocks(m render.Message) string {
+	b, err := json.Marshal(m.Blocks)
+	if err != nil {
+		panic(err) // slack-go marshals the same
+	}
+	return string(b)
+}
+
+// logIsWhole: it verifies, and has one entry for each transition.
+func (j *judge) logIsWhole() {
+	size, _, err := j.w.store.VerifyAudit(context.Background())
+	count := map[string]int{}
+	n := int64(0)
+	err2 := j.w.store.Audit(context.Background(), 0, func(body []byte) error {
+		e, err := audit.Parse(body)
+		n++
+		count[fmt.Sprint(e.Kind, " ", e.Promotion)]++
+		return err
+	})
+	if err != nil || err2 != nil || n != size {
+		j.w.violated("the log has %d entries, of which %d are proved (%v, %v)", n, size, err, err2)
+	}
+	for id, p := range j.promotions {
+		restore := p.Purpose == promotion.Restore
+		want := map[audit.Kind]bool{audit.Opened: !restore, audit.Drifted: restore, audit.Intended: p.StartedAt != nil, audit.Ended: p.State.Final()}
+		for kind, once := range want {
+			if got := count[fmt.Sprint(kind, " ", id)]; got > 1 || (got == 1) != once {
+				j.w.violated("the log has %d entries that #%d, which is %s, was %s", got, id, p.State, kind)
+			}
+		}
+	}
+}

@@ -1,0 +1,335 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// play plays the schedule: the troubled part, then a quiet one in which
+// everything has to come to rest.
+func (w *world) play() {
+	for slot := range w.replicas {
+		w.boot(slot)
+	}
+	w.build(1)
+	if w.run.calm {
+		w.calm()
+	} else {
+		w.trouble = trouble{percent: []int{0, 1, 4, 15}[w.draw(4)], slow: []int{0, 2, 10}[w.draw(3)], crashes: w.draw(4)}
+		for range 6 + w.draw(14) {
+			w.scene()
+		}
+	}
+	w.quiet()
+}
+
+// calm is a day without surprises: what a crash at every call is tried on.
+func (w *world) calm() {
+	for _, who := range []promotion.PersonID{ann, bob, sue} {
+		w.live(time.Now().Add(time.Minute))
+		if w.broken == "" {
+			w.click(who)
+		}
+	}
+	w.live(time.Now().Add(5 * time.Minute))
+}
+
+// scene lets a while pass and has something happen.
+func (w *world) scene() {
+	pause := []int{1, 200, 5_000, 40_000, 120_000}[w.draw(5)]
+	w.live(time.Now().Add(time.Duration(w.draw(pause)) * time.Millisecond))
+	if w.broken != "" {
+		return
+	}
+	all := 0
+	for _, e := range events {
+		all += e.weight
+	}
+	n := w.draw(all)
+	for _, e := range events {
+		if n -= e.weight; n < 0 {
+			e.happens(w)
+			return
+		}
+	}
+}
+
+// events are what people, CI and operators do, and how often.
+var events = []struct {
+	weight  int
+	happens func(*world)
+}{
+	{8, func(w *world) { w.click(w.somebody()) }},
+	{12, func(w *world) { // everybody at once
+		for _, who := range []promotion.PersonID{ann, bob, sue} {
+			w.click(who)
+		}
+	}},
+	{2, func(w *world) { // twice, as impatient people do
+		who := w.somebody()
+		w.click(who)
+		w.click(who)
+	}},
+	{2, func(w *world) { // Slack is not sure that it was heard
+		if len(w.sent) > 0 {
+			w.deliver(w.sent[w.draw(len(w.sent))])
+		}
+	}},
+	{2, func(w *world) { // on a card as it was
+		if len(w.seen) > 0 {
+			w.clickOn(w.somebody(), w.seen[w.draw(len(w.seen))])
+		}
+	}},
+	{1, (*world).reject},
+	{2, (*world).approveInWords},
+	{2, (*world).request},
+	{4, func(w *world) { w.build(w.draw(images)) }},
+	{2, func(w *world) { w.tamper(production) }},
+	{1, func(w *world) { w.tamper(w.anySource()) }},
+	{1, (*world).regroup},
+	{1, func(w *world) {
+		who := w.somebody()
+		is := []promotion.Standing{promotion.Member, promotion.Member, promotion.Deactivated, promotion.Guest}[w.draw(4)]
+		w.note("%s is a %s now", who, is)
+		w.slack.is(who, is)
+	}},
+	{2, (*world).reconfigure},
+	{2, func(w *world) { w.replicas[w.draw(len(w.replicas))].crash() }},
+	{1, func(w *world) {
+		if r := w.replicas[w.draw(len(w.replicas))]; !r.isDead() && !r.leaving {
+			r.leave()
+		}
+	}},
+	{2, func(w *world) {
+		r := w.replicas[w.draw(len(w.replicas))]
+		r.frozen = time.Now().Add(time.Duration(w.draw(200)) * time.Second)
+		w.note("%s freezes until %s", r.name, r.frozen.Format(time.TimeOnly))
+	}},
+	{2, func(w *world) {
+		what, until := what(w.draw(len(w.trouble.out))), time.Now().Add(time.Duration(w.draw(100))*time.Second)
+		w.trouble.out[what] = until
+		w.note("the %s is out until %s", what, until.Format(time.TimeOnly))
+	}},
+}
+
+func (w *world) somebody() promotion.PersonID { return everybody[w.draw(len(everybody))] }
+
+// quietFor is longer than every pause that anything here takes by itself: a
+// card that could not be drawn is tried again after ten minutes.
+const quietFor = 20 * time.Minute
+
+// quiet ends all trouble, and waits until nothing is left to be done.
+func (w *world) quiet() {
+	w.run.calm, w.run.crashAt, w.troubled = true, 0, w.step
+	w.note("all is quiet now")
+	for slot, r := range w.replicas {
+		w.catalogs[slot] = w.latest
+		r.frozen = time.Time{}
+		if r.isDead() {
+			w.boot(slot)
+		}
+		r.adopt(w.catalogs[slot])
+	}
+	w.live(time.Now().Add(2*pollEvery + lookSpread))
+	for end := time.Now().Add(quietFor); w.broken == "" && !w.rests() && time.Now().Before(end); {
+		w.live(time.Now().Add(pollEvery))
+	}
+	if w.broken == "" {
+		w.judge.rest()
+	}
+	for _, r := range w.replicas {
+		r.crash()
+		r.busy.Wait()
+	}
+	if db, ok := w.store.(io.Closer); ok {
+		synctest.Wait() // for gestures that were under way
+		if err := db.Close(); err != nil {
+			w.violated("the database can't be closed: %v", err)
+		}
+	}
+}
+
+const lookSpread = 10 * time.Second
+
+// rests tells whether nothing is left to be done.
+func (w *world) rests() bool {
+	_, any, err := w.store.NextDue(context.Background(), errands)
+	return err == nil && !any
+}
+
+func (w *world) build(i int) {
+	tag, d := w.sourceTag(i), builds()[i].digest
+	w.note("CI moves %s to %s", tag, d.Short())
+	w.registry.tags[tag] = d
+	w.judge.built(d)
+}
+
+func (w *world) sourceTag(i int) string {
+	if w.pattern {
+		return fmt.Sprintf("v1.%d%s", i, passed)
+	}
+	return source
+}
+
+// tamper is somebody with the registry's credentials.
+func (w *world) tamper(tag string) {
+	d := builds()[w.draw(images)].digest
+	if w.chance(20) {
+		delete(w.registry.tags, tag)
+		w.note("somebody deletes %s", tag)
+	} else {
+		w.registry.tags[tag] = d
+		w.note("somebody moves %s to %s", tag, d.Short())
+	}
+	if w.judge.foreign(tag); tag != production {
+		w.judge.built(d)
+	}
+}
+
+// anySource is a tag that brings builds.
+func (w *world) anySource() string {
+	all := slices.Sorted(maps.Keys(w.registry.sources()))
+	if len(all) == 0 {
+		return w.sourceTag(1)
+	}
+	return all[w.draw(len(all))]
+}
+
+func (w *world) regroup() {
+	var members []promotion.PersonID
+	for _, who := range everybody {
+		if w.chance(60) {
+			members = append(members, who)
+		}
+	}
+	w.note("the leads are %s now", members)
+	w.slack.regroup(leads, members...)
+}
+
+// reconfigure changes the configuration of both replicas, not at once.
+func (w *world) reconfigure() {
+	w.latest = w.catalog()
+	for slot := range w.catalogs {
+		w.after(time.Duration(w.draw(30_000))*time.Millisecond, func() {
+			w.catalogs[slot] = w.latest
+			w.replicas[slot].adopt(w.latest)
+		})
+	}
+}
+
+// sight is a card as it was when somebody saw it.
+type sight struct {
+	ts, value, text string
+	of              promotion.ID
+	terms           string
+}
+
+// see looks at one of the last cards with a button for the action.
+func (w *world) see(action string) (s sight, ok bool) {
+	cards := w.slack.cards()
+	if len(cards) == 0 {
+		return s, false
+	}
+	m := cards[len(cards)-1]
+	if w.chance(30) { // also a card that others have forgotten
+		m = cards[w.draw(len(cards))]
+	}
+	s = sight{ts: m.ts, text: m.text}
+	if s.value, ok = m.button(action); !ok {
+		return s, false
+	}
+	var err error
+	if s.of, s.terms, err = render.ParseValue(s.value); err != nil {
+		w.violated("a button carries %q: %v", s.value, err)
+	}
+	w.seen = append(w.seen, s)
+	return s, true
+}
+
+func (w *world) click(who promotion.PersonID) {
+	if s, ok := w.see(render.ActionApprove); ok {
+		w.clickOn(who, s)
+	}
+}
+
+// The gestures below are made as bot/chat makes them of Slack's payloads.
+
+func (w *world) clickOn(who promotion.PersonID, s sight) {
+	w.judge.agreed(who, s)
+	w.deliver(promotion.Gesture{
+		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%d", team, who, channel, s.ts, render.ActionApprove, len(w.sent)),
+		Kind: promotion.GestureVote, Person: who, Channel: channel, ResponseURL: "https://hooks.slack.test/1", Reply: true,
+		Promotion: s.of, Decision: promotion.Approve, Terms: s.terms, CardTS: s.ts,
+	})
+}
+
+func (w *world) reject() {
+	if s, ok := w.see(render.ActionReject); ok {
+		who := w.somebody()
+		w.deliver(promotion.Gesture{
+			Key:  fmt.Sprintf("submit/%s/%s/V%d/%d", team, who, len(w.sent), len(w.sent)),
+			Kind: promotion.GestureVote, Person: who, Channel: channel, Reply: true,
+			Promotion: s.of, Decision: promotion.Reject, Reason: "no", Terms: s.terms, CardTS: s.ts,
+		})
+	}
+}
+
+// approveInWords is /promote approve: it means what is open now.
+func (w *world) approveInWords() {
+	who := w.somebody()
+	for id, p := range w.judge.promotions {
+		if p.State == promotion.Open && int(id) == len(w.judge.promotions) {
+			w.judge.said(who, id)
+			w.deliver(promotion.Gesture{
+				Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureVote, Person: who, Channel: channel,
+				Promotion: id, Decision: promotion.Approve,
+			})
+		}
+	}
+}
+
+// request is /promote request, with a tag, a digest, or neither.
+func (w *world) request() {
+	ref := []string{"", w.anySource(), production, "nonsense", string(builds()[w.draw(images)].digest), string(w.registry.tags[w.anySource()])}[w.draw(6)]
+	w.deliver(promotion.Gesture{
+		Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureRequest, Person: w.somebody(), Channel: channel, App: "shop", Ref: ref,
+	})
+}
+
+// decideWithin is what bot/chat gives a gesture to be committed.
+const decideWithin = 2 * time.Second
+
+// deliver has Slack hand a gesture to one of the replicas. It never tells which,
+// and it may hand over the same one again.
+func (w *world) deliver(g promotion.Gesture) {
+	w.sent = append(w.sent, g)
+	var up []*replica
+	for _, r := range w.replicas {
+		if !r.isDead() && !r.leaving {
+			up = append(up, r)
+		}
+	}
+	if len(up) == 0 {
+		return
+	}
+	r := up[w.draw(len(up))]
+	name := fmt.Sprintf("%s (delivery %d)", g.Key, len(w.sent))
+	w.note("%s gets %s: %s %s%s #%d %s", r.name, name, g.Person, g.Kind, g.Decision, g.Promotion, g.Ref)
+	go func() {
+		ctx, cancel := context.WithTimeout(as(context.Background(), &caller{r, name, nil}), decideWithin)
+		defer cancel()
+		a, err := r.gate.Take(ctx, g)
+		w.desk.report(name, func() {
+			w.note("%s answers %s: %s %s (%v)", r.name, name, a.Verb, a.Reason, err)
+			w.judge.took(g, a, err)
+		})
+	}()
+}

@@ -1,0 +1,134 @@
+package simulation
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+	"github.com/promotebot/promotebot/store/storetest"
+)
+
+// run says what one schedule is.
+type run struct {
+	seed    uint64
+	calm    bool // no faults, and nobody does anything unexpected
+	crashAt int  // the replica that makes this call dies in it; 0: none
+	after   bool // … after the call had its effect
+	trace   bool
+	open    func() storetest.Store
+}
+
+// world is one schedule: everything outside the bot, and who watches over it.
+type world struct {
+	run      run
+	rng      *rand.Rand
+	desk     desk
+	deeds    []deed
+	store    storetest.Store
+	registry *registryWorld
+	slack    *workspace
+	judge    *judge
+	pattern  bool // builds are watched by a pattern, so that several are there at once
+	alone    bool // one process, as with SQLite; else two on one database
+	replicas []*replica
+	catalogs []*gate.Catalog // what each replica has been configured with
+	latest   *gate.Catalog   // what both are to be configured with
+	boots    int
+	reloads  int
+	step     int // calls so far
+	troubled int // of those before all was quiet
+	trouble  trouble
+	sent     []promotion.Gesture
+	seen     []sight // cards as somebody saw them
+	broken   string  // the first rule that was
+	story    []string
+}
+
+const (
+	ann = promotion.PersonID("U0ANN")
+	bob = promotion.PersonID("U0BOB")
+	sue = promotion.PersonID("U0SUE")
+	eve = promotion.PersonID("U0EVE")
+
+	leads = promotion.GroupID("S0LEADS")
+)
+
+var everybody = []promotion.PersonID{ann, bob, sue, eve}
+
+func newWorld(r run) *world {
+	w := &world{run: r, rng: rand.New(rand.NewPCG(r.seed, 0)), store: r.open(), desk: desk{arrived: make(chan struct{}, 1)}}
+	w.registry = &registryWorld{w: w, tags: map[string]promotion.Digest{production: builds()[0].digest}}
+	w.slack = &workspace{w: w, people: map[promotion.PersonID][]standing{}, groups: map[promotion.GroupID][]membership{}}
+	w.judge = newJudge(w)
+	for _, id := range everybody {
+		w.slack.is(id, promotion.Member)
+	}
+	w.slack.regroup(leads, ann, bob)
+	w.pattern = w.chance(30)
+	w.latest = w.catalog()
+	w.alone = w.chance(40)
+	w.replicas, w.catalogs = make([]*replica, 2), []*gate.Catalog{w.latest, w.latest}
+	if w.alone {
+		w.replicas, w.catalogs = w.replicas[:1], w.catalogs[:1]
+	}
+	return w
+}
+
+// draw is a number below n, or 0 where there is no choice.
+func (w *world) draw(n int) int {
+	if n <= 1 {
+		return 0
+	}
+	return w.rng.IntN(n)
+}
+
+func (w *world) chance(percent int) bool { return w.draw(100) < percent }
+
+const (
+	source     = "staging"
+	production = "production"
+)
+
+// policies are what a schedule begins with and changes to. Ann holds both
+// roles, so that a person who filled two slots would be noticed.
+var policies = []policy.Document{
+	{Name: "two leads", Soak: 90 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 2}}},
+	{Name: "a lead and security", Approvals: []policy.Requirement{{Role: "leads", Count: 1}, {Role: "security", Count: 1}}},
+	{Name: "long", Soak: 4 * time.Minute, Approvals: []policy.Requirement{{Role: "security", Count: 1}, {Role: "leads", Count: 1}}},
+	{Name: "light", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}},
+	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true},
+}
+
+// catalog draws a configuration.
+func (w *world) catalog() *gate.Catalog {
+	watched, version := source, promotion.TagTemplate("v{label.org.opencontainers.image.version}")
+	if w.pattern {
+		watched, version = "v{version}"+passed, "v{version}"
+	}
+	watch, err := promotion.ParseTagPattern(watched)
+	if err != nil {
+		panic(err)
+	}
+	often, err := cron.ParseStandard("*/7 * * * *")
+	if err != nil {
+		panic(err)
+	}
+	tags := []promotion.TagTemplate{production}
+	if w.chance(50) {
+		tags = []promotion.TagTemplate{version, production}
+	}
+	d := policies[w.draw(len(policies))]
+	return &gate.Catalog{
+		Apps:         []gate.App{{Name: "shop", Repository: repository, Channel: channel, Policies: map[string]policy.Document{production: d}}},
+		Environments: []gate.Environment{{Name: source, Watch: watch}, {Name: production, Tags: tags}},
+		Roles:        map[string]gate.Role{"leads": {Groups: []promotion.GroupID{leads}}, "security": {People: []promotion.PersonID{sue, ann}}},
+		Reminders:    []gate.Reminder{{Spec: "*/7 * * * *", Schedule: often}},
+	}
+}
+
+// passed ends the tags of builds where they are watched by a pattern.
+const passed = "-passed"
