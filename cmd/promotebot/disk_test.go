@@ -30,6 +30,7 @@ func TestTheDiskInTrouble(t *testing.T) {
 	for _, h := range []harm{
 		{"the disk is full", "disk is full", fullDisk},
 		{"no file may grow", "disk I/O error", noGrowth},
+		{"it was made read-only", "disk I/O error", immutable},
 		{"another process has locked it", "database", lockedByAnother},
 		{"it was deleted", "moved, replaced or deleted", func(c *city, _ *process) func() {
 			c.must(os.Link(c.database(), c.database()+".kept"))
@@ -87,6 +88,28 @@ func TestTheDiskInTrouble(t *testing.T) {
 			bot.stop()
 			c.whole()
 		})
+	}
+}
+
+// A directory that is read-only, as one is that was mounted so by mistake, is a
+// reason not to start.
+func TestItRefusesToStartWhereItCannotWrite(t *testing.T) {
+	c := newCity(t, seed(t), 1, oneLead)
+	c.settleIn(false)
+	c.start().stop()
+	if os.Geteuid() != 0 {
+		c.must(errors.Join(os.Chmod(c.database(), 0o400), os.Chmod(c.volume(), 0o500)))
+		t.Cleanup(func() { _ = os.Chmod(c.volume(), 0o700) }) // or nothing could be removed
+	} else if err := syscall.Mount(c.volume(), c.volume(), "", syscall.MS_BIND, ""); err != nil {
+		t.Skipf("nothing can be mounted here: %v", err)
+	} else {
+		t.Cleanup(func() { _ = syscall.Unmount(c.volume(), syscall.MNT_DETACH) }) // the kernel does it when nobody uses it
+		c.must(syscall.Mount("", c.volume(), "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""))
+	}
+	bot := c.launch()
+	<-bot.done
+	if said := bot.out.String(); bot.cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said, c.database()) || !strings.Contains(said, "writ") {
+		t.Errorf("exit code %d, said %s", bot.cmd.ProcessState.ExitCode(), said)
 	}
 }
 
@@ -155,6 +178,35 @@ func noGrowth(c *city, bot *process) func() {
 	c.must(unix.Prlimit(bot.cmd.Process.Pid, unix.RLIMIT_FSIZE, nil, &before))
 	limit(4096)
 	return func() { limit(before.Cur) }
+}
+
+// immutable is chattr +i, which also stops whoever has the file open: a mode
+// would not, and neither would a mount.
+func immutable(c *city, _ *process) func() {
+	const flag = 0x10 // FS_IMMUTABLE_FL of linux/fs.h
+	set := func(change func(flags int) int) error {
+		var errs []error
+		for _, name := range []string{c.database(), c.database() + "-wal"} {
+			f, err := os.Open(name)
+			c.must(err)
+			flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+			if err == nil {
+				err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, change(flags))
+			}
+			errs = append(errs, err, f.Close())
+		}
+		return errors.Join(errs...)
+	}
+	undo := func() { c.must(set(func(flags int) int { return flags &^ flag })) }
+	if err := set(func(flags int) int { return flags | flag }); err != nil {
+		c.t.Skipf("a file can't be made immutable here, which takes root and a file system that knows it: %v", err)
+	}
+	c.t.Cleanup(func() {
+		if c.t.Failed() {
+			undo() // or nothing could be removed
+		}
+	})
+	return undo
 }
 
 // lockedByAnother holds the write lock, as an administrator's shell would.

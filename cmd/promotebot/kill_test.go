@@ -70,7 +70,7 @@ func (c *city) kill() {
 			c.push(app)
 		}
 	}
-	end := c.fuse(1 + c.random.IntN(250))
+	end := c.fuse(1 + c.random.IntN(120))
 	bot := c.launch()
 	bored := time.NewTimer(2 * time.Second)
 	freeze := time.NewTimer(time.Duration(c.random.IntN(3000)) * time.Millisecond)
@@ -96,20 +96,30 @@ func (c *city) kill() {
 	}
 }
 
-// fuse burns a little before and after each request of the bot: how far into its
-// work that is does not depend on how fast the machine is.
+// fuse burns a little with each request of the bot, so that the end does not
+// depend on how fast the machine is. It comes at the worst of moments: when the
+// request has not had its effect, or when it has and the bot does not know. Or
+// at no moment in particular.
 func (c *city) fuse(length int) (end <-chan struct{}) {
-	out := make(chan struct{})
+	out, moment := make(chan struct{}), c.random.IntN(5)
 	var burnt atomic.Int64
-	burn := func() {
-		if burnt.Add(1) == int64(length) {
-			close(out)
-		}
-	}
 	between := weather.Fault(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		burn()
-		defer burn()
-		next.ServeHTTP(w, r)
+		last := r.Header.Get("Upgrade") == "" && burnt.Add(1) == int64(length) // a socket is no request
+		if !last {
+			next.ServeHTTP(w, r)
+			return
+		}
+		switch moment {
+		case 0:
+			next.ServeHTTP(w, r)
+			close(out)
+			return
+		case 1, 2, 3:
+			next.ServeHTTP(&deaf{header: http.Header{}}, r)
+		}
+		close(out)
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
 	})
 	c.between.Store(&between)
 	return out

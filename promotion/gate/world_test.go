@@ -30,6 +30,7 @@ type world struct {
 	groups map[promotion.GroupID][]promotion.PersonID
 	labels map[string]string
 	down   map[promotion.EffectKind]promotion.Kind // what can't be performed
+	pause  time.Duration                           // what is asked for by what can't be performed
 	moves  []string                                // every tag that was put, "tag=short"
 	said   []string                                // every notice and private answer
 	drawn  map[promotion.ID]int64                  // the revision on each card
@@ -209,7 +210,7 @@ func (w *world) run() {
 func (w *world) perform(e promotion.Effect) promotion.Result {
 	w.t.Helper()
 	if kind, down := w.down[e.Kind]; down {
-		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down"}}
+		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down", RetryAfter: w.pause}}
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
