@@ -3,6 +3,7 @@ package chat_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/promotebot/promotebot/bot/render"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 )
 
 // Slack turns away the connection that is one too many, and slack-go comes back
@@ -97,6 +99,66 @@ func TestATypedApprovalIsForWhatThereWasWhenItWasTyped(t *testing.T) {
 		told := o.slack.Ephemerals(eve)
 		if len(told) == 0 || !strings.Contains(told[len(told)-1].Text, "changed since") {
 			t.Errorf("Eve was told last: %s", told[len(told)-1].Text)
+		}
+	})
+}
+
+// Where the bot is not in the channel it can't whisper, but the click came with
+// an address of its own.
+func TestWhoeverCannotBeWhisperedToIsAnsweredAtTheClick(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.slack.Fail("chat.postEphemeral", 100, fakeslack.Fault{Code: "not_in_channel"})
+		o.click(eve, render.ActionApprove)
+		if told := o.slack.Ephemerals(eve); !slices.ContainsFunc(told, func(m fakeslack.Message) bool { return strings.Contains(m.Text, "does not hold") }) {
+			t.Errorf("Eve was told %d things, and not that she holds no role", len(told))
+		}
+	})
+}
+
+// What can't be handled in time is not acknowledged: people see that it failed,
+// and everything else goes on. An acknowledged click that is then forgotten
+// would be worse.
+func TestMoreThanCanBeHandledIsLeftUnacknowledged(t *testing.T) {
+	const inHand, queued, tooMany = 8, 512, 80
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		release, held := make(chan struct{}), make(chan error, 1)
+		go func() {
+			held <- o.db.Update(t.Context(), func(gate.Tx) error { <-release; return nil })
+		}()
+		synctest.Wait()
+		var all []*fakeslack.Delivery
+		happened := func(d *fakeslack.Delivery, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, d)
+		}
+		for range inHand {
+			happened(o.slack.Click(ann, channel, o.card().TS, render.ActionApprove))
+		}
+		synctest.Wait()
+		for range queued + tooMany {
+			happened(o.slack.Command(ann, channel, "/promote", "help"))
+		}
+		synctest.Wait()
+		close(release)
+		if err := <-held; err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		acked := 0
+		for _, d := range all {
+			if d.Err() == nil {
+				acked++
+			}
+		}
+		if h := o.chat.Health(); acked != inHand+queued || h.Dropped != tooMany || h.Connections != 2 {
+			t.Errorf("%d of %d were acknowledged, want %d; %+v", acked, len(all), inHand+queued, h)
+		}
+		if d := o.click(bob, render.ActionApprove); d.Err() != nil {
+			t.Errorf("a click afterwards: %v", d.Err())
 		}
 	})
 }
