@@ -69,7 +69,7 @@ var mutants = []mutant{
 		{"promotion/registry/move.go", "	if moves := conflicts(w, readings); moves != nil {", "	if moves := conflicts(w, readings); moves == nil && readings == nil {"},
 	}},
 	{"R7 read, put, read", "a registry that says 201 is believed", []edit{
-		{"promotion/registry/move.go", "	found, err := c.readBack(ctx, w.Repository, tag)\n", "	found, err := w.Digest, putErr\n"},
+		{"promotion/registry/move.go", "	found, err := c.wire.ReadBack(ctx, wire.At(w.Repository), tag)\n", "	found, err := w.Digest, putErr\n"},
 	}},
 	{"R8 every transition is a revision", "a transition does not bump the revision", []edit{
 		{"promotion/state.go", "	p.Touch()\n	return nil", "	return nil"},
@@ -78,7 +78,7 @@ var mutants = []mutant{
 		{"bot/chat/perform.go", "		if err = apiError(\"chat.update\", err);", "		if true {\n			return promotion.Result{Card: &card}, nil\n		}\n		if err = apiError(\"chat.update\", err);"},
 	}},
 	{"R9 one renderer, shown when Slack says so", "each revision of a card is drawn on its own", []edit{
-		{"promotion/gate/effects.go", "fmt.Sprintf(\"card/%d\", p.ID)", "fmt.Sprintf(\"card/%d/%d\", p.ID, p.Revision)"},
+		{"promotion/gate/effects.go", "fmt.Sprintf(\"card/%d\", on)", "fmt.Sprintf(\"card/%d/%d\", on, p.Revision)"},
 	}},
 	{"R9 one renderer, shown when Slack says so", "a card that may have been posted is posted again", []edit{
 		{"bot/chat/perform.go", "	if card.TS == \"\" && e.Attempt > 1 {", "	if card.TS == \"\" && e.Attempt > 1000 {"},
@@ -93,7 +93,7 @@ var mutants = []mutant{
 		{"promotion/policy/target.go", "	if f.Newer == nil {", "	if f.Newer == nil || f.Newer != nil {"},
 	}},
 	{"one entry for each transition", "the log is written after the commit", []edit{
-		{"promotion/gate/gate.go", "	err := g.store.Update(ctx, func(tx Tx) error {\n		return f(&turn{Tx: tx,", "	var later []audit.Entry\n	err := g.store.Update(ctx, func(tx Tx) error {\n		return f(&turn{later: &later, Tx: tx,"},
+		{"promotion/gate/gate.go", "	err := g.store.Update(ctx, func(tx Tx) error {\n		t := &turn{Tx: tx,", "	var later []audit.Entry\n	err := g.store.Update(ctx, func(tx Tx) error {\n		t := &turn{later: &later, Tx: tx,"},
 		{"promotion/gate/gate.go", "	if err == nil {\n		g.poke()", "	for _, e := range later {\n		if err == nil {\n			err = g.store.Update(ctx, func(tx Tx) error { return tx.AppendAudit(e) })\n		}\n	}\n	if err == nil {\n		g.poke()"},
 		{"promotion/gate/gate.go", "	return t.AppendAudit(e)\n", "	*t.later = append(*t.later, e)\n	return nil\n"},
 		{"promotion/gate/gate.go", "	actor   string\n", "	actor   string\n	later   *[]audit.Entry\n"},
@@ -105,7 +105,7 @@ var mutants = []mutant{
 		{"promotion/gate/report.go", "	if again {\n		if err := t.PostponeEffect", "	if again && due.IsZero() {\n		if err := t.PostponeEffect"},
 	}},
 	{"every promotion ends or waits for a reason", "whoever waited for a conflict is not given a turn (it was there)", []edit{
-		{"promotion/gate/report.go", "			return t.nextTurn(p)\n		}\n	}", "			return nil\n		}\n	}"},
+		{"promotion/gate/report.go", "		return t.nextTurn(p)\n	}\n", "		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n	}\n"},
 	}},
 	{"cards show what is so", "a changed configuration redraws only what its policy changes (it was there)", []edit{
 		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},

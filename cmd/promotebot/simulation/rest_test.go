@@ -177,8 +177,8 @@ func (j *judge) cardsShowTheTruth() {
 	}
 	replies := map[string]int{}
 	for _, m := range j.w.slack.messages {
-		if replies[m.key]++; m.event == "promotebot_notice" && replies[m.key] > 1 {
-			j.w.violated("%s was said twice", m.key)
+		if replies[m.asked]++; m.thread != "" && replies[m.asked] > 1 {
+			j.w.violated("%s was said twice", m.asked)
 		}
 	}
 	r := j.w.replicas[0]

@@ -34,6 +34,7 @@ type message struct {
 	text       string
 	blocks     string
 	event, key string // of its metadata
+	asked      string // the effect that it was posted for
 }
 
 // standing is what somebody was from an instant on; membership likewise.
@@ -66,7 +67,7 @@ func (s *workspace) serve(q request) answer {
 	if err != nil {
 		return answer{status: http.StatusBadRequest, header: http.Header{}}
 	}
-	result, code := s.call(strings.TrimPrefix(q.path, "/api/"), args)
+	result, code := s.call(q.by, strings.TrimPrefix(q.path, "/api/"), args)
 	if code != "" {
 		result = map[string]any{"error": code}
 	}
@@ -82,14 +83,14 @@ const scopes = "chat:write,commands,users:read,usergroups:read,channels:history,
 
 type reply = map[string]any
 
-func (s *workspace) call(method string, args url.Values) (reply, string) {
+func (s *workspace) call(by *caller, method string, args url.Values) (reply, string) {
 	switch method {
 	case "auth.test":
 		return reply{"team_id": team, "user_id": "U0BOT"}, ""
 	case "apps.connections.open":
 		return reply{"url": "wss://slack.test/link"}, ""
 	case "chat.postMessage":
-		m := &message{ts: s.stamp(), thread: args.Get("thread_ts")}
+		m := &message{ts: s.stamp(), thread: args.Get("thread_ts"), asked: by.work.Key}
 		m.show(args)
 		s.messages = append(s.messages, m)
 		return reply{"channel": channel, "ts": m.ts}, ""
