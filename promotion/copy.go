@@ -24,7 +24,8 @@ type Copy struct {
 type Count struct{ Done, All int64 }
 
 // Attachment is a manifest that says something about another one: a signature,
-// a bill of materials, an attestation.
+// a bill of materials, an attestation. In the destination, a tag of cosign's may
+// say more than in the source; then the digest is that of what says more.
 type Attachment struct {
 	Digest  Digest
 	Subject Digest
@@ -41,7 +42,8 @@ type CopyWork struct {
 
 // Attachments say which attachments go along, by their artifact type. A
 // pattern is a type, or the beginning of one and "*". With no patterns at all
-// everything goes along.
+// everything goes along. What is attached to something that stays behind stays
+// behind with it.
 type Attachments struct {
 	Only   []string `json:",omitempty"` // when not empty, only these
 	Except []string `json:",omitempty"` // and of those, not these

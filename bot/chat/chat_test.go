@@ -88,21 +88,27 @@ func inWorkspace(t *testing.T, options fakeslack.Options, test func(t *testing.T
 	})
 }
 
+// workspace has these people in it, Eve, who holds no role, and the bot.
+func workspace(options fakeslack.Options, people []promotion.PersonID) *fakeslack.Server {
+	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
+	s := fakeslack.New(options)
+	members := []string{eve}
+	for _, id := range people {
+		members = append(members, string(id))
+	}
+	for _, id := range members {
+		s.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(id[2:]), RealName: id[2:]})
+	}
+	s.AddChannel(fakeslack.Channel{ID: channel, Name: "shop", Members: append(members, s.Options().Bot.UserID)})
+	return s
+}
+
 // open starts everything. The workspace listens on the listener, and dial gets
 // there.
 func open(t testing.TB, path string, c *gate.Catalog, options fakeslack.Options, l net.Listener, dial func(ctx context.Context, network, addr string) (net.Conn, error)) (o *office, shut func()) {
 	t.Helper()
 	o = &office{t: t, tags: map[string]promotion.Digest{"production": digest("0")}}
-	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
-	o.slack = fakeslack.New(options)
-	members := []string{eve}
-	for _, id := range c.Roles["leads"].People {
-		members = append(members, string(id))
-	}
-	for _, id := range members {
-		o.slack.AddUser(fakeslack.User{ID: id, Name: strings.ToLower(id[2:]), RealName: id[2:]})
-	}
-	o.slack.AddChannel(fakeslack.Channel{ID: channel, Name: "shop", Members: append(members, o.slack.Options().Bot.UserID)})
+	o.slack = workspace(options, c.Roles["leads"].People)
 	server := &http.Server{Handler: o.slack}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()

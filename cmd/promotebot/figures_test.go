@@ -99,8 +99,9 @@ func idles(b *testing.B, apps int) {
 		b.Skip("needs /proc, as Linux has it")
 	}
 	w := settle(b, twoLeads)
-	var requests atomic.Int64
+	w.patience = 5 * time.Minute
 	w.populate(apps)
+	var requests atomic.Int64
 	w.door.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 		requests.Add(1)
 		next.ServeHTTP(rw, r)
@@ -108,9 +109,7 @@ func idles(b *testing.B, apps int) {
 	for b.Loop() {
 		requests.Store(0)
 		p := w.start()
-		for requests.Load() < int64(2*apps) {
-			<-time.After(10 * time.Millisecond)
-		}
+		w.eventually("everything was looked at", func() bool { return requests.Load() >= int64(2*apps) })
 		<-time.After(round)
 		asked, used := requests.Load(), p.cpu()
 		<-time.After(round)

@@ -295,6 +295,10 @@ func TestAlarmLinesAreSeen(t *testing.T) {
 	}
 }
 
+// largest is far above any text that somebody would read, and below anything
+// that a compiler makes.
+const largest = 1 << 20
+
 // Where there is git, what is about to be committed counts as well; a source
 // archive is taken as it lies there.
 func TestTheRepositoryOpensOnWhatItAlwaysOpensOn(t *testing.T) {
@@ -304,6 +308,9 @@ func TestTheRepositoryOpensOnWhatItAlwaysOpensOn(t *testing.T) {
 		for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 			top, _, _ := strings.Cut(name, "/")
 			entries = append(entries, top)
+			if i, err := os.Stat(path.Join(root, name)); err == nil && i.Size() > largest {
+				t.Errorf("%s has %d bytes: what nobody can read does not belong here", name, i.Size())
+			}
 		}
 	} else {
 		all, err := os.ReadDir(root)

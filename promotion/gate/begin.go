@@ -28,9 +28,10 @@ func (g *Gate) Begin(ctx context.Context) error {
 // under it. What is watched in another way than before, or not any more, counts
 // as unseen until it is looked at. When it can't be recorded, the old one stays.
 func (g *Gate) Adopt(ctx context.Context, c *Catalog) error {
-	old := g.catalog.Swap(c)
+	old := g.Catalog()
 	err := g.update(ctx, audit.Self, func(t *turn) error {
-		was, is := old.watchings(), c.watchings()
+		was, is := t.catalog.watchings(), c.watchings()
+		t.catalog = c
 		all := maps.Clone(was)
 		maps.Copy(all, is)
 		for k := range all {
@@ -40,7 +41,13 @@ func (g *Gate) Adopt(ctx context.Context, c *Catalog) error {
 				}
 			}
 		}
-		return t.adopted()
+		if err := t.adopted(); err != nil {
+			return err
+		}
+		// Last, and still before the commit: no transaction before this one
+		// decides under the new catalog, and none after it under the old.
+		old = g.catalog.Swap(c)
+		return nil
 	})
 	if err != nil {
 		g.catalog.CompareAndSwap(c, old)

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -240,6 +241,43 @@ func TestWhatIsReadAfterTheEndChangesNothing(t *testing.T) {
 				t.Errorf("targets were %+v and are %+v", ended.Targets, p.Targets)
 			}
 		})
+	}
+}
+
+func TestAGroupThatCantBeReadAnyMoreIsSaidOnTheCard(t *testing.T) {
+	c := catalog(t, careful())
+	c.Roles["leads"] = gateRole("S0LEADS")
+	w := newWorld(t, c)
+	w.stage("a") // the group is read, and has no members
+	before := w.drawn[1]
+	w.down[promotion.EffectGroup] = promotion.NotFound
+	w.wait(11 * time.Minute)
+	f, _ := w.newest().Verdict.Finding(policy.RuleApprovals)
+	if w.drawn[1] == before || len(f.Children) != 1 || !strings.Contains(f.Children[0].Reason, "group is down") {
+		t.Errorf("card revision %d, before %d; approvals: %+v", w.drawn[1], before, f)
+	}
+}
+
+func TestWhoRequestsIsReadAgainWhenItWasLongAgo(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	if w.request(eve, ""); w.answers[eve].Verb != promotion.Existing {
+		t.Fatalf("told %+v", w.answers[eve])
+	}
+	w.people[eve] = promotion.Deactivated
+	w.wait(31 * time.Minute)
+	if w.request(eve, ""); w.answers[eve].Verb != promotion.Refused || !strings.Contains(w.answers[eve].Reason, "members") {
+		t.Errorf("half an hour later: told %+v", w.answers[eve])
+	}
+}
+
+func TestACatalogThatCantBeRecordedIsNotInForce(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	had := w.gate.Catalog()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.gate.Adopt(ctx, catalog(t, short())); err == nil || w.gate.Catalog() != had {
+		t.Errorf("got %v; another catalog is in force: %v", err, w.gate.Catalog() != had)
 	}
 }
 

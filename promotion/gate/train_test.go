@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +82,17 @@ func coupled(t *testing.T, f promotion.OnFailure) *world {
 	return w
 }
 
+// status is what production of the app holds, as the rows have it.
+func (w *world) status(app string) policy.EnvironmentStatus {
+	w.t.Helper()
+	all, err := w.gate.Status(w.t.Context(), app)
+	w.must(err)
+	if len(all) != 1 {
+		w.t.Fatalf("the status of %s: %+v", app, all)
+	}
+	return all[0].Environments[1]
+}
+
 func (w *world) agree(who promotion.PersonID) promotion.Answer {
 	w.t.Helper()
 	return w.clickOn(who, promotion.Approve, w.get(3))
@@ -152,6 +164,9 @@ func TestATrainLeavesOutWhatIsThereAlready(t *testing.T) {
 	w.must(err)
 	if len(rides) != 1 || rides[0].App != "shop" {
 		t.Errorf("it carries %+v", rides)
+	}
+	if all, err := w.gate.Status(t.Context(), "shop"); err != nil || !slices.Equal(all[0].Open, []promotion.ID{a.Promotion}) {
+		t.Errorf("the status of shop: %+v, %v", all, err)
 	}
 	if again := w.ask(ann, "storefront", ""); again.Verb != promotion.Existing || again.Promotion != a.Promotion {
 		t.Errorf("asked for again: %+v", again)
@@ -258,6 +273,7 @@ func TestATrainThatFailsHalfwayIsTakenBack(t *testing.T) {
 	w.stuck[repo] = &promotion.Failure{Kind: promotion.Unavailable, Text: "the registry is down"}
 	w.wait(2 * time.Minute)
 	w.expect(5, promotion.Executing) // its tags have been put; whether they stay is open
+	w.see()
 	w.holdsNow(map[string]promotion.Digest{"cart:production": digest("b")})
 	w.restart()
 	w.stuck[repo] = nil
@@ -267,6 +283,9 @@ func TestATrainThatFailsHalfwayIsTakenBack(t *testing.T) {
 	w.expect(4, promotion.Conflicted)
 	w.expect(5, promotion.Failed)
 	w.holdsNow(map[string]promotion.Digest{"production": digest("9"), "cart:production": digest("1")})
+	if holds := w.status("cart").Holds; len(holds) != 1 || holds[0].Digest != digest("1") {
+		t.Errorf("before the next look, production of cart is %+v", holds)
+	}
 	if p := w.get(3); p.Reason != "shop: production was moved by somebody else; cart: it was taken back; promoted: nothing" {
 		t.Errorf("it says %q", p.Reason)
 	}
@@ -299,12 +318,17 @@ func TestAPinFollowsWhatWasTakenBack(t *testing.T) {
 	w.clickOn(ann, promotion.Approve, w.get(a.Promotion))
 	w.expect(a.Promotion, promotion.Failed)
 	w.holdsNow(map[string]promotion.Digest{"production": digest("a"), "cart:production": digest("b")})
-	status, err := w.gate.Status(t.Context(), "storefront")
-	w.must(err)
-	if len(status) != 2 || status[0].Environments[1].Holds[0].Digest != digest("a") {
-		t.Errorf("the status is %+v", status)
+	if holds := w.status("shop").Holds; len(holds) != 1 || holds[0].Digest != digest("a") {
+		t.Errorf("production of shop is %+v", holds)
 	}
 	before := w.all()
+	old := promotion.Sighting{
+		App: "shop", Environment: "production", Side: promotion.Held, At: w.now.Add(time.Second),
+		Tags: []promotion.TaggedDigest{{Tag: "production", Digest: digest("c")}},
+	}
+	if err := w.gate.Sight(t.Context(), []promotion.Sighting{old}); !errors.Is(err, promotion.Stale) {
+		t.Errorf("a look that shows what was taken back: %v", err)
+	}
 	w.wait(time.Hour)
 	w.see()
 	if w.all() != before {
@@ -398,6 +422,90 @@ func TestAVoteDoesNotOutliveWhatWasAgreedForAFailure(t *testing.T) {
 	w.see()
 	w.wait(time.Hour)
 	w.expect(3, promotion.Open)
+	w.agree(bob)
+	w.expect(3, promotion.Promoted)
+	if train, ride := w.get(3), w.get(4); ride.PolicyHash != train.PolicyHash || train.OnFailure != promotion.TakeBack {
+		t.Errorf("the train is under %s, its ride under %s", train.PolicyHash, ride.PolicyHash)
+	}
+}
+
+func TestATrainLooksDifferentWhenARideDoes(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	was := w.get(3).Revision
+	w.blind("the registry is down")
+	w.run()
+	if p := w.get(3); p.Revision == was || w.drawn[3] != p.Revision {
+		t.Errorf("revision %d, %d on the card, when staging can't be read any more", p.Revision, w.drawn[3])
+	}
+}
+
+func TestARideThatFailsHalfwayTakesBackItsOwnTags(t *testing.T) {
+	c := storefront(t, promotion.TakeBack)
+	c.Environments[1].Tags = []promotion.TagTemplate{"v{digest}", "production", "eu"}
+	w := newWorld(t, c)
+	w.tags["staging-passed"], w.tags["cart:staging-passed"] = digest("a"), digest("b")
+	w.tags["eu"], w.tags["cart:production"], w.tags["cart:eu"] = digest("0"), digest("1"), digest("1")
+	w.see()
+	w.ask(sue, "storefront", "")
+	w.partly, w.stuck = 2, map[promotion.Repository]*promotion.Failure{repo: {Kind: promotion.Forbidden, Text: "the credentials may only read"}}
+	w.agree(ann)
+	w.wait(time.Minute)
+	w.expect(3, promotion.Failed)
+	w.holdsNow(map[string]promotion.Digest{"production": digest("0"), "eu": digest("0"), "cart:production": digest("1"), "cart:eu": digest("1"), "vaaaaaaaaaaaa": digest("a")})
+	if p := w.get(3); p.Reason != "shop: the credentials may only read; it was taken back, and vaaaaaaaaaaaa stays; cart: it was taken back, and vbbbbbbbbbbbb stays; promoted: nothing" {
+		t.Errorf("it says %q", p.Reason)
+	}
+}
+
+func TestATrainDoesNotTakeWhatIsBeingDecidedElsewhere(t *testing.T) {
+	w := yard(t, promotion.Complete)
+	w.stuck[repo] = &promotion.Failure{Kind: promotion.Unavailable, Text: "the registry is down"}
+	w.clickOn(ann, promotion.Approve, w.get(1))
+	w.wait(time.Minute)
+	w.expect(1, promotion.Executing)
+	if a := w.ask(sue, "storefront", ""); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "#1 is bringing shop aaaaaaaaaaaa to production right now") {
+		t.Errorf("while shop is being promoted: %+v", a)
+	}
+	w.stuck[repo] = nil
+	w.wait(time.Hour)
+	w.expect(1, promotion.Promoted)
+	w.tags["production"] = digest("f")
+	w.see()
+	if a := w.ask(sue, "storefront", ""); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "#3 asks already whether shop aaaaaaaaaaaa is to be in production") {
+		t.Errorf("while shop is to be put back: %+v", a)
+	}
+}
+
+func TestWhatATrainCarriedIsNoCandidateAgain(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.clickOn(ann, promotion.Reject, w.get(3))
+	w.tags["cart:staging-passed"] = digest("c")
+	w.see()
+	w.tags["cart:staging-passed"] = digest("b") // back to what was rejected
+	w.see()
+	if w.all() != 6 {
+		t.Errorf("opened: %+v", w.newest().Facts.Promotion)
+	}
+}
+
+func TestWhoeverWaitsForATrainSaysSo(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.now = w.now.Add(time.Second)
+	w.tags["cart:staging-passed"] = digest("c")
+	w.see()
+	w.wait(time.Hour)
+	w.stuck[cartRepo] = &promotion.Failure{Kind: promotion.Unavailable, Text: "the registry is down"}
+	w.stuck[repo] = w.stuck[cartRepo]
+	// The older builds are where a train departs from as long as they are there.
+	w.tags["cart:staging-passed"] = digest("b")
+	w.see()
+	w.wait(time.Hour)
+	before := w.draws[6]
+	w.agree(ann)
+	w.expect(3, promotion.Executing)
+	if w.draws[6] == before {
+		t.Error("the card of the newer build does not say that it has to wait")
+	}
 }
 
 func TestTwoTrainsDoNotCarryOneDigest(t *testing.T) {

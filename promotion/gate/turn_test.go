@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -112,5 +113,37 @@ func TestACardFollowsTheRolesOfTheConfiguration(t *testing.T) {
 	w.run()
 	if w.draws[1] == before {
 		t.Error("the card still says that Bob and Sue could approve")
+	}
+}
+
+// asking runs something whenever a transaction is asked for.
+type asking struct {
+	gate.Store
+	before func()
+}
+
+func (a asking) Update(ctx context.Context, f func(gate.Tx) error) error {
+	a.before()
+	return a.Store.Update(ctx, f)
+}
+
+// Until the configuration is in the log, nothing is decided under it.
+func TestAConfigurationIsInForceWhenItIsRecorded(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	old, fresh := catalog(t, careful()), catalog(t, careful())
+	var g *gate.Gate
+	asked := 0
+	g = gate.New(asking{w.db, func() {
+		if asked++; g.Catalog() != old {
+			t.Error("the new configuration is in force before its transaction")
+		}
+	}}, old, func() time.Time { return w.now }, func() {})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.Adopt(ctx, fresh); err == nil || g.Catalog() != old {
+		t.Errorf("it could not be recorded (%v), and it is in force: %v", err, g.Catalog() == fresh)
+	}
+	if err := g.Adopt(t.Context(), fresh); err != nil || g.Catalog() != fresh || asked != 2 {
+		t.Errorf("it was recorded (%v) in %d transactions, and it is in force: %v", err, asked, g.Catalog() == fresh)
 	}
 }

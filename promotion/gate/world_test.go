@@ -29,14 +29,16 @@ type world struct {
 	people map[promotion.PersonID]promotion.Standing
 	groups map[promotion.GroupID][]promotion.PersonID
 	labels map[string]string
-	down   map[promotion.EffectKind]promotion.Kind // what can't be performed
-	moves  []string                                // every tag that was put, "tag=short"
-	said   []string                                // every notice and private answer
-	drawn  map[promotion.ID]int64                  // the revision on each card
-	draws  map[promotion.ID]int                    // how often each was drawn
-	during func()                                  // called once while a card is drawn
-	before func()                                  // called once before something is taken back
-	stuck  map[promotion.Repository]*promotion.Failure
+	down   map[promotion.EffectKind]promotion.Kind     // what can't be performed
+	pause  time.Duration                               // what is asked for by what can't be performed
+	moves  []string                                    // every tag that was put, "tag=short"
+	said   []string                                    // every notice and private answer
+	drawn  map[promotion.ID]int64                      // the revision on each card
+	draws  map[promotion.ID]int                        // how often each was drawn
+	during func()                                      // called once while a card is drawn
+	before func()                                      // called once before something is taken back
+	stuck  map[promotion.Repository]*promotion.Failure // where tags can't be put,
+	partly int                                         // after so many of a move
 	copy   func(e promotion.Effect) promotion.Result
 	copies []promotion.Repository // where copies went
 	// what each person was told last, privately
@@ -209,7 +211,7 @@ func (w *world) run() {
 func (w *world) perform(e promotion.Effect) promotion.Result {
 	w.t.Helper()
 	if kind, down := w.down[e.Kind]; down {
-		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down"}}
+		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down", RetryAfter: w.pause}}
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
@@ -235,7 +237,9 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	case promotion.EffectMove:
 		m := work[promotion.MoveWork](w, e)
 		if f := w.stuck[m.Repository]; f != nil {
-			return promotion.Result{Failure: f}
+			some := m
+			some.Targets = m.Targets[:w.partly]
+			return promotion.Result{Failure: f, Moves: w.move(some)}
 		}
 		return promotion.Result{Moves: w.move(m)}
 	case promotion.EffectUndo:

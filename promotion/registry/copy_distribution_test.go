@@ -3,8 +3,8 @@ package registry_test
 import (
 	"testing"
 
-	"github.com/promotebot/promotebot/fixtures/registry/distribution"
 	fixture "github.com/promotebot/promotebot/fixtures/registry"
+	"github.com/promotebot/promotebot/fixtures/registry/distribution"
 
 	"github.com/promotebot/promotebot/promotion"
 )

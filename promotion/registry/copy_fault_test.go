@@ -66,6 +66,7 @@ func TestCopyTellsTheTruth(t *testing.T) {
 		{name: "the source's tags can't be listed just now", source: []weather.Rule{rule(get, "/tags/list", 0, fixture.Refuse(500, "UNKNOWN"))}, kind: promotion.Unavailable, says: "in trouble"},
 		{name: "the destination's referrers API forgets", target: []weather.Rule{rule(get, referrers, 0, weather.Answer(200, `{"manifests":[]}`))}, kind: promotion.Unavailable, says: "does not list it"},
 		{name: "the destination's referrers API is in trouble", target: []weather.Rule{rule(get, referrers, 0, fixture.Refuse(502, "UNKNOWN"))}, kind: promotion.Unavailable, says: "what is attached"},
+		{name: "the destination says 403 of what is not there", target: []weather.Rule{rule(head, manifests, 1, fixture.Refuse(403, "DENIED"))}},
 		{name: "the destination can't be asked for blobs", target: []weather.Rule{rule(head, blobs, 0, fixture.Refuse(403, "DENIED"))}, kind: promotion.Forbidden, says: "may not read"},
 		{name: "the destination names another size", target: []weather.Rule{rule(head, blobs, 1, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.Header().Set("Content-Length", "7") })}, kind: promotion.Conflict, says: "with 7 bytes"},
 		{name: "an upload is led into our own network", target: []weather.Rule{rule(post, uploads, 0, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
@@ -91,6 +92,9 @@ func TestCopyTellsTheTruth(t *testing.T) {
 						t.Fatal(err)
 					}
 					y.whole(done)
+					if open := y.target.Open(targetName); open != 0 {
+						t.Errorf("%d uploads were left open", open)
+					}
 					if more := done.Sent > done.Bytes.All; more != c.twice && !(c.twice && done.Sent == done.Bytes.All) {
 						t.Errorf("%d bytes sent of %d", done.Sent, done.Bytes.All)
 					}
@@ -111,14 +115,14 @@ func TestCopyTellsTheTruth(t *testing.T) {
 }
 
 func TestACutDownloadGoesOnWhereItWas(t *testing.T) {
-	for _, whole := range []bool{false, true} {
+	for whole, cuts := range map[bool]int{false: 6, true: 2} {
 		synctest.Test(t, func(t *testing.T) {
 			y := inBubble(t, fixture.Options{NoRange: whole}, &fixture.Options{}, 0)
 			big := y.blob(strings.Repeat("0123456789", 100_000))
 			config := y.blob("{}")
 			y.work.Digest = promotion.Digest(y.add(fixture.OCIManifest, fields{"config": config, "layers": []piece{big}}).Digest)
 			y.source.Heal()
-			y.source.Inject(rule(http.MethodGet, big.Digest, 2, weather.Truncate(400_000)))
+			y.source.Inject(rule(http.MethodGet, big.Digest, cuts, weather.Truncate(150_000)))
 			y.source.Forget()
 			done := y.must()
 			var got int64
@@ -129,10 +133,27 @@ func TestACutDownloadGoesOnWhereItWas(t *testing.T) {
 			}
 			want := int64(big.Size)
 			if whole {
-				want += 2 * 400_000
+				want += 2 * 150_000
 			}
 			if done.Sent != done.Bytes.All || got != want || y.target.Count("PUT", "uploads") != 2 {
 				t.Errorf("no ranges %v: %d bytes sent, %d of %d read in all", whole, done.Sent, got, want)
+			}
+		})
+	}
+}
+
+// A download that is cut again and again is given up: after a few times when
+// nothing comes, and after more when hardly anything does.
+func TestADownloadIsNotBegunForEver(t *testing.T) {
+	for n, most := range map[int]int{0: 4 * 4, 1: 4 * 50} {
+		synctest.Test(t, func(t *testing.T) {
+			y := inBubble(t, fixture.Options{}, &fixture.Options{}, 0)
+			big := y.blob(strings.Repeat("0123456789", 100))
+			y.work.Digest = promotion.Digest(y.add(fixture.OCIManifest, fields{"config": big, "layers": []piece{}}).Digest)
+			y.source.Heal()
+			y.source.Inject(rule(http.MethodGet, "/blobs/", 0, weather.Truncate(n)))
+			if _, err := y.copy(); promotion.KindOf(err) != promotion.Unavailable || err == nil || y.source.Count("GET", "blobs") != most {
+				t.Errorf("%d bytes at a time: begun %d times, want %d: %v", n, y.source.Count("GET", "blobs"), most, err)
 			}
 		})
 	}

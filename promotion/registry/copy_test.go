@@ -232,6 +232,26 @@ func TestACopyWithTokensAsksForBothRepositoriesAtOnce(t *testing.T) {
 	}
 }
 
+// A token that expires under way is fetched again, also when it was an upload
+// that found out, whose bytes are gone then.
+func TestTokensMayExpireDuringACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		auth := &fixture.Auth{User: "ann", Password: "secret", Life: 70 * time.Millisecond}
+		y := inBubble(t, fixture.Options{Auth: auth}, &fixture.Options{Auth: auth}, 20*time.Millisecond)
+		y.full()
+		y.must()
+		refused := 0
+		for _, e := range y.target.Log() {
+			if e.Status == http.StatusUnauthorized && e.Kind != "" {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("no token expired")
+		}
+	})
+}
+
 // keychain has the same password for every registry.
 type keychain struct{ user, password string }
 

@@ -65,7 +65,7 @@ func inBubble(t *testing.T, source fixture.Options, target *fixture.Options, lat
 	}, MaxIdleConnsPerHost: 32}
 	t.Cleanup(func() { time.Sleep(time.Minute) }) // the clock stops with the test, and a handshake that nobody waits for has to end
 	t.Cleanup(transport.CloseIdleConnections)
-	y := newYardWith(t, source, target, registry.Options{Transport: transport}, func(h http.Handler) string {
+	y := newYardWith(t, source, target, registry.Options{Transport: transport, Keychain: keychain{"ann", "secret"}}, func(h http.Handler) string {
 		hosts++
 		addr := fmt.Sprintf("127.0.0.1:%d", 5000+hosts)
 		server := &http.Server{Handler: h, ErrorLog: quiet}

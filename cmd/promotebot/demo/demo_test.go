@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,7 +55,8 @@ func visit(t *testing.T, o demo.Options) *visitor {
 		out.CloseWithError(errors.Join(err, io.EOF))
 		ended <- err
 	}()
-	v := &visitor{t: t, end: func() error { cancel(); return <-ended }}
+	v := &visitor{t: t, end: sync.OnceValue(func() error { cancel(); return <-ended })}
+	t.Cleanup(func() { _ = v.end() }) // also where the test gave up before
 	lines := bufio.NewScanner(said)
 	for v.dir == "" && lines.Scan() {
 		if at := regexp.MustCompile(`http://[0-9.:]+`).FindString(lines.Text()); at != "" {

@@ -3,7 +3,7 @@ package closure
 import (
 	"bytes"
 	"encoding/json"
-	"mime"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,6 +20,7 @@ const (
 )
 
 func isIndex(mediaType string) bool { return mediaType == ociIndex || mediaType == dockerIndex }
+func isImage(mediaType string) bool { return mediaType == ociImage || mediaType == dockerImage }
 
 // Descriptor is how one document refers to another, or to a blob.
 type Descriptor struct {
@@ -71,9 +72,9 @@ type Manifest struct {
 	annotations json.RawMessage
 }
 
-// Parse judges a manifest. Its type is what it calls itself, or what the
-// registry calls it if it doesn't say; the two have to agree.
-func Parse(repo promotion.Repository, digest promotion.Digest, header string, b []byte) (*Manifest, error) {
+// Parse judges a manifest. Its type is what it calls itself, or what it is
+// served as if it doesn't say; the two have to agree.
+func Parse(repo promotion.Repository, digest promotion.Digest, served string, b []byte) (*Manifest, error) {
 	refuse := func(format string, args ...any) (*Manifest, error) {
 		return nil, promotion.Errorf(promotion.Invalid, "%s@%s "+format, append([]any{repo, digest.Short()}, args...)...)
 	}
@@ -90,7 +91,6 @@ func Parse(repo promotion.Repository, digest promotion.Digest, header string, b 
 	if err := json.Unmarshal(b, &doc); err != nil {
 		return refuse("is not a manifest that can be read: %w", err)
 	}
-	served := mediaType(header)
 	m := &Manifest{Digest: digest, MediaType: doc.MediaType, Bytes: b, Type: doc.ArtifactType, annotations: doc.Annotations}
 	if m.MediaType == "" {
 		m.MediaType = served
@@ -99,7 +99,7 @@ func Parse(repo promotion.Repository, digest promotion.Digest, header string, b 
 	switch {
 	case doc.SchemaVersion != 2:
 		return refuse("is a schema %d manifest: its digest does not cover its contents; build it with a current tool", doc.SchemaVersion)
-	case !index && m.MediaType != ociImage && m.MediaType != dockerImage:
+	case !index && !isImage(m.MediaType):
 		return refuse("is of the type %q: what belongs to it is not known, so it can't be brought along whole", clip(m.MediaType))
 	case served != m.MediaType:
 		return refuse("is served as another type than the %s that it calls itself", m.MediaType)
@@ -119,23 +119,31 @@ func Parse(repo promotion.Repository, digest promotion.Digest, header string, b 
 	if doc.Subject != nil {
 		m.Subject = doc.Subject.Digest
 	}
+	if wrong := m.references(); wrong != "" {
+		return refuse("%s", wrong)
+	}
+	return m, nil
+}
+
+// references says what is wrong with what the manifest refers to, or "".
+func (m *Manifest) references() string {
 	for _, d := range slices.Concat(m.Children, m.Blobs) {
 		if _, err := promotion.ParseDigest(string(d.Digest)); err != nil {
-			return refuse("refers to %q, which is not a sha256 digest", clip(string(d.Digest)))
+			return fmt.Sprintf("refers to %q, which is not a sha256 digest", clip(string(d.Digest)))
 		}
 		if d.Size < 0 {
-			return refuse("refers to %s, of %d bytes", d.Digest.Short(), d.Size)
+			return fmt.Sprintf("refers to %s, of %d bytes", d.Digest.Short(), d.Size)
 		}
 	}
 	for _, d := range m.Children {
-		if !isIndex(d.MediaType) && d.MediaType != ociImage && d.MediaType != dockerImage {
-			return refuse("has %s below it, of the type %q: what belongs to that is not known, so it can't be brought along whole", d.Digest.Short(), clip(d.MediaType))
+		if !isIndex(d.MediaType) && !isImage(d.MediaType) {
+			return fmt.Sprintf("has %s below it, of the type %q: what belongs to that is not known, so it can't be brought along whole", d.Digest.Short(), clip(d.MediaType))
 		}
 		if d.Size > MaxManifest {
-			return refuse("has %s below it, a manifest of %d bytes: registries take %d", d.Digest.Short(), d.Size, int64(MaxManifest))
+			return fmt.Sprintf("has %s below it, a manifest of %d bytes: registries take %d", d.Digest.Short(), d.Size, int64(MaxManifest))
 		}
 	}
-	return m, nil
+	return ""
 }
 
 // agrees says what a reference to the manifest gets wrong, or "".
@@ -147,13 +155,6 @@ func (m *Manifest) agrees(d Descriptor) string {
 		return "does not have the size that it is referred to with"
 	}
 	return ""
-}
-
-// mediaType is a Content-Type without its parameters; what can't be parsed is
-// no known type.
-func mediaType(header string) string {
-	t, _, _ := mime.ParseMediaType(header) // an error leaves it empty
-	return t
 }
 
 // claims tells whether the document, whatever it is, names the digest as its

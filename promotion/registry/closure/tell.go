@@ -7,17 +7,17 @@ import (
 )
 
 // TellManifest answers a Manifest step; nil when there is no such manifest.
-func (w *Walk) TellManifest(s Step, header string, b []byte) error {
-	return w.unlessRefused(func() error { return w.manifest(s, header, b) })
+func (w *Walk) TellManifest(s Step, served string, b []byte) error {
+	return w.unlessRefused(func() error { return w.manifest(s, served, b) })
 }
 
-func (w *Walk) manifest(s Step, header string, b []byte) error {
+func (w *Walk) manifest(s Step, served string, b []byte) error {
 	n := w.nodes[s.Manifest]
 	if b == nil {
 		n.missing = n.manifest == nil
 		return w.settle()
 	}
-	if err := w.hold(n, header, b); err != nil {
+	if err := w.hold(n, served, b); err != nil {
 		if !w.rumour(n, b) {
 			return err
 		}
@@ -27,14 +27,14 @@ func (w *Walk) manifest(s Step, header string, b []byte) error {
 }
 
 // hold judges and keeps a manifest, once.
-func (w *Walk) hold(n *node, header string, b []byte) error {
+func (w *Walk) hold(n *node, served string, b []byte) error {
 	if n.manifest != nil {
 		return nil
 	}
 	if w.bytes += int64(len(b)); w.bytes > maxTogether {
 		return w.refuse("has manifests of more than %d bytes together, with what is attached to them", maxTogether)
 	}
-	m, err := Parse(w.repo, n.digest, header, b)
+	m, err := Parse(w.repo, n.digest, served, b)
 	if err == nil {
 		n.manifest, n.missing = m, false
 	}
@@ -56,8 +56,8 @@ func (w *Walk) TellList(s Step, listed []Descriptor) error {
 }
 
 // TellTag answers a Tag step; without a digest there is no such tag.
-func (w *Walk) TellTag(s Step, digest promotion.Digest, header string, b []byte) error {
-	return w.unlessRefused(func() error { return w.tag(s, digest, header, b) })
+func (w *Walk) TellTag(s Step, digest promotion.Digest, served string, b []byte) error {
+	return w.unlessRefused(func() error { return w.tag(s, digest, served, b) })
 }
 
 // unlessRefused goes on. A walk that was refused stays so, whatever it is told
@@ -69,12 +69,12 @@ func (w *Walk) unlessRefused(on func() error) error {
 	return w.refused
 }
 
-func (w *Walk) tag(s Step, digest promotion.Digest, header string, b []byte) error {
+func (w *Walk) tag(s Step, digest promotion.Digest, served string, b []byte) error {
 	switch {
 	case digest == "":
 		return nil
 	case s.kind == "":
-		if mediaType(header) != ociIndex {
+		if served != ociIndex {
 			return nil // some registries resolve the tag to the image itself
 		}
 		listed, err := ParseList(b)
@@ -88,7 +88,7 @@ func (w *Walk) tag(s Step, digest promotion.Digest, header string, b []byte) err
 		return err
 	}
 	n.asked = true
-	if err := w.hold(n, header, b); err != nil {
+	if err := w.hold(n, served, b); err != nil {
 		return err
 	}
 	if err := w.link(&edge{subject: s.subject, target: n, tag: s.Tag, kind: s.kind}); err != nil {

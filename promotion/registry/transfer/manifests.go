@@ -102,7 +102,8 @@ func (j *job) putManifests(ctx context.Context) ([]promotion.Attachment, error) 
 	for subject, list := range bySubject {
 		find(func() ([]promotion.Attachment, error) { return j.attach(ctx, subject, list, arrive) })
 	}
-	return found, g.Wait()
+	err := g.Wait()
+	return found, err
 }
 
 // readBack proves that the image is there, as whoever pulls it will see it.

@@ -26,6 +26,9 @@ func (j *job) survey(ctx context.Context) error {
 	})
 	s.g.Go(func() error {
 		d, err := j.wire.Head(s.ctx, j.to, string(j.work.Digest))
+		if err != nil && promotion.KindOf(err) == promotion.Forbidden {
+			err = nil // some registries say so of what is not there; if it is true, the puts will show it
+		}
 		return s.tell(err, func() error {
 			if j.known = d == j.work.Digest; j.known {
 				j.found(d)

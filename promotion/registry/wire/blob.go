@@ -43,8 +43,8 @@ func (c *Client) Blob(ctx context.Context, p Place, d promotion.Digest, offset i
 			return resp.Body, offset, nil
 		}
 	}
-	defer resp.Body.Close() //nolint:errcheck // there is an error already
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, small))
+	defer resp.Body.Close()                                 //nolint:errcheck // there is an error already
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, small)) // what does not arrive has no code
 	return nil, 0, refusal(r, Answer{Status: resp.StatusCode, Header: resp.Header, Body: text})
 }
 
@@ -117,8 +117,8 @@ func (c *Client) Upload(ctx context.Context, p Place, location string, d promoti
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing more is expected of it
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, small))
+	defer resp.Body.Close()                                 //nolint:errcheck // nothing more is expected of it
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, small)) // what does not arrive has no code
 	switch resp.StatusCode {
 	case http.StatusCreated:
 		return nil

@@ -24,6 +24,9 @@ func refusal(r Request, a Answer) error {
 	switch {
 	case a.Status == http.StatusNotFound && r.Method == http.MethodPost:
 		return promotion.Errorf(promotion.NotFound, "%s takes no uploads (404%s): it may have to be created first", repo, code)
+	case a.Status == http.StatusNotFound && strings.HasPrefix(r.Path, "/referrers/"):
+		// A registry without that API does not know the path either.
+		return promotion.Errorf(promotion.NotFound, "%s has no list of what is attached", repo)
 	case a.Status == http.StatusNotFound && a.ofRegistry():
 		return promotion.Errorf(promotion.NotFound, "%s has no such image", repo)
 	case a.Status == http.StatusNotFound:

@@ -46,7 +46,8 @@ func (c *Client) Manifest(ctx context.Context, at Place, reference string) (m Ma
 func (c *Client) UseManifest(ctx context.Context, at Place, reference string, use func(Manifest) error) error {
 	r := Request{Place: at, Method: http.MethodGet, Path: "/manifests/" + reference, Header: accept, Limit: MaxManifest, OK: []int{http.StatusOK}}
 	return c.Use(ctx, r, func(a Answer) error {
-		m := Manifest{Digest: Hash(a.Body), MediaType: a.Header.Get("Content-Type"), Bytes: a.Body}
+		mediaType, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";") // parameters are to be ignored
+		m := Manifest{Digest: Hash(a.Body), MediaType: strings.TrimSpace(mediaType), Bytes: a.Body}
 		if want, err := promotion.ParseDigest(reference); err == nil && m.Digest != want {
 			return promotion.Errorf(promotion.Conflict, "%s gives %s for %s: the registry or something before it is broken", at.Repository, m.Digest.Short(), want.Short())
 		}
@@ -56,10 +57,11 @@ func (c *Client) UseManifest(ctx context.Context, at Place, reference string, us
 
 // Head asks what a tag or digest points at, with the fewest bytes; empty when
 // there is no such thing. Where the answer leaves out the digest, or does not
-// show that a registry gave it, the manifest itself is asked for.
+// show that a registry gave it, the manifest itself is asked for; not so for a
+// digest that is not there, since all that follows is that it is sent.
 func (c *Client) Head(ctx context.Context, at Place, reference string) (promotion.Digest, error) {
 	a, err := c.Call(ctx, Request{Place: at, Method: http.MethodHead, Path: "/manifests/" + reference, Header: accept, OK: []int{http.StatusOK, http.StatusNotFound}})
-	if err != nil || a.Status == http.StatusNotFound && a.ofRegistry() {
+	if err != nil || a.Status == http.StatusNotFound && (a.ofRegistry() || strings.Contains(reference, ":")) {
 		return "", err
 	}
 	if d, err := promotion.ParseDigest(a.Header.Get("Docker-Content-Digest")); err == nil {

@@ -219,6 +219,15 @@ func TestAnUploadKeepsTheWholeAddress(t *testing.T) {
 	}
 }
 
+func TestTheTypeOfAManifestHasNoParameters(t *testing.T) {
+	w := &world{serve: func(r *http.Request) (int, map[string]string, io.ReadCloser) {
+		return 200, map[string]string{"Content-Type": "application/x; charset=utf-8"}, text("{}")
+	}}
+	if m, err := wire.New(wire.Options{Transport: w}).Manifest(t.Context(), wire.At(repo), "v1"); err != nil || m.MediaType != "application/x" {
+		t.Errorf("%q %v", m.MediaType, err)
+	}
+}
+
 // drip gives a byte now and then, and then nothing any more.
 type drip struct {
 	every time.Duration

@@ -35,6 +35,15 @@ async function approve(app) {
   await sure.getByRole('button', { name: 'Approve' }).click();
 }
 
+// answered waits for a further private answer, and that it can be seen without scrolling.
+async function answered(before) {
+  await until('a private answer', async () => (await privately.count()) > before);
+  await until('it can be seen', () => privately.last().evaluate((e) => {
+    const { top, bottom } = e.getBoundingClientRect(), { top: from, bottom: to } = document.querySelector('#feed').getBoundingClientRect();
+    return top >= from && bottom <= to;
+  }));
+}
+
 // shoot takes a picture, in the light and in the dark.
 async function shoot(name) {
   if (!PROMOTEBOT_SCREENSHOTS) return;
@@ -69,8 +78,12 @@ const steps = {
     await be('Sam');
     await approve('payments');
     await says(privately, 'takes a role');
-    await until('the answer can be seen without scrolling', () => privately.last().evaluate((e) => e.getBoundingClientRect().bottom <= window.innerHeight));
     await shoot('2-refused');
+    await card('handbook').evaluate((e) => e.scrollIntoView());
+    const before = await privately.count();
+    await approve('handbook');
+    await answered(before);
+    await says(privately.last(), 'takes a role');
     await be('Ann');
     await until('Ann does not see it', async () => (await privately.count()) === 0);
   },
@@ -179,6 +192,7 @@ const steps = {
       await page.getByRole('button', { name: 'Guide' }).click();
       await panel.waitFor();
       await fits('the guide');
+      await panel.evaluate((e) => { e.scrollTop = 0; });
       if (width === 390) await shoot('9-phone-guide');
       await page.getByRole('button', { name: 'Channel' }).click();
       await panel.waitFor({ state: 'hidden' });
@@ -193,8 +207,9 @@ const steps = {
     await card('payments').getByRole('button', { name: 'Approve' }).click();
     await fits('the confirmation');
     await shoot('11-phone-confirmation');
+    const before = await privately.count();
     await page.locator('#confirm').getByRole('button', { name: 'Approve' }).click();
-    await says(privately.last(), 'takes a role');
+    await answered(before);
     await shoot('12-phone-refused');
     await be('Bob');
     await card('payments').getByRole('button', { name: 'Details' }).click();

@@ -1,0 +1,215 @@
+package simulation
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A rule that was never seen to fail proves nothing. So each rule is taken out of
+// the real code, one at a time, and the simulation has to notice within ten
+// thousand schedules. The bugs are small changes to the text of the source, put
+// in by go build's -overlay: production code has no switch for them, what is
+// tried is what ships, and that a bug is found proves two things, that the judge
+// sees it and that the line it changes is needed. When such a line is rewritten,
+// the test that the bugs still apply says so at once.
+
+var mutate = flag.Bool("mutants", false, "put every known bug into the code and see it found")
+
+// mutant is a bug. It was never there, unless it says so.
+type mutant struct {
+	rule string
+	bug  string
+	in   []edit
+}
+
+// edit replaces a text that occurs once in a file of the module.
+type edit struct{ file, old, new string }
+
+var mutants = []mutant{
+	{"R1 commit, then acknowledge", "a gesture is acknowledged though its commit failed", []edit{
+		{"promotion/gate/take.go", "		return t.AddGesture(gesture, &answer)\n	})\n	return answer, err", "		return t.AddGesture(gesture, &answer)\n	})\n	_ = err\n	return answer, nil"},
+	}},
+	{"R2 stable keys", "the time of delivery is part of a gesture's key", []edit{
+		{"promotion/gate/take.go", "		_, decided, err := t.Gesture(gesture.Key)", "		gesture.Key += t.now.String()\n		_, decided, err := t.Gesture(gesture.Key)"},
+	}},
+	{"R2 stable keys", "the clock is part of the key of a reply, so that a retried one is a new one", []edit{
+		{"bot/chat/perform.go", "metadataNotice, e.Key), slack", "metadataNotice, e.Key+time.Now().String()), slack"},
+	}},
+	{"R3 intent first", "tags are moved while the promotion is still open, and the intent is written afterwards", []edit{
+		{"promotion/gate/settle.go", "	if err := p.Step(promotion.Executing, \"\", t.now); err != nil {\n		return err\n	}\n	approvals", "	approvals"},
+		{"promotion/gate/settle.go", "	if err := t.record(audit.Intended, p, map[string]any{\"approvals\": approvals", "	if false {\n		return t.record(audit.Intended, p, map[string]any{\"approvals\": approvals"},
+		{"promotion/gate/settle.go", "\"targets\": p.TermsNow().Targets}); err != nil {\n		return err\n	}\n	if err := t.notice(p, \"executing\"", "\"targets\": p.TermsNow().Targets})\n	}\n	if err := t.notice(p, \"executing\""},
+		{"promotion/gate/report.go", "	p.Moves, p.ReadFault = moves, \"\"\n", "	p.Moves, p.ReadFault = moves, \"\"\n	if err := errors.Join(p.Step(promotion.Executing, \"\", t.now), t.record(audit.Intended, p, nil)); err != nil {\n		return err\n	}\n"},
+	}},
+	{"R4 decided anew at the intent", "who the approvers are is not read again before the execution", []edit{
+		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		who", "	if v.Outcome == Met && now.IsZero() {\n		who"},
+	}},
+	{"R4 decided anew at the intent", "an approval counts for whatever has become of the promotion since", []edit{
+		{"promotion/policy/approvals.go", "			refusal = vote.Terms.Differs(terms)", "			_ = terms"},
+	}},
+	{"R4 decided anew at the intent", "the policy of the day on which it was opened decides", []edit{
+		{"promotion/gate/settle.go", "p.PolicyHash != hash {", "p.PolicyHash == \"\" {"},
+	}},
+	{"R5 one execution for a target", "two promotions move the same tags at the same time", []edit{
+		{"promotion/policy/target.go", "	if f.Executing == 0 {", "	if f.Executing >= 0 {"},
+		{"store/memory/promotion.go", "other.Digest == p.Digest || other.State == promotion.Executing && p.State == promotion.Executing", "other.Digest == p.Digest"},
+	}},
+	{"R6 leases outlive calls", "a call may take longer than its lease lasts", []edit{
+		{"promotion/pipeline/pipeline.go", "		return context.WithDeadline(ctx, e.LeaseUntil.Add(-margin))", "		return context.WithTimeout(ctx, 10*timeout)"},
+	}},
+	{"R7 read, put, read", "a tag is put whatever it points at", []edit{
+		{"promotion/registry/move.go", "	if moves := conflicts(w, readings); moves != nil {", "	if moves := conflicts(w, readings); moves == nil && readings == nil {"},
+	}},
+	{"R7 read, put, read", "a registry that says 201 is believed", []edit{
+		{"promotion/registry/move.go", "	found, err := c.readBack(ctx, w.Repository, tag)\n", "	found, err := w.Digest, putErr\n"},
+	}},
+	{"R8 every transition is a revision", "a transition does not bump the revision", []edit{
+		{"promotion/state.go", "	p.Touch()\n	return nil", "	return nil"},
+	}},
+	{"R9 one renderer, shown when Slack says so", "a card counts as drawn whatever Slack answers", []edit{
+		{"bot/chat/perform.go", "		if err = apiError(\"chat.update\", err);", "		if true {\n			return promotion.Result{Card: &card}, nil\n		}\n		if err = apiError(\"chat.update\", err);"},
+	}},
+	{"R9 one renderer, shown when Slack says so", "each revision of a card is drawn on its own", []edit{
+		{"promotion/gate/effects.go", "fmt.Sprintf(\"card/%d\", p.ID)", "fmt.Sprintf(\"card/%d/%d\", p.ID, p.Revision)"},
+	}},
+	{"R9 one renderer, shown when Slack says so", "a card that may have been posted is posted again", []edit{
+		{"bot/chat/perform.go", "	if card.TS == \"\" && e.Attempt > 1 {", "	if card.TS == \"\" && e.Attempt > 1000 {"},
+	}},
+	{"R10 people, and not the requester", "the requester counts", []edit{
+		{"promotion/policy/approvals.go", "	if id == f.Promotion.Requester && !d.RequesterMayApprove {\n		return nil", "	if id == \"\" && !d.RequesterMayApprove {\n		return nil"},
+	}},
+	{"R10 people, and not the requester", "one person fills a slot for each role", []edit{
+		{"promotion/policy/approvals.go", "		counting = append(counting, vote)\n		m.add(roles)\n", "		for _, role := range roles {\n			counting = append(counting, vote)\n			m.add([]string{role})\n		}\n"},
+	}},
+	{"an older one never overwrites a newer one", "nothing is asked of what was promoted before", []edit{
+		{"promotion/policy/target.go", "	if f.Newer == nil {", "	if f.Newer == nil || f.Newer != nil {"},
+	}},
+	{"one entry for each transition", "the log is written after the commit", []edit{
+		{"promotion/gate/gate.go", "	err := g.store.Update(ctx, func(tx Tx) error {\n		return f(&turn{Tx: tx,", "	var later []audit.Entry\n	err := g.store.Update(ctx, func(tx Tx) error {\n		return f(&turn{later: &later, Tx: tx,"},
+		{"promotion/gate/gate.go", "	if err == nil {\n		g.poke()", "	for _, e := range later {\n		if err == nil {\n			err = g.store.Update(ctx, func(tx Tx) error { return tx.AppendAudit(e) })\n		}\n	}\n	if err == nil {\n		g.poke()"},
+		{"promotion/gate/gate.go", "	return t.AppendAudit(e)\n", "	*t.later = append(*t.later, e)\n	return nil\n"},
+		{"promotion/gate/gate.go", "	actor   string\n", "	actor   string\n	later   *[]audit.Entry\n"},
+	}},
+	{"what is acknowledged is decided", "a gesture that waits for a reading is forgotten", []edit{
+		{"promotion/gate/directory.go", "	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {", "	if err := t.undecided(unknown{}, func(promotion.Gesture) bool { return false }); err != nil {"},
+	}},
+	{"nothing is stuck", "an effect is done when it has been tried", []edit{
+		{"promotion/gate/report.go", "	if again {\n		if err := t.PostponeEffect", "	if again && due.IsZero() {\n		if err := t.PostponeEffect"},
+	}},
+	{"every promotion ends or waits for a reason", "whoever waited for a conflict is not given a turn (it was there)", []edit{
+		{"promotion/gate/report.go", "			return t.nextTurn(p)\n		}\n	}", "			return nil\n		}\n	}"},
+	}},
+	{"cards show what is so", "a changed configuration redraws only what its policy changes (it was there)", []edit{
+		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
+	}},
+	{"cards show what is so", "who could approve is looked at only where they have (it was there)", []edit{
+		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy"},
+	}},
+	{"what is believed of tags is so", "a look is news when it says other things than the last (it was there)", []edit{
+		{"promotion/registry/watch.go", "	err := w.opts.Report(ctx, []promotion.Sighting{s})\n", "	if key := l.key(); seen[w][key] == fmt.Sprint(s.Tags, s.Fault) {\n		return\n	}\n	err := w.opts.Report(ctx, []promotion.Sighting{s})\n	if err == nil {\n		remember(w, l.key(), fmt.Sprint(s.Tags, s.Fault))\n	}\n"},
+		{"promotion/registry/watch.go", "// see says what", "var seen, seeing = map[*Watcher]map[string]string{}, sync.Mutex{}\n\nfunc remember(w *Watcher, key, said string) {\n	seeing.Lock()\n	defer seeing.Unlock()\n	if seen[w] == nil {\n		seen[w] = map[string]string{}\n	}\n	seen[w][key] = said\n}\n\n// see says what"},
+		{"promotion/registry/watch.go", "	\"errors\"\n", "	\"errors\"\n	\"fmt\"\n"},
+	}},
+}
+
+const module = "../../.."
+
+// applied is the text of each file that the mutant changes.
+func (m mutant) applied() (map[string]string, error) {
+	files := map[string]string{}
+	for _, e := range m.in {
+		text, changed := files[e.file]
+		if !changed {
+			b, err := os.ReadFile(filepath.Join(module, filepath.FromSlash(e.file)))
+			if err != nil {
+				return nil, err
+			}
+			text = string(b)
+		}
+		if n := strings.Count(text, e.old); n != 1 {
+			return nil, fmt.Errorf("%s has this text %d times, want once: adapt the bug to how the rule is written now\n%s", e.file, n, e.old)
+		}
+		files[e.file] = strings.Replace(text, e.old, e.new, 1)
+	}
+	return files, nil
+}
+
+func TestTheKnownBugsStillApply(t *testing.T) {
+	for _, m := range mutants {
+		if _, err := m.applied(); err != nil {
+			t.Errorf("%s: %v", m.bug, err)
+		}
+	}
+}
+
+var (
+	foundIn = regexp.MustCompile(`schedule (\d+): (.*)`)
+	playedN = regexp.MustCompile(`(\d+) schedules, \d+ calls`)
+)
+
+func TestEveryKnownBugIsFound(t *testing.T) {
+	if !*mutate {
+		t.Skip("it builds the bot once for every bug: ask for it with -mutants")
+	}
+	lines := make([]string, len(mutants))
+	t.Run("mutants", func(t *testing.T) {
+		for i, m := range mutants {
+			t.Run(m.bug, func(t *testing.T) {
+				t.Parallel()
+				lines[i] = m.hunt(t)
+			})
+		}
+	})
+	t.Logf("%-44s %-84s %s\n%s", "rule", "bug", "schedules until it is found", strings.Join(lines, "\n"))
+}
+
+// hunt builds the bot with the bug in it and plays schedules until a rule is
+// broken. It returns a line for the table.
+func (m mutant) hunt(t *testing.T) string {
+	files, err := m.applied()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay(t, files), "-run", "^TestSchedules$", "-v", "-schedules", "10000", "-cpu", "1", "-timeout", "1h", ".").CombinedOutput()
+	found, played := foundIn.FindSubmatch(out), playedN.FindSubmatch(out)
+	if err == nil || found == nil || played == nil {
+		t.Errorf("it was not found in 10,000 schedules (%v):\n%.2000s", err, out)
+		return fmt.Sprintf("%-44s %-84s not found", m.rule, m.bug)
+	}
+	t.Logf("%s: %s (%v)", played[1], found[2], time.Since(began).Round(time.Second))
+	return fmt.Sprintf("%-44s %-84s %s", m.rule, m.bug, played[1])
+}
+
+// overlay writes the changed files and what tells the go command about them.
+func overlay(t *testing.T, files map[string]string) string {
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for file, text := range files {
+		original, err := filepath.Abs(filepath.Join(module, filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace[original] = filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		if err := os.WriteFile(replace[original], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
