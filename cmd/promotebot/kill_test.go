@@ -66,13 +66,13 @@ func TestKilledAgainAndAgain(t *testing.T) {
 func (c *city) kill() {
 	c.t.Helper()
 	for _, app := range c.apps {
-		if c.random.IntN(3) == 0 {
+		if c.random.IntN(2) == 0 {
 			c.push(app)
 		}
 	}
-	end := c.fuse(1 + c.random.IntN(120))
+	end := c.fuse(1 + c.random.IntN(160))
 	bot := c.launch()
-	bored := time.NewTimer(2 * time.Second)
+	runs, bored := false, time.NewTimer(c.patience)
 	freeze := time.NewTimer(time.Duration(c.random.IntN(3000)) * time.Millisecond)
 	thaw := time.NewTimer(time.Hour)
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -83,6 +83,10 @@ func (c *city) kill() {
 			c.t.Fatalf("the bot gave up by itself: %v\n%s", bot.err, bot.out.String())
 		case <-tick.C:
 			c.act()
+			if !runs && bot.ready() {
+				runs = true
+				bored.Reset(2 * time.Second)
+			}
 		case <-freeze.C:
 			c.signal(bot, syscall.SIGSTOP)
 			thaw.Reset(time.Duration(c.random.IntN(200)) * time.Millisecond)
