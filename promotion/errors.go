@@ -70,8 +70,7 @@ func Cause(err error) string {
 		return ""
 	}
 	cause := e.Err
-	var request *url.Error
-	if errors.As(cause, &request) {
+	if request, ok := errors.AsType[*url.Error](cause); ok {
 		cause = request.Err
 	}
 	if strings.Contains(e.Text, cause.Error()) {

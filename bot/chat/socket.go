@@ -151,7 +151,7 @@ func (c *Chat) readLoop(ctx, life context.Context, client *socketmode.Client, jo
 			case socketmode.EventTypeConnected:
 				replaced = append(slices.DeleteFunc(replaced, func(t time.Time) bool { return time.Since(t) > time.Minute }), time.Now())
 				if len(replaced) > crowded {
-					c.log.Error("Slack keeps replacing this connection: probably too many are open, by another process that uses the same Slack app; use one app for each bot", "within a minute", len(replaced))
+					c.log.Error("Slack keeps replacing this connection: probably too many are open, by another process that uses the same Slack app; use one app for each bot", "replaced_in_a_minute", len(replaced))
 					return
 				}
 			case socketmode.EventTypeErrorWriteFailed:

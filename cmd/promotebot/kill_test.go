@@ -30,7 +30,7 @@ func scale(t *testing.T, variable string, usually int) int {
 // seed is the time, or what PROMOTEBOT_SEED says.
 func seed(t *testing.T) uint64 {
 	t.Helper()
-	return uint64(scale(t, "PROMOTEBOT_SEED", int(time.Now().UnixNano()))) //nolint:gosec // above 0
+	return uint64(scale(t, "PROMOTEBOT_SEED", int(time.Now().UnixNano())))
 }
 
 // Builds come, people click, and the bot is killed with kill -9 at any instant,

@@ -72,7 +72,7 @@ func TestEveryPromotionGetsThroughAnyWeather(t *testing.T) {
 		left -= promotions
 		t.Run(fmt.Sprintf("city_%d", n), func(t *testing.T) {
 			c := newCity(t, start+n, min(apps, promotions), "{approvals: {leads: 2}}", "{approvals: {leads: 1}}")
-			s := &storm{random: rand.New(rand.NewPCG(start, n)), oneIn: 6, hits: map[string]int{}} //nolint:gosec // a game, not a secret
+			s := &storm{random: rand.New(rand.NewPCG(start, n)), oneIn: 6, hits: map[string]int{}}
 			c.start()
 			between := weather.Fault(s.pass)
 			c.between.Store(&between)

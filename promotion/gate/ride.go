@@ -95,11 +95,12 @@ func (t *turn) arrive(p *promotion.Promotion, rides []*promotion.Promotion) erro
 	p.ReadFault = ""
 	var failed, promoted []string
 	for _, r := range rides {
-		if r.State != promotion.Promoted {
+		switch {
+		case r.State != promotion.Promoted:
 			failed = append(failed, r.App+": "+r.Reason)
-		} else if r.Reason != "" {
+		case r.Reason != "":
 			promoted = append(promoted, r.App+" ("+r.Reason+")")
-		} else {
+		default:
 			promoted = append(promoted, r.App)
 		}
 	}

@@ -14,7 +14,9 @@ import (
 // intent to execute when everything is met. It saves the promotion.
 func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 	if p.Purpose == promotion.Ride { // its train is settled, when all that happens now has happened
-		t.trains[p.Train] = t.trains[p.Train]
+		if _, marked := t.trains[p.Train]; !marked {
+			t.trains[p.Train] = false
+		}
 		return policy.Verdict{}, t.save(p)
 	}
 	if p.State != promotion.Open {

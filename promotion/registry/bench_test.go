@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -203,7 +204,9 @@ func (r *road) round(looks []registry.Look) *registry.Watcher {
 		<-seen
 	}
 	cancel()
-	<-ended
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		panic(err)
+	}
 	return w
 }
 

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -36,9 +37,7 @@ func TestOnlyARegistryCanSayThatATagIsNotThere(t *testing.T) {
 				if !strings.HasSuffix(r.URL.Path, "/manifests/production") {
 					return false
 				}
-				for k, v := range c.header {
-					w.Header()[k] = v
-				}
+				maps.Copy(w.Header(), c.header)
 				w.WriteHeader(http.StatusNotFound)
 				_, _ = w.Write([]byte(c.body)) // the client may have gone
 				return true
@@ -166,7 +165,7 @@ func TestARegistryThatHangsHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatched(t, 10*time.Second)
 		var looks []registry.Look
-		for _, app := range strings.Fields("a b c d e f g h i j k l m n o p") {
+		for app := range strings.FieldsSeq("a b c d e f g h i j k l m n o p") {
 			l := look("x")
 			l.App, l.Repository = app, promotion.Repository("localhost:6000/"+app) // nobody listens there
 			looks = append(looks, l)

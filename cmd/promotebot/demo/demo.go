@@ -78,7 +78,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if broken := d.slack.Violations(); len(broken) > 0 {
-		return fmt.Errorf("Slack would object to what the bot did:\n%s", strings.Join(broken, "\n"))
+		return fmt.Errorf("the real Slack would object to what the bot did:\n%s", strings.Join(broken, "\n"))
 	}
 	return nil
 }

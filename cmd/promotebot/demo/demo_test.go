@@ -90,7 +90,7 @@ func (v *visitor) sees(who string) string {
 func (v *visitor) card(app string) string {
 	v.t.Helper()
 	newest := ""
-	for _, m := range strings.Split(v.sees(ann), `<article class="message" data-ts=`) {
+	for m := range strings.SplitSeq(v.sees(ann), `<article class="message" data-ts=`) {
 		if strings.Contains(m, "<h3>"+app+": ") {
 			newest = m
 		} else if newest != "" && strings.Contains(newest, `<div class="replies">`) && !strings.Contains(m, "<h3>") {

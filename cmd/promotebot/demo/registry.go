@@ -32,7 +32,7 @@ const (
 )
 
 // app is one of the sample apps, and what its CI does. Its versions are
-// series.0, which is in production before the demo begins, series.1, …
+// series.0, which is in production before the demo begins, series.1 and so on.
 type app struct {
 	name, series, policy string
 	platforms            []v1.Platform // more than one makes an index

@@ -61,10 +61,9 @@ func (d *database) View(ctx context.Context, f func(gate.Tx) error) error {
 // recorder notes the writes of a transaction that a rule is about.
 type recorder struct {
 	gate.Tx
-	entries  []audit.Entry
-	saved    []promotion.Promotion
-	votes    []promotion.Vote
-	gestures []string
+	entries []audit.Entry
+	saved   []promotion.Promotion
+	votes   []promotion.Vote
 }
 
 func (r *recorder) AppendAudit(e audit.Entry) error {

@@ -13,7 +13,6 @@ type request struct {
 	by     *caller
 	method string
 	path   string
-	accept string
 	body   []byte
 }
 

@@ -93,7 +93,7 @@ func (s *shelf) walk(w promotion.CopyWork, l closure.Limits, pick func(n int) in
 			steps = slices.Delete(steps, i, i+1)
 			if err := s.answer(walk, step); err != nil {
 				for _, late := range steps { // answers that were under way
-					if again := s.answer(walk, late); again != err {
+					if again := s.answer(walk, late); again != err { //nolint:errorlint // the very same one, not one like it
 						s.t.Errorf("refused, and then %v", again)
 					}
 				}

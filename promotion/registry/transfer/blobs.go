@@ -65,7 +65,7 @@ func (j *job) carry(ctx context.Context, b closure.Blob) error {
 // been lost, so that is asked before each attempt, but where a mount that
 // became an upload has shown that it is not.
 func (j *job) bring(ctx context.Context, b closure.Blob, location string) error {
-	if location == "" {
+	if location == "" { //nolint:nestif // there, mounted, or opened: one question after the other
 		there, err := j.wire.HasBlob(ctx, j.to, b.Digest, b.Size)
 		if err != nil {
 			return err

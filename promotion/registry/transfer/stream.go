@@ -92,7 +92,7 @@ func (p *proof) matches() bool {
 
 // end stops the reading, and says what went wrong in it and whether the blob
 // has left as a whole.
-func (p *proof) end() (fault error, whole bool) {
+func (p *proof) end() (fault error, whole bool) { //nolint:revive // the fault is what was found, and not that end failed
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true

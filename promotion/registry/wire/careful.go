@@ -89,7 +89,7 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // Pause is how long to wait after an attempt, the first being 1.
 func Pause(attempt int) time.Duration {
-	return time.Duration(float64(firstPause<<(attempt-1)) * (0.75 + rand.Float64()/2))
+	return time.Duration(float64(firstPause<<(attempt-1)) * (0.75 + rand.Float64()/2)) //nolint:gosec // spreads retries, hides nothing
 }
 
 func (c *careful) pause(host string) time.Duration {

@@ -18,6 +18,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -236,7 +237,7 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 	}
 	to, through := s.url(r.Path), s.transport
 	if location != "" {
-		own := false
+		var own bool
 		if to, own, err = s.address(r.Repository, location); err != nil {
 			return nil, err
 		}
@@ -255,9 +256,7 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 		return nil, fmt.Errorf("request to %s: %w", r.Repository, err)
 	}
 	req.ContentLength = size
-	for key, values := range r.Header {
-		req.Header[key] = values
-	}
+	maps.Copy(req.Header, r.Header)
 	resp, err := through.RoundTrip(req) // which follows no redirects
 	if err != nil {
 		defer cancel(nil)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -29,7 +30,7 @@ func (r *read) Read(p []byte) (int, error) {
 	r.watch.Reset(idle)
 	n, err := r.ReadCloser.Read(p)
 	r.watch.Stop()
-	if cause := context.Cause(r.ctx); err != nil && err != io.EOF && cause != nil {
+	if cause := context.Cause(r.ctx); err != nil && !errors.Is(err, io.EOF) && cause != nil {
 		err = cause
 	}
 	return n, err
