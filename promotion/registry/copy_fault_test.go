@@ -45,7 +45,7 @@ func TestCopyTellsTheTruth(t *testing.T) {
 		{name: "an upload is cut once", target: []weather.Rule{rule(put, uploads, 1, weather.ResetBefore)}, twice: true},
 		{name: "an upload is committed and the answer is lost", target: []weather.Rule{rule(put, uploads, 0, weather.ResetAfter)}},
 		{name: "an upload is delivered twice", target: []weather.Rule{rule(put, uploads, 0, weather.Twice)}},
-		{name: "an upload asks for a pause", target: []weather.Rule{rule(put, uploads, 1, weather.SlowDown(5))}, twice: true},
+		{name: "an upload asks for a pause", target: []weather.Rule{rule(put, uploads, 1, weather.SlowDown(3))}, twice: true},
 		{name: "uploads are too large for a proxy", target: []weather.Rule{rule(put, uploads, 0, weather.Answer(413, "<html>"))}, kind: promotion.Invalid, says: "may have a limit"},
 		{name: "uploads may not be begun", target: []weather.Rule{rule(post, uploads, 0, fixture.Refuse(403, "DENIED"))}, kind: promotion.Forbidden, says: "may not push to"},
 		{name: "the repository has to be created first", target: []weather.Rule{rule(post, uploads, 0, fixture.Refuse(404, "NAME_UNKNOWN"))}, kind: promotion.NotFound, says: "created first"},
