@@ -110,7 +110,7 @@ func (c *Client) Upload(ctx context.Context, p Place, location string, d promoti
 	}
 	u.RawQuery += "digest=" + url.QueryEscape(string(d))
 	if size == 0 {
-		body = http.NoBody
+		body = nil
 	}
 	r := Request{Place: p, Method: http.MethodPut, Header: http.Header{"Content-Type": {"application/octet-stream"}}}
 	resp, err := c.do(context.WithValue(ctx, streamed{}, true), r, u.String(), body, size)

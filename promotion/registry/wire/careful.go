@@ -52,7 +52,7 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	gone := req.Body != nil && req.Body != http.NoBody && req.GetBody == nil
 	for attempt := 1; ; attempt++ {
-		if attempt > 1 && req.GetBody != nil {
+		if req.GetBody != nil { // at the first attempt too: above here a request is sent again when its token has expired
 			body, err := req.GetBody()
 			if err != nil {
 				return nil, err

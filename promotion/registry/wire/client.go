@@ -182,11 +182,7 @@ func (c *Client) Use(ctx context.Context, r Request, use func(Answer) error) err
 		return fault(r.Repository, err)
 	}
 	defer leave()
-	var body io.Reader
-	if r.Body != nil {
-		body = bytes.NewReader(r.Body) // which net/http can send again
-	}
-	resp, err := c.do(ctx, r, "", body, int64(len(r.Body)))
+	resp, err := c.do(ctx, r, "", nil, int64(len(r.Body)))
 	if err != nil {
 		return err
 	}
@@ -230,20 +226,50 @@ func (a *Answer) read(body io.Reader, most int64) (whole bool, err error) {
 // do sends a request with our credentials and returns the answer with a body
 // that can't stand still. The address is the request's path, or, when there is
 // one, the location, which the registry named before.
+//
+// Credentials that were accepted before and are not any more may have expired:
+// the keychain is asked again, once. A stream is not repeated, as its bytes are
+// gone.
 func (c *Client) do(ctx context.Context, r Request, location string, body io.Reader, size int64) (*http.Response, error) {
-	s, err := c.session(ctx, r.Place)
-	if err != nil {
-		return nil, err
-	}
-	to, through := s.url(r.Path), s.transport
-	if location != "" {
-		var own bool
-		if to, own, err = s.address(r.Repository, location); err != nil {
+	for again := false; ; again = true {
+		s, err := c.session(ctx, r.Place)
+		if err != nil {
 			return nil, err
 		}
-		if !own {
-			through = c.bare
+		if r.Body != nil {
+			body = bytes.NewReader(r.Body) // which net/http can send again
 		}
+		resp, own, err := c.send(ctx, s, r, location, body, size)
+		if err != nil || !own {
+			return resp, err
+		}
+		if resp.StatusCode != http.StatusUnauthorized {
+			s.accepted.Store(true)
+			return resp, nil
+		}
+		if slices.Contains(r.OK, resp.StatusCode) {
+			return resp, nil
+		}
+		c.forget(r.Place, s)
+		if again || !s.accepted.Load() || body != nil && r.Body == nil {
+			return resp, nil
+		}
+		_ = resp.Body.Close() // the answer to the repeated one counts
+	}
+}
+
+// send sends a request once. Own tells whether the registry itself was asked,
+// with our credentials, and not a storage that it named.
+func (c *Client) send(ctx context.Context, s *session, r Request, location string, body io.Reader, size int64) (resp *http.Response, own bool, err error) {
+	to, own := s.url(r.Path), true
+	if location != "" {
+		if to, own, err = s.address(r.Repository, location); err != nil {
+			return nil, false, err
+		}
+	}
+	through := s.transport
+	if !own {
+		through = c.bare
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	watch := watching(r.Registry(), cancel)
@@ -253,21 +279,17 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 	req, err := http.NewRequestWithContext(ctx, r.Method, to.String(), body)
 	if err != nil {
 		cancel(nil)
-		return nil, fmt.Errorf("request to %s: %w", r.Repository, err)
+		return nil, own, fmt.Errorf("request to %s: %w", r.Repository, err)
 	}
 	req.ContentLength = size
 	maps.Copy(req.Header, r.Header)
-	resp, err := through.RoundTrip(req) // which follows no redirects
-	if err != nil {
+	if resp, err = through.RoundTrip(req); err != nil { // which follows no redirects
 		defer cancel(nil)
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return nil, fault(r.Repository, err)
-	}
-	if resp.StatusCode == http.StatusUnauthorized && through == s.transport && !slices.Contains(r.OK, http.StatusUnauthorized) {
-		c.forget(r.Place, s)
+		return nil, own, fault(r.Repository, err)
 	}
 	resp.Body = &read{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, watch: watch}
-	return resp, nil
+	return resp, own, nil
 }

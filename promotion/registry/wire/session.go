@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -35,6 +36,7 @@ type session struct {
 	transport http.RoundTripper
 	err       error
 	opened    time.Time
+	accepted  atomic.Bool // its credentials, by some answer
 }
 
 const (

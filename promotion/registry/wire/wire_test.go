@@ -1,12 +1,15 @@
 package wire_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -357,3 +360,92 @@ func TestALaneIsHeldByAFew(t *testing.T) {
 		}
 	})
 }
+
+// rotating hands out the secret that is valid now.
+type rotating struct{ secret atomic.Value }
+
+func (k *rotating) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return authn.FromConfig(authn.AuthConfig{Username: "ann", Password: k.secret.Load().(string)}), nil
+}
+
+// Passwords are rotated and tokens expire while they are in use. What was
+// accepted before is renewed, and the request made again with its whole body, but
+// once: who is refused with the new ones too gets the answer.
+func TestCredentialsThatExpireAreRenewed(t *testing.T) {
+	body := []byte(`{"schemaVersion":2}`)
+	for _, c := range []struct {
+		name   string
+		bearer bool
+		after  string // the secret that the registry accepts after the first request
+		kind   promotion.Kind
+		puts   []int // what the second request, a manifest's, is answered
+	}{
+		{name: "a token", bearer: true, after: "old", puts: []int{401, 201}},
+		{name: "a password", after: "new", puts: []int{401, 201}},
+		{name: "an account that is closed", after: "none", kind: promotion.Forbidden, puts: []int{401, 401}},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				keys, valid, token := &rotating{}, "old", "token-1"
+				keys.secret.Store("old")
+				var puts []int
+				client := wire.New(wire.Options{Keychain: keys, Transport: transport(func(r *http.Request) (*http.Response, error) {
+					answer := func(status int, body string, header ...string) (*http.Response, error) {
+						h := http.Header{}
+						for i := 0; i < len(header); i += 2 {
+							h.Set(header[i], header[i+1])
+						}
+						return &http.Response{StatusCode: status, Header: h, Body: text(body), Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
+					}
+					challenge := []string{"WWW-Authenticate", "Basic"}
+					if c.bearer {
+						challenge[1] = `Bearer realm="https://registry.example.com/token"`
+					}
+					_, password, _ := r.BasicAuth()
+					switch {
+					case r.URL.Path == "/token":
+						return answer(200, fmt.Sprintf(`{"token":%q}`, token))
+					case c.bearer && r.Header.Get("Authorization") == "Bearer "+token, !c.bearer && password == valid:
+					default:
+						if r.Method == http.MethodPut {
+							_, _ = io.Copy(io.Discard, r.Body) // as a registry does that keeps the connection
+							puts = append(puts, 401)
+						}
+						return answer(401, "", challenge...)
+					}
+					if r.Method != http.MethodPut {
+						return answer(200, "{}", "Docker-Distribution-Api-Version", "registry/2.0")
+					}
+					sent, err := io.ReadAll(r.Body)
+					if err != nil || !bytes.Equal(sent, body) {
+						t.Errorf("sent %q: %v", sent, err)
+					}
+					puts = append(puts, 201)
+					return answer(201, "", "Docker-Content-Digest", "sha256:"+strings.Repeat("a", 64))
+				})})
+				if _, err := client.Call(t.Context(), wire.Request{Place: wire.At(repo), Method: http.MethodGet, Path: "/manifests/v1", Limit: 100, OK: []int{200}}); err != nil {
+					t.Fatal(err)
+				}
+				valid, token = c.after, "token-2"
+				if c.after != "none" {
+					keys.secret.Store(c.after)
+				}
+				began := time.Now()
+				_, err := client.Call(t.Context(), wire.Request{Place: wire.At(repo), Method: http.MethodPut, Path: "/manifests/v1", Body: body, OK: []int{201}})
+				if (err != nil || c.kind != "") && promotion.KindOf(err) != c.kind {
+					t.Errorf("%v (%s)", err, promotion.KindOf(err))
+				}
+				if !slices.Equal(puts, c.puts) {
+					t.Errorf("answered %v", puts)
+				}
+				if took := time.Since(began); took > 0 {
+					t.Errorf("a pause of %v", took)
+				}
+			})
+		})
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
