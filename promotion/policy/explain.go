@@ -1,0 +1,42 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// Sentences are the document in English: what a promotion between the two
+// environments takes, one rule after the other. A train's says it of every
+// digest that it carries.
+func (d Document) Sentences(from, to string, train bool) []string {
+	if len(d.Approvals) == 0 {
+		return []string{fmt.Sprintf("There is no policy for promotions to %s, so none can go ahead.", to)}
+	}
+	var all []string
+	if d.Soak > 0 {
+		it := "The digest"
+		if train {
+			it = "Each digest"
+		}
+		all = append(all, fmt.Sprintf("%s has to have been in %s for %s; time during which it was not there does not count.", it, from, span(d.Soak)))
+	}
+	var asked []string
+	for _, r := range d.Approvals {
+		asked = append(asked, fmt.Sprintf("%d from %s", r.Count, r.Role))
+	}
+	all = append(all, "Approvals: "+strings.Join(asked, ", ")+", all from different people.")
+	if d.RequesterMayApprove {
+		all = append(all, "Whoever requested it may be one of them.")
+	} else {
+		all = append(all, "Whoever requested it can't be one of them.")
+	}
+	switch d.OnFailure {
+	case promotion.TakeBack:
+		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")
+	case promotion.Complete:
+		all = append(all, "If one app fails, the others go on and stay.")
+	}
+	return all
+}

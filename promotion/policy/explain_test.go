@@ -1,0 +1,37 @@
+package policy_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func TestADocumentReadsAsEnglish(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		d     policy.Document
+		train bool
+		want  []string
+	}{
+		{name: "nothing", want: []string{"There is no policy for promotions to production, so none can go ahead."}},
+		{name: "one click", d: policy.Document{Approvals: []policy.Requirement{{Role: "developers", Count: 1}}, RequesterMayApprove: true}, want: []string{
+			"Approvals: 1 from developers, all from different people.",
+			"Whoever requested it may be one of them.",
+		}},
+		{name: "a train that is careful", train: true, d: policy.Document{
+			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
+		}, want: []string{
+			"Each digest has to have been in staging for 48h; time during which it was not there does not count.",
+			"Approvals: 2 from leads, 1 from security, all from different people.",
+			"Whoever requested it can't be one of them.",
+			"If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.",
+		}},
+	} {
+		if got := c.d.Sentences("staging", "production", c.train); !slices.Equal(got, c.want) {
+			t.Errorf("%s reads %q", c.name, got)
+		}
+	}
+}
