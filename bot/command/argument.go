@@ -19,6 +19,8 @@ const (
 	appAndDigest
 	ref
 	reason
+	approval
+	person
 )
 
 // arguments is what each kind looks like in a usage, what is said where it is
@@ -41,6 +43,8 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		appAndDigest: {"<app>[@digest]", nameTheApp, takeAppAndDigest},
 		ref:          {"<tag|digest>", nameTheApp, takeRef},
 		reason:       {"<reason>", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeReason},
+		approval:     {"approve", func([]string) string { return "What if what? Only an approval can be tried: what-if approve @ann." }, takeApproval},
+		person:       {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
 	}
 }
 
@@ -111,7 +115,7 @@ func takeRef(c *Command, words, _ []string) ([]string, *Usage) {
 }
 
 func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
-	c.Reason = unquote(strings.Join(words, " "))
+	c.Reason = unquote(mention.ReplaceAllString(strings.Join(words, " "), "@$2"))
 	switch n := utf8.RuneCountInString(c.Reason); {
 	case n < MinReason:
 		return nil, &Usage{Problem: "The reason is too short: say in a few words why, others will read it."}
@@ -119,6 +123,25 @@ func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
 		return nil, &Usage{Problem: fmt.Sprintf("The reason is too long: %d characters, and %d are allowed.", n, MaxReason)}
 	}
 	return nil, nil
+}
+
+func takeApproval(_ *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) != string(Approve) {
+		return words, &Usage{Problem: arguments[approval].missing(apps)}
+	}
+	return words[1:], nil
+}
+
+// id is Slack's name for a person, which people see only in profiles.
+var id = regexp.MustCompile(`^@?([UW][A-Z0-9]{2,20})(?:\|.*)?$`)
+
+func takePerson(c *Command, words, _ []string) ([]string, *Usage) {
+	m := id.FindStringSubmatch(bare(words[0]))
+	if m == nil {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is nobody that Slack has named: begin with @ and choose from its list.", clip(words[0]))}
+	}
+	c.Person = m[1]
+	return words[1:], nil
 }
 
 func findApp(word string, apps []string) (string, *Usage) {

@@ -118,6 +118,19 @@ func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]pro
 	return rosters, people, err
 }
 
+// acquaint adds to the facts what is known of somebody who may be neither a
+// voter nor hold a role.
+func (t *turn) acquaint(f *policy.Facts, id promotion.PersonID) error {
+	if _, known := f.People[id]; known {
+		return nil
+	}
+	some, err := t.People([]promotion.PersonID{id})
+	if who, known := some[id]; known {
+		f.People[id] = who
+	}
+	return err
+}
+
 func (t *turn) roster(role string) (promotion.Roster, error) {
 	people, groups := t.catalog.members(role)
 	roster := promotion.Roster{Role: role, Members: people, Groups: groups}

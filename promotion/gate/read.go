@@ -51,6 +51,32 @@ func (g *Gate) Views(ctx context.Context, q Query) (views []policy.View, err err
 	return views, err
 }
 
+// WhatIf is a promotion as it is and as it would be if the person approved now,
+// or why that approval could not count.
+func (g *Gate) WhatIf(ctx context.Context, id promotion.ID, person promotion.PersonID) (is, would policy.View, refusal string, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		p, err := t.load(id)
+		if err != nil {
+			return err
+		}
+		d, f, err := t.facts(p)
+		if err != nil {
+			return err
+		}
+		if err := t.acquaint(&f, person); err != nil {
+			return err
+		}
+		is = policy.ViewAt(d, f, t.now)
+		if _, known := f.People[person]; !known {
+			would, refusal = is, "it has not been read in Slack yet who this is; a click has it read"
+			return nil
+		}
+		would, refusal = policy.WhatIf(d, f, person, t.now)
+		return nil
+	})
+	return is, would, refusal, err
+}
+
 // Promotions are the promotions that the query selects, as rows.
 func (g *Gate) Promotions(ctx context.Context, q Query) (found []promotion.Promotion, err error) {
 	err = g.store.View(ctx, func(tx Tx) error {
