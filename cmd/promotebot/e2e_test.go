@@ -424,6 +424,19 @@ func TestTheCommandLine(t *testing.T) {
 	if err == nil || !strings.Contains(out, "bad.yaml:1:1") || !strings.Contains(out, "bad.yaml:2:") {
 		t.Errorf("config check of nonsense: %v %s", err, out)
 	}
+	const samples = "../../fixtures/configs/"
+	out, err = w.run("policy", "explain", "-config", samples+"full.yaml", "shop")
+	if err != nil || !strings.Contains(out, "shop, preview to production (policy careful):\n  The digest has to have been in preview for 36h") {
+		t.Errorf("policy explain: %v %s", err, out)
+	}
+	out, err = w.run("policy", "test", "-config", samples+"full.yaml", samples+"scenarios.yaml")
+	if err != nil || strings.Count(out, "ok   ") != 4 {
+		t.Errorf("policy test: %v %s", err, out)
+	}
+	out, err = w.run("policy", "test", "-config", w.config, samples+"scenarios.yaml")
+	if err == nil || !strings.Contains(out, `scenarios.yaml:48:10: the configuration has no app "handbook": there are shop`) {
+		t.Errorf("policy test of another configuration: %v %s", err, out)
+	}
 	out, err = w.run("manifest")
 	var manifest struct {
 		Settings struct {

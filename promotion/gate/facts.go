@@ -3,7 +3,6 @@ package gate
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
@@ -132,33 +131,12 @@ func (t *turn) acquaint(f *policy.Facts, id promotion.PersonID) error {
 }
 
 func (t *turn) roster(role string) (promotion.Roster, error) {
-	people, groups := t.catalog.members(role)
-	roster := promotion.Roster{Role: role, Members: people, Groups: groups}
+	_, groups := t.catalog.members(role)
 	if len(groups) == 0 {
-		return roster, nil
+		return t.catalog.Roster(role, nil), nil
 	}
 	read, err := t.Groups(groups)
-	if err != nil {
-		return roster, err
-	}
-	var oldest *time.Time
-	for _, id := range groups {
-		g, ok := read[id]
-		switch {
-		case !ok:
-			return roster, nil // never read: ReadAt stays nil, which is what "not known" means
-		case g.Fault != "":
-			roster.Fault = g.Fault
-		}
-		if oldest == nil || g.ReadAt.Before(*oldest) {
-			oldest = &g.ReadAt
-		}
-		roster.Members = append(roster.Members, g.Members...)
-	}
-	roster.ReadAt = oldest
-	slices.Sort(roster.Members)
-	roster.Members = slices.Compact(roster.Members)
-	return roster, nil
+	return t.catalog.Roster(role, read), err
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {

@@ -51,6 +51,9 @@ const (
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 )
 
+// Rules are all of them: what a scenario can name.
+var Rules = []Rule{RuleSource, RuleSoak, RuleTags, RuleOrder, RuleApprovals, RuleTurn, RuleCopy, RuleIdentity, RuleRide}
+
 // Verdict is the answer to "may this go ahead, and if not, why not?".
 type Verdict struct {
 	Outcome    Outcome
