@@ -67,6 +67,18 @@ func TestTheWholeStory(t *testing.T) {
 	if err != nil || !strings.Contains(out, "whole") {
 		t.Errorf("audit verify: %v\n%s", err, out)
 	}
+	strict := filepath.Join(w.dir, "strict.yaml")
+	text, err := os.ReadFile(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(strict, []byte(strings.Replace(string(text), twoLeads, "{soak: 24h, approvals: {leads: 2}}", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err = w.run("policy", "backtest", "-config", strict)
+	if err != nil || !strings.Contains(out, "staging to production, promoted") || !strings.Contains(out, "would not have gone ahead: soaks 24h in staging") || !strings.Contains(out, "1 promotions under "+strict+": 0 as they were, 1 blocked") {
+		t.Errorf("policy backtest: %v\n%s", err, out)
+	}
 	w.readsWell(bot)
 	bot.stop()
 	if v := w.slack.Violations(); len(v) > 0 {

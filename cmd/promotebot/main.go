@@ -53,6 +53,7 @@ func commands() []command {
 		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
 		{"policy explain", "[-config FILE] APP", "say in sentences what a promotion of an app, or a train, takes", (*program).policyExplain},
 		{"policy test", "[-config FILE] [-v] SCENARIOS", "try a configuration's policies on scenarios of your own", (*program).policyTest},
+		{"policy backtest", "[-config FILE] [-database FILE] [-days N]", "say what a configuration would have made of the past", (*program).policyBacktest},
 		{"manifest", "", "print the Slack app manifest to paste", (*program).manifest},
 		{"backup", "[-config FILE] TO", "copy the database, also while the bot runs", (*program).backup},
 		{"audit verify", "[-config FILE]", "recompute the audit log and say whether it is whole", (*program).auditVerify},
