@@ -40,6 +40,19 @@ func (a App) In(environment string) promotion.Repository {
 	return a.Repository
 }
 
+// Knows tells whether the catalog names the repository, as one that an app has
+// its images in.
+func (c *Catalog) Knows(r promotion.Repository) bool {
+	return slices.ContainsFunc(c.Apps, func(a App) bool {
+		for _, own := range a.Images {
+			if own == r {
+				return true
+			}
+		}
+		return a.Repository == r
+	})
+}
+
 // Train is a list of apps that can be promoted as one, and the policy of each
 // environment that they can be promoted into together.
 type Train struct {

@@ -92,7 +92,7 @@ func approached(t *testing.T, every time.Duration, m wire.Manners) *watched {
 			t.Errorf("the registry ended with %v", err)
 		}
 	})
-	w.client = registry.New(registry.Options{Transport: transport, Manners: map[string]wire.Manners{host: m}})
+	w.client = registry.New(registry.Options{Named: anybody, Transport: transport, Manners: map[string]wire.Manners{host: m}})
 	w.watcher = registry.NewWatcher(w.client, registry.WatchOptions{Every: every, Concurrency: 4, Report: w.report, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }

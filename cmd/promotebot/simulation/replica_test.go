@@ -65,7 +65,10 @@ func (w *world) boot(slot int) {
 		w.violated("%s can't dial Slack: %v", r.name, err)
 		return
 	}
-	client := registry.New(registry.Options{Transport: wire{r, registryCall, w.registry.serve}})
+	client := registry.New(registry.Options{
+		Transport: wire{r, registryCall, w.registry.serve},
+		Named:     func(repo promotion.Repository) bool { return r.gate.Catalog().Knows(repo) },
+	})
 	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, client, r.chat, r.name, log)
 	for _, l := range r.lanes {
 		r.rig(l)
