@@ -136,7 +136,7 @@ func tree(findings []policy.Finding, indent page.Text) []page.Text {
 
 // english is the policy in sentences.
 func english(d policy.Document, p *promotion.Promotion) page.Text {
-	if len(d.Approvals) == 0 {
+	if len(d.Approvals) == 0 && !d.Automatic {
 		return page.Writef("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
 	}
 	var s page.Text
@@ -146,6 +146,9 @@ func english(d policy.Document, p *promotion.Promotion) page.Text {
 			it = "Each digest"
 		}
 		s = page.Writef("%s has to have been in %s for %s; time during which it was not there does not count. ", it, p.From, span(d.Soak))
+	}
+	if d.Automatic {
+		return s + "Nobody has to approve: it goes ahead by itself when everything else is met." + afterFailure(d)
 	}
 	var asked []page.Text
 	for _, r := range d.Approvals {
