@@ -207,6 +207,9 @@ func soak(v policy.View) page.Text {
 }
 
 func approvals(v policy.View, c cast) []page.Text {
+	if v.Document.Automatic {
+		return byItself(v)
+	}
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
 	for i, f := range top.Children {
@@ -311,7 +314,7 @@ func buttons(v policy.View) []slack.BlockElement {
 		return []slack.BlockElement{details}
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	if !p.Planned() {
+	if !p.Planned() || v.Document.Automatic {
 		return []slack.BlockElement{reject, details}
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)

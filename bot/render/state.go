@@ -100,6 +100,9 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 
 // afterwards says what follows the soak.
 func afterwards(v policy.View) page.Text {
+	if v.Document.Automatic {
+		return " It goes ahead by itself then: no approval is asked for."
+	}
 	switch f, _ := v.Verdict.Finding(policy.RuleApprovals); f.Outcome {
 	case policy.Met:
 		return " All approvals are there: it goes ahead by itself then."

@@ -101,6 +101,9 @@ func drifted(d *policy.Document, f *policy.Facts) {
 	p.Targets = []promotion.Target{{Tag: "production", Floating: true, Now: other, ReadAt: at(later)}}
 }
 
+// automatic asks nobody for an approval.
+func automatic(d *policy.Document, _ *policy.Facts) { d.Approvals, d.Automatic = nil, true }
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -111,6 +114,8 @@ func states() []named {
 		{"soaking, first post", shop(time.Minute, with(func(f *policy.Facts) { f.Promotion.Card = promotion.Card{Channel: "C1"} }))},
 		{"soaking", shop(29 * time.Hour)},
 		{"soaking, approved", shop(29*time.Hour, approved(ann, bob, sam))},
+		{"soaking, goes by itself", shop(29*time.Hour, automatic)},
+		{"blocked, and would go by itself", shop(later, automatic, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = other }))},
 		{"waiting for approvals", shop(later)},
 		{"partially approved", shop(later, approved(ann))},
 		{"vote discounted because the tag moved", shop(later, approved(ann), with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = other }))},

@@ -317,12 +317,17 @@ func origin(p *promotion.Promotion) map[string]any {
 func (t *turn) fresh(app App, from, to string, d promotion.Digest) *promotion.Promotion {
 	return &promotion.Promotion{
 		Purpose: promotion.Forward, App: app.Name, From: from, To: to, Repository: app.In(from), Destination: app.In(to), Digest: d,
-		State: promotion.Open, Revision: 1, PolicyHash: app.Policies[to].Hash(), ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
+		State: promotion.Open, Revision: 1, ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
 	}
 }
 
 // enter records a promotion, has its image read, and asks the policy about it.
 func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]any) error {
+	d, err := t.document(p)
+	if err != nil {
+		return err
+	}
+	p.PolicyHash = d.Hash() // what puts something right is under another document than what goes forward
 	if err := t.AddPromotion(p); err != nil {
 		return err
 	}
@@ -338,7 +343,7 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 	if err := t.inspect(p); err != nil {
 		return err
 	}
-	_, err := t.settle(p)
+	_, err = t.settle(p)
 	return err
 }
 

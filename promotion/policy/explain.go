@@ -11,7 +11,7 @@ import (
 // environments takes, one rule after the other. A train's says it of every
 // digest that it carries.
 func (d Document) Sentences(from, to string, train bool) []string {
-	if len(d.Approvals) == 0 {
+	if len(d.Approvals) == 0 && !d.Automatic {
 		return []string{fmt.Sprintf("There is no policy for promotions to %s, so none can go ahead.", to)}
 	}
 	var all []string
@@ -22,16 +22,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		}
 		all = append(all, fmt.Sprintf("%s has to have been in %s for %s; time during which it was not there does not count.", it, from, span(d.Soak)))
 	}
-	var asked []string
-	for _, r := range d.Approvals {
-		asked = append(asked, fmt.Sprintf("%d from %s", r.Count, r.Role))
-	}
-	all = append(all, "Approvals: "+strings.Join(asked, ", ")+", all from different people.")
-	if d.RequesterMayApprove {
-		all = append(all, "Whoever requested it may be one of them.")
-	} else {
-		all = append(all, "Whoever requested it can't be one of them.")
-	}
+	all = append(all, d.asked()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
 		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")
@@ -39,4 +30,20 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		all = append(all, "If one app fails, the others go on and stay.")
 	}
 	return all
+}
+
+// asked is who has to approve.
+func (d Document) asked() []string {
+	if d.Automatic {
+		return []string{"Nobody has to approve: it goes ahead by itself when everything else is met."}
+	}
+	var roles []string
+	for _, r := range d.Approvals {
+		roles = append(roles, fmt.Sprintf("%d from %s", r.Count, r.Role))
+	}
+	approvals := "Approvals: " + strings.Join(roles, ", ") + ", all from different people."
+	if d.RequesterMayApprove {
+		return []string{approvals, "Whoever requested it may be one of them."}
+	}
+	return []string{approvals, "Whoever requested it can't be one of them."}
 }

@@ -21,6 +21,7 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"Approvals: 1 from developers, all from different people.",
 			"Whoever requested it may be one of them.",
 		}},
+		{name: "nobody", d: policy.Document{Automatic: true}, want: []string{"Nobody has to approve: it goes ahead by itself when everything else is met."}},
 		{name: "a train that is careful", train: true, d: policy.Document{
 			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
 		}, want: []string{

@@ -27,6 +27,9 @@ type Document struct {
 	Soak                time.Duration // at least this long in the environment; 0 means none
 	Approvals           []Requirement // all of them, by distinct people
 	RequesterMayApprove bool
+	// Automatic says that nobody has to approve. It is said outright: a policy
+	// that is not there asks for nobody's approval either.
+	Automatic bool `json:",omitempty"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
@@ -116,7 +119,7 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	}
 	if v.Outcome == Met {
 		who, lookups := identity(d, f, assigned, now)
-		v.Findings, v.Lookups = append(v.Findings, who), lookups
+		v.Findings, v.Lookups = append(v.Findings, who...), lookups
 		v.sum()
 	}
 	return v

@@ -86,8 +86,10 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 	if p, ok := in[keySoak]; ok {
 		d.Soak = r.soak(p.Value)
 	}
-	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now"); ok {
-		d.Approvals = r.approvals(at, roles)
+	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's"); ok {
+		if d.Automatic = r.automatic(at, in, roles); !d.Automatic {
+			d.Approvals = r.approvals(at, roles)
+		}
 	}
 	if p, ok := in[keyRequester]; ok {
 		switch who, ok := r.Text(p.Value, keyRequester); {
@@ -124,7 +126,7 @@ func (r *reader) approvals(n *yaml.Node, roles roles) []policy.Requirement {
 		return nil
 	}
 	if len(pairs) == 0 && len(n.Content) == 0 {
-		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, because promoting without anybody's approval is not possible for now")
+		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, or none when it is to go ahead without anybody's approval")
 	}
 	var asked []policy.Requirement
 	sound := true
