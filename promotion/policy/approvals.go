@@ -242,7 +242,7 @@ func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now
 }
 
 func identity(d Document, f Facts, assigned []Assignment, now time.Time) (Finding, []Subject) {
-	var lookups []Subject
+	lookups := staleSigners(d, f, now)
 	for _, a := range assigned {
 		for _, s := range Stale(d, f, a.Person, SureFor, now) {
 			if !slices.Contains(lookups, s) {
