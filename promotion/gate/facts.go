@@ -22,7 +22,10 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {
-		return d, f, t.surroundings(p, &f)
+		if err := t.surroundings(p, &f); err != nil {
+			return d, f, err
+		}
+		return d, f, t.evidence(d, &f)
 	}
 	rides, err := t.rides(p.ID)
 	if err != nil {
@@ -34,6 +37,9 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 			return d, f, err
 		}
 		f.Rides = append(f.Rides, of)
+	}
+	if err := t.evidence(d, &f); err != nil {
+		return d, f, err
 	}
 	return d, f, t.rivals(p, &f)
 }
@@ -57,6 +63,9 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	d := app.Policies[p.To]
 	if p.Repairs() {
 		d.Soak = 0 // what is put back has soaked, and what is adopted runs already
+	}
+	if p.Purpose == promotion.Restore {
+		d.Checks = nil // it passed them when it was promoted
 	}
 	return d, nil
 }

@@ -16,6 +16,7 @@ package gate
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,19 @@ type Tx interface {
 	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
 	SaveGroup(g promotion.Group) error
 
+	// Checks are the newest report of each name, by name.
+	Checks(app string, d promotion.Digest) ([]promotion.Check, error)
+	// AddCheck numbers the report and stores it.
+	AddCheck(c *promotion.Check) error
+
+	Tokens() ([]promotion.Token, error) // by name; of one name, the newest last
+	Token(id string) (promotion.Token, error)
+	AddToken(t promotion.Token) error
+	RevokeToken(id string, at time.Time) error
+	Kept(token, key string) (promotion.Kept, error)
+	// Keep adds a receipt and forgets those that are older than since.
+	Keep(k promotion.Kept, since time.Time) error
+
 	Gesture(key string) (promotion.Gesture, *promotion.Answer, error) // nil answer: undecided
 	AddGesture(g promotion.Gesture, a *promotion.Answer) error
 	DecideGesture(key string, a promotion.Answer, at time.Time) error
@@ -92,6 +106,7 @@ type Query struct {
 	Train         promotion.ID // the rides of this train
 	Apart         bool         // only what is decided by itself: no rides
 	ApprovedBy    promotion.PersonID
+	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
 	Before        promotion.ID
 	Limit         int
@@ -241,7 +256,7 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 }
 
 func actorPerson(actor string) string {
-	if actor == audit.Self {
+	if actor == audit.Self || strings.Contains(actor, ":") { // no person
 		return ""
 	}
 	return actor

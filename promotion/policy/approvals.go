@@ -251,10 +251,10 @@ func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now
 }
 
 func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Finding, []Subject) {
-	if d.Automatic {
+	if d.Automatic && len(d.Reviewers()) == 0 {
 		return nil, nil
 	}
-	var lookups []Subject
+	lookups := staleSigners(d, f, now)
 	for _, a := range assigned {
 		for _, s := range Stale(d, f, a.Person, SureFor, now) {
 			if !slices.Contains(lookups, s) {

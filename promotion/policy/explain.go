@@ -22,6 +22,9 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		}
 		all = append(all, fmt.Sprintf("%s has to have been in %s for %s; time during which it was not there does not count.", it, from, span(d.Soak)))
 	}
+	for _, c := range d.Checks {
+		all = append(all, c.sentence())
+	}
 	all = append(all, d.asked()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
@@ -46,4 +49,25 @@ func (d Document) asked() []string {
 		return []string{approvals, "Whoever requested it may be one of them."}
 	}
 	return []string{approvals, "Whoever requested it can't be one of them."}
+}
+
+func (c Check) sentence() string {
+	s := fmt.Sprintf("The check %s has to be reported as passed", c.Name)
+	if c.ReviewedBy != "" {
+		s = fmt.Sprintf("%s has to be signed off by somebody of %s", c.Name, c.ReviewedBy)
+	}
+	for i, t := range c.Numbers {
+		word := ", with "
+		if i > 0 {
+			word = " and "
+		}
+		s += word + t.String()
+	}
+	if c.MaxAge > 0 {
+		s += ", not more than " + span(c.MaxAge) + " ago"
+	}
+	if c.Advisory {
+		s += "; that is only shown and never in the way"
+	}
+	return s + "."
 }

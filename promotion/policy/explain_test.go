@@ -22,6 +22,15 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"Whoever requested it may be one of them.",
 		}},
 		{name: "nobody", d: policy.Document{Automatic: true}, want: []string{"Nobody has to approve: it goes ahead by itself when everything else is met."}},
+		{name: "checks", d: policy.Document{Automatic: true, Checks: []policy.Check{
+			{Name: "perf", MaxAge: 24 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}, {Number: "errors", Is: policy.Equals}}},
+			{Name: "e2e", Advisory: true}, {Name: "scan-review", ReviewedBy: "security"},
+		}}, want: []string{
+			"The check perf has to be reported as passed, with p99_ms <= 250 and errors == 0, not more than 24h ago.",
+			"The check e2e has to be reported as passed; that is only shown and never in the way.",
+			"scan-review has to be signed off by somebody of security.",
+			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+		}},
 		{name: "a train that is careful", train: true, d: policy.Document{
 			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
 		}, want: []string{

@@ -33,6 +33,7 @@ type Document struct {
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
+	Checks    []Check             `json:",omitempty"` // the evidence that is asked for
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -87,6 +88,7 @@ type Facts struct {
 	People    map[promotion.PersonID]promotion.Person
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
+	Checks    []promotion.Check    // the newest report of each name, by name
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 }
 

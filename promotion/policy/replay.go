@@ -43,6 +43,7 @@ func (f Facts) at(now time.Time) Facts {
 	p := &f.Promotion
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
+	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })
 	var presence []promotion.Interval
 	for _, i := range f.Presence {
 		if i.From.After(now) {
@@ -87,6 +88,9 @@ func (f Facts) nextEvent(after time.Time) (next time.Time) {
 	}
 	for _, v := range f.Votes {
 		happened(v.At)
+	}
+	for _, c := range f.Checks {
+		happened(c.At)
 	}
 	for _, i := range f.Presence {
 		happened(i.From)

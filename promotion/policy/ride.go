@@ -16,13 +16,14 @@ import (
 // which it is told.
 func needs(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose != promotion.Train {
-		return append(origin(d, f, now), tags(f), order(f))
+		return append(append(origin(d, f, now), checks(d, f, now)...), tags(f), order(f))
 	}
 	if len(f.Rides) == 0 {
 		return []Finding{{Rule: RuleRide, Outcome: Blocked, Reason: "it carries nothing"}}
 	}
 	var all []Finding
 	for _, r := range f.Rides {
+		r.Rosters, r.People = f.Rosters, f.People
 		all = append(all, gather(RuleRide, r.Promotion.App+": ", append(needs(d, r, now), turn(r))))
 	}
 	return all

@@ -48,6 +48,8 @@ const (
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
 	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
+	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
+	RuleCheck     Rule = "check"     // one piece of it
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 )
 

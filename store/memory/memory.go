@@ -50,6 +50,9 @@ type tables struct {
 	groups     table[promotion.GroupID, promotion.Group]
 	gestures   table[string, gesture]
 	effects    table[string, promotion.Effect] // by key
+	checks     table[int64, promotion.Check]
+	tokens     table[string, promotion.Token]
+	receipts   table[receiptKey, promotion.Kept]
 	lastEffect int64
 	entries    [][]byte     // of the audit log
 	nodes      []audit.Hash // of its tree
@@ -104,6 +107,7 @@ func (t *table[K, V]) drop(k K) {
 func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
 	t.pins.mine = false
+	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

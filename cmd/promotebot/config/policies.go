@@ -79,7 +79,7 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	d := policy.Document{Name: name}
-	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester)
+	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyChecks)
 	if !ok {
 		return d
 	}
@@ -90,6 +90,9 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 		if d.Automatic = r.automatic(at, in, roles); !d.Automatic {
 			d.Approvals = r.approvals(at, roles)
 		}
+	}
+	if p, ok := in[keyChecks]; ok {
+		d.Checks = r.checks(p.Value, roles)
 	}
 	if p, ok := in[keyRequester]; ok {
 		switch who, ok := r.Text(p.Value, keyRequester); {
