@@ -22,7 +22,11 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {
-		return d, f, t.surroundings(p, &f)
+		if err := t.surroundings(p, &f); err != nil {
+			return d, f, err
+		}
+		f.Ahead, err = t.ahead(p, d)
+		return d, f, err
 	}
 	rides, err := t.rides(p.ID)
 	if err != nil {

@@ -23,6 +23,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		all = append(all, fmt.Sprintf("%s has to have been in %s for %s; time during which it was not there does not count.", it, from, span(d.Soak)))
 	}
 	all = append(all, d.asked()...)
+	all = append(all, d.lined()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
 		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")
