@@ -53,6 +53,7 @@ func Card(v policy.View) Message {
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Context(becomes(v)...)
 	} else {
 		p.Section(sentence)
 		carriage(&p, v)

@@ -76,6 +76,9 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 		ends, _ := v.Facts.SoakEnds(v.Document, v.At)
 		return "soaking", page.Writef("*Soaking* in %s until %s (%s).", p.From, ends, page.Ago(ends)) + afterwards(v)
 	}
+	if f, waits := unmet(policy.RuleLine); waits && !away {
+		return "waiting in line", page.Writef("*Waiting in line*: %s.", because(f.Reason))
+	}
 	if v.Verdict.OnlyApprovals() {
 		f, _ := v.Verdict.Finding(policy.RuleApprovals)
 		return "waiting for approvals", page.Writef("*Waiting for approvals*: %s so far. Nothing else is missing.", because(f.Reason))
@@ -100,6 +103,9 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 
 // afterwards says what follows the soak.
 func afterwards(v policy.View) page.Text {
+	if f, _ := v.Verdict.Finding(policy.RuleLine); f.Outcome == policy.Waiting {
+		return ""
+	}
 	if v.Document.Automatic {
 		return " It goes ahead by itself then: no approval is asked for."
 	}

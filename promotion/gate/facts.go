@@ -25,7 +25,11 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 		if err := t.surroundings(p, &f); err != nil {
 			return d, f, err
 		}
-		return d, f, t.evidence(d, &f)
+		if err := t.evidence(d, &f); err != nil {
+			return d, f, err
+		}
+		f.Ahead, err = t.ahead(p, d)
+		return d, f, err
 	}
 	rides, err := t.rides(p.ID)
 	if err != nil {

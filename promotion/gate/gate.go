@@ -163,16 +163,17 @@ type turn struct {
 	catalog *Catalog
 	actor   string
 	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
+	lines   map[line]bool          // in which something came, went or ended in this turn
 	trains  map[promotion.ID]bool  // of which a ride was settled in this turn; true when it has changed
 }
 
 func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) error {
 	err := g.store.Update(ctx, func(tx Tx) error {
-		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, trains: map[promotion.ID]bool{}}
+		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, lines: map[line]bool{}, trains: map[promotion.ID]bool{}}
 		if err := f(t); err != nil {
 			return err
 		}
-		return t.pull()
+		return t.conclude()
 	})
 	if err == nil {
 		g.poke()
@@ -182,6 +183,20 @@ func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) er
 
 // instant is the clock as the rows keep it: UTC, in microseconds.
 func (g *Gate) instant() time.Time { return g.now().UTC().Truncate(time.Microsecond) }
+
+// conclude settles what waited for all of the turn to have happened. That can
+// concern more of the same.
+func (t *turn) conclude() error {
+	for len(t.trains)+len(t.lines) > 0 {
+		if err := t.pull(); err != nil {
+			return err
+		}
+		if err := t.moveUp(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (t *turn) load(id promotion.ID) (*promotion.Promotion, error) {
 	p, err := t.Promotion(id)
@@ -245,6 +260,7 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	if err := t.uncouple(p, to, reason); err != nil {
 		return err
 	}
+	t.stirred(p.App, p.To)
 	kind := promotion.NoticeEnded
 	if to == promotion.Superseded {
 		kind = promotion.NoticeSuperseded

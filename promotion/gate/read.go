@@ -145,6 +145,17 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	return s, nil
 }
 
+// Waiting are the tags that brought what is open for an app in an environment.
+func (g *Gate) Waiting(ctx context.Context, app, environment string) (tags []string, err error) {
+	open, err := g.Promotions(ctx, Query{App: app, From: environment, States: live})
+	for _, p := range open {
+		if p.SourceTag != "" {
+			tags = append(tags, p.SourceTag)
+		}
+	}
+	return tags, err
+}
+
 // Blind are the watches that can't be seen, for metrics and health.
 func (g *Gate) Blind(ctx context.Context) (blind []Watch, err error) {
 	err = g.store.View(ctx, func(tx Tx) error {

@@ -166,6 +166,9 @@ func (t *turn) came(kind audit.Kind, s promotion.Sighting, td promotion.TaggedDi
 	if err := t.record(kind, nil, map[string]any{"app": s.App, "environment": s.Environment, "tag": td.Tag, "digest": td.Digest}); err != nil {
 		return err
 	}
+	if to, more := t.catalog.Next(s.Environment); more {
+		t.stirred(s.App, to.Name)
+	}
 	return t.settleAll(Query{App: s.App, From: s.Environment, Digest: td.Digest, States: live}, true)
 }
 
@@ -336,9 +339,10 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 		return err
 	}
 	if !p.Repairs() {
-		if err := t.supersede(p, promotion.Forward); err != nil {
+		if err := t.replace(p, d); err != nil {
 			return err
 		}
+		t.stirred(p.App, p.To)
 	}
 	if err := t.inspect(p); err != nil {
 		return err
@@ -348,18 +352,18 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 }
 
 // supersede ends the open promotions of the purposes into the same environment
-// whose digest was observed no later than p's.
-func (t *turn) supersede(p *promotion.Promotion, purposes ...promotion.Purpose) error {
+// whose digest was observed no later than p's, but for the one that is spared.
+func (t *turn) supersede(p *promotion.Promotion, spare promotion.ID, reason string, purposes ...promotion.Purpose) error {
 	open, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}, Purposes: purposes})
 	if err != nil {
 		return err
 	}
 	for _, old := range open {
-		if old.ID == p.ID || old.ObservedAt.After(p.ObservedAt) {
+		if old.ID == p.ID || old.ID == spare || old.ObservedAt.After(p.ObservedAt) {
 			continue
 		}
 		old.Successor = p.ID
-		if err := t.end(old, promotion.Superseded, "", map[string]any{"successor": p.ID}); err != nil {
+		if err := t.end(old, promotion.Superseded, reason, map[string]any{"successor": p.ID}); err != nil {
 			return err
 		}
 	}

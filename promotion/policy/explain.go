@@ -26,6 +26,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		all = append(all, c.sentence())
 	}
 	all = append(all, d.asked()...)
+	all = append(all, d.lined()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
 		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")

@@ -30,6 +30,10 @@ type Document struct {
 	// Automatic says that nobody has to approve. It is said outright: a policy
 	// that is not there asks for nobody's approval either.
 	Automatic bool `json:",omitempty"`
+	// Supersede is what becomes of what is open when a newer build comes.
+	// RideOldest keeps the oldest open one of those that would give way.
+	Supersede  Supersede `json:",omitempty"`
+	RideOldest bool      `json:",omitempty"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
@@ -89,6 +93,7 @@ type Facts struct {
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
 	Checks    []promotion.Check    // the newest report of each name, by name
+	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 }
 

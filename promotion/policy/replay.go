@@ -14,7 +14,7 @@ import (
 // instant is not known at it. Without such an instant the verdict is the last.
 //
 // What is asked anew before every execution (who is who, what has been copied,
-// whether something else is moving) counts as in order: no record says how it
+// whether something else is moving or goes before) counts as in order: no record says how it
 // would have gone at another time.
 func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool, last Verdict) {
 	f.Promotion.PolicyHash = d.Hash()
@@ -55,7 +55,7 @@ func (f Facts) at(now time.Time) Facts {
 		presence = append(presence, i)
 	}
 	f.Presence = presence
-	f.Source, f.Target, f.Executing = Look{}, Look{}, 0
+	f.Source, f.Target, f.Executing, f.Ahead = Look{}, Look{}, 0, nil
 	if f.Newer != nil && f.Newer.FinishedAt != nil && f.Newer.FinishedAt.After(now) {
 		f.Newer = nil
 	}

@@ -43,6 +43,7 @@ const (
 	RuleSoak      Rule = "soak"      // it has been there long enough
 	RuleTags      Rule = "tags"      // the tags to set are known and free
 	RuleOrder     Rule = "order"     // nothing newer has been promoted
+	RuleLine      Rule = "line"      // nothing is before it, where one goes after the other
 	RuleApprovals Rule = "approvals" // enough people have approved
 	RuleRole      Rule = "role"      // one requirement of the approvals
 	RuleTurn      Rule = "turn"      // nothing else is moving the target

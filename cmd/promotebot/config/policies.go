@@ -79,7 +79,7 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	d := policy.Document{Name: name}
-	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyChecks)
+	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyChecks, keySupersede, keyRide)
 	if !ok {
 		return d
 	}
@@ -103,6 +103,7 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 			r.Fault(p.Value, fmt.Sprintf("%q says nothing about the requester", strict.Clip(who)), "write "+requesterCannot+", which is the default, or "+requesterMay)
 		}
 	}
+	r.flow(in, &d)
 	return d
 }
 
