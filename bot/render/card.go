@@ -200,7 +200,7 @@ func soak(v policy.View) page.Text {
 		return ""
 	}
 	const cells = 10
-	share := min(1, float64(v.Facts.Soaked(v.At))/float64(v.Document.Soak))
+	share := min(1, float64(v.Facts.Soaked(v.Document, v.At))/float64(v.Document.Soak))
 	done := int(share * cells)
 	bar := strings.Repeat("▓", done) + strings.Repeat("░", cells-done)
 	return page.Writef("%s %d %% of %s, as of %s", page.Text(bar), int(100*share), span(v.Document.Soak), v.At)

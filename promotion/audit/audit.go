@@ -46,6 +46,15 @@ const (
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
+
+	IncidentOpened   Kind = "incident-opened"
+	IncidentResolved Kind = "incident-resolved"
+	HealthChanged    Kind = "health-changed" // an environment was reported unhealthy, or healthy again
+	Exposed          Kind = "exposed"        // how much a digest has been used
+	Frozen           Kind = "frozen"
+	Unfrozen         Kind = "unfrozen"
+	Held             Kind = "held"
+	Unheld           Kind = "unheld"
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what
