@@ -103,8 +103,8 @@ func soak(d Document, f Facts, now time.Time) Finding {
 		finding.Outcome, finding.Reason = Met, fmt.Sprintf("soaked %s in %s", span(d.Soak), env)
 	case running:
 		finding.ChangesAt, finding.Reason = &ends, fmt.Sprintf("soaks %s in %s, until %s", span(d.Soak), env, instant(ends))
-		if anew := f.anew(d); anew != "" {
-			finding.Reason += "; " + anew
+		if i, did := f.BeganAgain(d); did {
+			finding.Reason += fmt.Sprintf("; it began again %s, when %s was resolved", instant(*i.ResolvedAt), called(i))
 		}
 	case !f.present():
 		finding.Reason = fmt.Sprintf("the soak of %s in %s stands still while the digest is not there", span(d.Soak), env)
@@ -140,19 +140,15 @@ func (f Facts) obstacles(d Document) string {
 	return strings.Join(all, "; and ")
 }
 
-// anew says which incident had the soak begin again, if one did.
-func (f Facts) anew(d Document) string {
-	var last *promotion.Incident
+// BeganAgain is the incident whose end had the soak begin again, if one did.
+func (f Facts) BeganAgain(d Document) (last promotion.Incident, did bool) {
 	for _, i := range f.Incidents {
 		resets := i.ResolvedAt != nil && f.happensWhereItSoaks(i) && slices.Contains(d.Incidents.Reset, i.Severity)
-		if resets && i.ResolvedAt.After(f.Presence[0].From) && (last == nil || i.ResolvedAt.After(*last.ResolvedAt)) {
-			last = &i
+		if resets && len(f.Presence) > 0 && i.ResolvedAt.After(f.Presence[0].From) && (!did || i.ResolvedAt.After(*last.ResolvedAt)) {
+			last, did = i, true
 		}
 	}
-	if last == nil {
-		return ""
-	}
-	return fmt.Sprintf("it began again %s, when %s was resolved", instant(*last.ResolvedAt), called(*last))
+	return last, did
 }
 
 // called is how reasons name an incident.
