@@ -122,8 +122,8 @@ func details(v policy.View) []slack.Block {
 func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range findings {
-		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
-		if len(f.Who) > 0 && f.Outcome != policy.Met {
+		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), gist(f))
+		if len(f.Who) > 0 && len(f.Children) == 0 && f.Outcome != policy.Met {
 			line += " (could approve: " + cast(nil).all(f.Who, maxCalled) + ")"
 		}
 		if f.ChangesAt != nil {
@@ -136,7 +136,7 @@ func tree(findings []policy.Finding, indent page.Text) []page.Text {
 
 // english is the policy in sentences.
 func english(d policy.Document, p *promotion.Promotion) page.Text {
-	if len(d.Approvals) == 0 {
+	if len(d.Approvers()) == 0 {
 		return page.Writef("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
 	}
 	var s page.Text
@@ -147,15 +147,7 @@ func english(d policy.Document, p *promotion.Promotion) page.Text {
 		}
 		s = page.Writef("%s has to have been in %s for %s; time during which it was not there does not count. ", it, p.From, span(d.Soak))
 	}
-	var asked []page.Text
-	for _, r := range d.Approvals {
-		asked = append(asked, page.Writef("%d from %s", r.Count, r.Role))
-	}
-	s += "Approvals: " + page.Join(asked, maxCalled) + ", all from different people. "
-	if d.RequesterMayApprove {
-		return s + "Whoever requested it may be one of them." + afterFailure(d)
-	}
-	return s + "Whoever requested it can't be one of them." + afterFailure(d)
+	return s + agreement(d) + afterFailure(d)
 }
 
 func votes(v policy.View) []page.Text {

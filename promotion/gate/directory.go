@@ -58,8 +58,8 @@ func (t *turn) groupRead(g promotion.Group) error {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(d.Approvals, func(r policy.Requirement) bool {
-			_, groups := t.catalog.members(r.Role)
+		if !slices.ContainsFunc(d.Roles(), func(role string) bool {
+			_, groups := t.catalog.members(role)
 			return slices.Contains(groups, g.ID)
 		}) {
 			continue

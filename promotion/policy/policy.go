@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -23,10 +24,16 @@ import (
 
 // Document is what a team has written down for one step of the chain.
 type Document struct {
-	Name                string        // for people; renaming a policy does not change it
-	Soak                time.Duration // at least this long in the environment; 0 means none
-	Approvals           []Requirement // all of them, by distinct people
-	RequesterMayApprove bool
+	Name      string        // for people; renaming a policy does not change it
+	Soak      time.Duration // at least this long in the environment; 0 means none
+	Approvals []Requirement // all of them, by distinct people
+	// Tree is who has to approve instead of Approvals, where it is not just all
+	// of a list.
+	Tree                 *Tree `json:",omitempty"`
+	RequesterMayApprove  bool
+	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels say
+	Reject               Veto   `json:",omitzero"`
+	Expires              Expiry `json:",omitzero"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
@@ -49,14 +56,15 @@ func (d Document) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Requires tells whether the document asks for approvals by the role.
-func (d Document) Requires(role string) bool {
-	for _, r := range d.Approvals {
-		if r.Role == role {
-			return true
+// Roles are all roles that the document rests on.
+func (d Document) Roles() []string {
+	roles := d.Approvers()
+	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift) {
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
 		}
 	}
-	return false
+	return roles
 }
 
 // How old a reading of Slack's directory may be. People leave and groups
@@ -82,9 +90,12 @@ type Facts struct {
 	Target    Look                 // at the tags in the To environment
 	Rosters   map[string]promotion.Roster
 	People    map[promotion.PersonID]promotion.Person
-	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
-	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
-	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
+	// Identities say which accounts and addresses are one person's.
+	Identities promotion.Identities
+	Overtaken  promotion.ID         // what has come in the way of a rejected promotion since; 0 when nothing has
+	Executing  promotion.ID         // another promotion that is moving the same target; 0 when none is
+	Newer      *promotion.Promotion // a promotion into the target of a digest that was observed later
+	Rides      []Facts              // what each ride of a train rests on; they have no votes of their own
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a
@@ -102,9 +113,9 @@ type Subject struct {
 
 // Evaluate is the verdict on the promotion.
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
-	approvals, assigned, discounted := approvals(d, f)
+	approvals, assigned, discounted := approvals(d, f, now)
 	v := Verdict{
-		Findings:   append(needs(d, f, now), approvals, turn(f)),
+		Findings:   append(append(needs(d, f, now), expiry(d, f, now)...), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}

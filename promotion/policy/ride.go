@@ -16,7 +16,7 @@ import (
 // which it is told.
 func needs(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose != promotion.Train {
-		return append(origin(d, f, now), tags(f), order(f))
+		return append(append(origin(d, f, now), authors(d, f)...), tags(f), order(f))
 	}
 	if len(f.Rides) == 0 {
 		return []Finding{{Rule: RuleRide, Outcome: Blocked, Reason: "it carries nothing"}}
