@@ -61,6 +61,7 @@ const (
 	Requested Verb = "requested" // a promotion was opened
 	Existing  Verb = "existing"  // there is one open already
 	Missing   Verb = "missing"   // no such promotion, app or digest
+	Differs   Verb = "differs"   // the key was used before, for something else
 )
 
 // Answer is what the person is told. It holds facts, not sentences.

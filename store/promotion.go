@@ -153,6 +153,9 @@ func selection(q gate.Query) (query string, args []any) {
 	if q.ApprovedBy != "" {
 		and("EXISTS (SELECT 1 FROM vote WHERE vote.promotion = promotion.id AND vote.person = $%d AND vote.decision = 'approve')", string(q.ApprovedBy))
 	}
+	if q.SignedBy != "" {
+		and("EXISTS (SELECT 1 FROM check_report WHERE check_report.app = promotion.app AND check_report.digest = promotion.digest AND check_report.person = $%d)", string(q.SignedBy))
+	}
 	if q.ObservedAfter != nil {
 		and("observed_at > $%d", micros(*q.ObservedAfter))
 	}

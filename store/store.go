@@ -253,7 +253,11 @@ func (db *DB) migrate(ctx context.Context, migrations []*goose.Migration) error 
 	if err != nil {
 		return broken("read the schema version", err)
 	}
-	if knows := migrations[len(migrations)-1].Version; has > knows {
+	knows := int64(0)
+	for _, m := range migrations {
+		knows = max(knows, m.Version)
+	}
+	if has > knows {
 		return promotion.Errorf(promotion.Invalid, "the database has schema %d and this program knows %d: it was written by a newer promotebot; run that one, or restore a backup", has, knows)
 	}
 	if _, err := p.Up(ctx); err != nil {

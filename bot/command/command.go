@@ -27,6 +27,7 @@ const (
 	List    Name = "list"
 	Show    Name = "show"
 	Why     Name = "why"
+	WhatIf  Name = "what-if"
 	Request Name = "request"
 	Approve Name = "approve"
 	Reject  Name = "reject"
@@ -48,6 +49,7 @@ type Command struct {
 	App    string // one of the apps, or empty
 	Digest string // the first digits of a digest, in hexadecimal, or empty
 	Ref    string // a tag or a whole digest, of a request
+	Person string // Slack's id of somebody, as in U024BE7LH
 	Reason string
 
 	Severity string               // of an incident
@@ -70,6 +72,7 @@ var grammar = []row{
 	{List, nil, 0, "everything that is open", "list"},
 	{Show, []argument{appAndDigest}, 1, "the newest promotion of an app, in full", "show shop@4f1c2a9b"},
 	{Why, []argument{appAndDigest}, 1, "why it is not out yet, and who could change that", "why shop"},
+	{WhatIf, []argument{approval, person, appAndDigest}, 2, "what one more approval would do", "what-if approve @ann shop"},
 	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
@@ -193,6 +196,9 @@ func (r row) parse(c *Command, words, apps []string) *Usage {
 // the same command.
 func Format(c Command) string {
 	words := []string{string(c.Name)}
+	if c.Name == WhatIf {
+		words = append(words, string(Approve), "@"+c.Person)
+	}
 	target := c.App
 	if c.Digest != "" {
 		target += "@" + c.Digest

@@ -54,6 +54,7 @@ func Card(v policy.View) Message {
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Context(becomes(v)...)
 	} else {
 		p.Section(sentence)
 		carriage(&p, v)
@@ -209,6 +210,9 @@ func soak(v policy.View) page.Text {
 }
 
 func approvals(v policy.View, c cast) []page.Text {
+	if v.Document.Automatic {
+		return byItself(v)
+	}
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
 	for i, f := range top.Children {
@@ -314,7 +318,7 @@ func buttons(v policy.View) []slack.BlockElement {
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
 	hold := holdButtons(v, value)
-	if !p.Planned() {
+	if !p.Planned() || v.Document.Automatic {
 		return append(append([]slack.BlockElement{reject}, hold...), details)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)

@@ -110,7 +110,7 @@ func details(v policy.View) []slack.Block {
 	}
 	p.Section(stopped(v, nil)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)
-	p.Section("*Policy*"+named(" ", v.Document.Name), english(v.Document, promoted))
+	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
 	p.Fields(facts(promoted, nil)...)
 	p.Section(labels(promoted.Image)...)
@@ -135,29 +135,13 @@ func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	return lines
 }
 
-// english is the policy in sentences.
-func english(d policy.Document, p *promotion.Promotion) page.Text {
-	if len(d.Approvals) == 0 {
-		return page.Writef("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
+// english is the policy in sentences, a line each.
+func english(d policy.Document, p *promotion.Promotion) []page.Text {
+	all := []page.Text{"*Policy*" + named(" ", d.Name)}
+	for _, sentence := range d.Sentences(p.From, p.To, p.Purpose == promotion.Train) {
+		all = append(all, because(sentence)+".")
 	}
-	var s page.Text
-	if d.Soak > 0 {
-		it := page.Text("The digest")
-		if p.Purpose == promotion.Train {
-			it = "Each digest"
-		}
-		s = page.Writef("%s has to have been in %s for %s; time during which it was not there does not count. ", it, p.From, span(d.Soak))
-	}
-	s += waits(d)
-	var asked []page.Text
-	for _, r := range d.Approvals {
-		asked = append(asked, page.Writef("%d from %s", r.Count, r.Role))
-	}
-	s += "Approvals: " + page.Join(asked, maxCalled) + ", all from different people. "
-	if d.RequesterMayApprove {
-		return s + "Whoever requested it may be one of them." + afterFailure(d)
-	}
-	return s + "Whoever requested it can't be one of them." + afterFailure(d)
+	return all
 }
 
 func votes(v policy.View) []page.Text {

@@ -79,6 +79,9 @@ func waiting(v policy.View, c cast) (word string, sentence page.Text) {
 		}
 		return "soaking", page.Writef("*Soaking* in %s until %s (%s).", p.From, ends, page.Ago(ends)) + anew(v) + afterwards(v)
 	}
+	if f, waits := unmet(policy.RuleLine); waits && !away {
+		return "waiting in line", page.Writef("*Waiting in line*: %s.", because(f.Reason))
+	}
 	if v.Verdict.OnlyApprovals() {
 		f, _ := v.Verdict.Finding(policy.RuleApprovals)
 		return "waiting for approvals", page.Writef("*Waiting for approvals*: %s so far. Nothing else is missing.", because(f.Reason))
@@ -122,6 +125,12 @@ func anew(v policy.View) page.Text {
 
 // afterwards says what follows the soak.
 func afterwards(v policy.View) page.Text {
+	if f, _ := v.Verdict.Finding(policy.RuleLine); f.Outcome == policy.Waiting {
+		return ""
+	}
+	if v.Document.Automatic {
+		return " It goes ahead by itself then: no approval is asked for."
+	}
 	switch f, _ := v.Verdict.Finding(policy.RuleApprovals); f.Outcome {
 	case policy.Met:
 		return " All approvals are there: it goes ahead by itself then."

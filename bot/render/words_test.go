@@ -191,7 +191,7 @@ func TestButtons(t *testing.T) {
 	for _, s := range append(states(), stops()...) {
 		var want []string
 		if s.view.Facts.Promotion.State == promotion.Open {
-			if s.view.Facts.Promotion.Planned() {
+			if s.view.Facts.Promotion.Planned() && !s.view.Document.Automatic {
 				want = append(want, render.ActionApprove)
 			}
 			if _, one := s.view.Facts.Promotion.Found(); one {

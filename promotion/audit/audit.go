@@ -46,6 +46,9 @@ const (
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
+	Checked    Kind = "checked"       // a check was reported or signed off
+	Tokened    Kind = "token-made"    // a machine may speak over HTTP
+	Untokened  Kind = "token-revoked" // it may not any more
 
 	IncidentOpened   Kind = "incident-opened"
 	IncidentResolved Kind = "incident-resolved"

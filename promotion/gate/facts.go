@@ -27,6 +27,12 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 		if err := t.surroundings(p, &f); err != nil {
 			return d, f, err
 		}
+		if err := t.evidence(d, &f); err != nil {
+			return d, f, err
+		}
+		if f.Ahead, err = t.ahead(p, d); err != nil {
+			return d, f, err
+		}
 		return d, f, t.involved(&f)
 	}
 	rides, err := t.rides(p.ID)
@@ -39,6 +45,9 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 			return d, f, err
 		}
 		f.Rides = append(f.Rides, of)
+	}
+	if err := t.evidence(d, &f); err != nil {
+		return d, f, err
 	}
 	if err := t.stopped(p, &f); err != nil {
 		return d, f, err
@@ -68,6 +77,9 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	d := app.Policies[p.To]
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
+	}
+	if p.Purpose == promotion.Restore {
+		d.Checks = nil // it passed them when it was promoted
 	}
 	return d, nil
 }
@@ -190,34 +202,26 @@ func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]pro
 	return rosters, people, err
 }
 
+// acquaint adds to the facts what is known of somebody who may be neither a
+// voter nor hold a role.
+func (t *turn) acquaint(f *policy.Facts, id promotion.PersonID) error {
+	if _, known := f.People[id]; known {
+		return nil
+	}
+	some, err := t.People([]promotion.PersonID{id})
+	if who, known := some[id]; known {
+		f.People[id] = who
+	}
+	return err
+}
+
 func (t *turn) roster(role string) (promotion.Roster, error) {
-	people, groups := t.catalog.members(role)
-	roster := promotion.Roster{Role: role, Members: people, Groups: groups}
+	_, groups := t.catalog.members(role)
 	if len(groups) == 0 {
-		return roster, nil
+		return t.catalog.Roster(role, nil), nil
 	}
 	read, err := t.Groups(groups)
-	if err != nil {
-		return roster, err
-	}
-	var oldest *time.Time
-	for _, id := range groups {
-		g, ok := read[id]
-		switch {
-		case !ok:
-			return roster, nil // never read: ReadAt stays nil, which is what "not known" means
-		case g.Fault != "":
-			roster.Fault = g.Fault
-		}
-		if oldest == nil || g.ReadAt.Before(*oldest) {
-			oldest = &g.ReadAt
-		}
-		roster.Members = append(roster.Members, g.Members...)
-	}
-	roster.ReadAt = oldest
-	slices.Sort(roster.Members)
-	roster.Members = slices.Compact(roster.Members)
-	return roster, nil
+	return t.catalog.Roster(role, read), err
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {

@@ -66,6 +66,19 @@ type Tx interface {
 	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
 	SaveGroup(g promotion.Group) error
 
+	// Checks are the newest report of each name, by name.
+	Checks(app string, d promotion.Digest) ([]promotion.Check, error)
+	// AddCheck numbers the report and stores it.
+	AddCheck(c *promotion.Check) error
+
+	Tokens() ([]promotion.Token, error) // by name; of one name, the newest last
+	Token(id string) (promotion.Token, error)
+	AddToken(t promotion.Token) error
+	RevokeToken(id string, at time.Time) error
+	Kept(token, key string) (promotion.Kept, error)
+	// Keep adds a receipt and forgets those that are older than since.
+	Keep(k promotion.Kept, since time.Time) error
+
 	Gesture(key string) (promotion.Gesture, *promotion.Answer, error) // nil answer: undecided
 	AddGesture(g promotion.Gesture, a *promotion.Answer) error
 	DecideGesture(key string, a promotion.Answer, at time.Time) error
@@ -118,6 +131,7 @@ type Query struct {
 	Train         promotion.ID // the rides of this train
 	Apart         bool         // only what is decided by itself: no rides
 	ApprovedBy    promotion.PersonID
+	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
 	Before        promotion.ID
 	Limit         int
@@ -174,16 +188,17 @@ type turn struct {
 	catalog *Catalog
 	actor   string
 	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
+	lines   map[line]bool          // in which something came, went or ended in this turn
 	trains  map[promotion.ID]bool  // of which a ride was settled in this turn; true when it has changed
 }
 
 func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) error {
 	err := g.store.Update(ctx, func(tx Tx) error {
-		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, trains: map[promotion.ID]bool{}}
+		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, lines: map[line]bool{}, trains: map[promotion.ID]bool{}}
 		if err := f(t); err != nil {
 			return err
 		}
-		return t.pull()
+		return t.conclude()
 	})
 	if err == nil {
 		g.poke()
@@ -193,6 +208,20 @@ func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) er
 
 // instant is the clock as the rows keep it: UTC, in microseconds.
 func (g *Gate) instant() time.Time { return g.now().UTC().Truncate(time.Microsecond) }
+
+// conclude settles what waited for all of the turn to have happened. That can
+// concern more of the same.
+func (t *turn) conclude() error {
+	for len(t.trains)+len(t.lines) > 0 {
+		if err := t.pull(); err != nil {
+			return err
+		}
+		if err := t.moveUp(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (t *turn) load(id promotion.ID) (*promotion.Promotion, error) {
 	p, err := t.Promotion(id)
@@ -256,6 +285,7 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	if err := t.uncouple(p, to, reason); err != nil {
 		return err
 	}
+	t.stirred(p.App, p.To)
 	kind := promotion.NoticeEnded
 	if to == promotion.Superseded {
 		kind = promotion.NoticeSuperseded

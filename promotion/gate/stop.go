@@ -63,7 +63,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	}
 	switch g.Kind {
 	case promotion.GestureIncident:
-		return t.reported(g, answer)
+		return t.raise(g, answer)
 	case promotion.GestureFreeze:
 		return t.freeze(g, f, answer)
 	case promotion.GestureUnfreeze:
@@ -96,9 +96,9 @@ func (c *Catalog) asked(name string) policy.Document {
 	var d policy.Document
 	add := func(policies map[string]policy.Document) {
 		for _, to := range slices.Sorted(maps.Keys(policies)) {
-			for _, r := range policies[to].Approvals {
-				if !d.Requires(r.Role) {
-					d.Approvals = append(d.Approvals, policy.Requirement{Role: r.Role, Count: 1})
+			for _, role := range policies[to].Roles() {
+				if !d.Requires(role) {
+					d.Approvals = append(d.Approvals, policy.Requirement{Role: role, Count: 1})
 				}
 			}
 		}
@@ -112,6 +112,9 @@ func (c *Catalog) asked(name string) policy.Document {
 		if name == "" || train.Name == name {
 			add(train.Policies)
 		}
+	}
+	if len(d.Approvals) == 0 && name != "" { // it asks nobody; somebody has to be able to
+		return c.asked("")
 	}
 	return d
 }

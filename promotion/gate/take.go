@@ -136,15 +136,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
-	if _, known := f.People[g.Person]; !known {
-		// facts holds voters and holders of roles; this may be neither.
-		some, err := t.People([]promotion.PersonID{g.Person})
-		if err != nil {
-			return answer, err
-		}
-		if who, known := some[g.Person]; known {
-			f.People[g.Person] = who
-		}
+	if err := t.acquaint(&f, g.Person); err != nil {
+		return answer, err
 	}
 	if stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
 		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")

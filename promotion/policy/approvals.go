@@ -14,6 +14,9 @@ func MayApprove(d Document, f Facts, id promotion.PersonID) (roles []string, ref
 	if refusal := notAMember(f, id); refusal != "" {
 		return nil, refusal
 	}
+	if d.Automatic {
+		return nil, "no approval is asked for: it goes ahead by itself when everything else is met"
+	}
 	if id == f.Promotion.Requester && !d.RequesterMayApprove {
 		return nil, "whoever requested a promotion can't approve it"
 	}
@@ -69,6 +72,9 @@ func noRole(d Document, f Facts) string {
 			return fmt.Sprintf("the members of %s can't be read: %s", r.Role, fault)
 		}
 	}
+	if d.Automatic {
+		return "nobody is asked for an approval here, so nobody has a role that could say no; whoever requested it can"
+	}
 	return "this takes a role that the person does not hold"
 }
 
@@ -111,6 +117,9 @@ func approvals(d Document, f Facts) (Finding, []Assignment, []Discount) {
 	}
 	slices.SortStableFunc(assigned, func(a, b Assignment) int { return a.At.Compare(b.At) })
 
+	if d.Automatic {
+		return Finding{Rule: RuleApprovals, Outcome: Met, Reason: "no approval is asked for"}, nil, discounted
+	}
 	if len(d.Approvals) == 0 {
 		// An empty document is what a step has whose policy was taken out of the
 		// configuration. It must not read as "nothing is asked for".
@@ -241,8 +250,11 @@ func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now
 	return stale
 }
 
-func identity(d Document, f Facts, assigned []Assignment, now time.Time) (Finding, []Subject) {
-	var lookups []Subject
+func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Finding, []Subject) {
+	if d.Automatic && len(d.Reviewers()) == 0 {
+		return nil, nil
+	}
+	lookups := staleSigners(d, f, now)
 	for _, a := range assigned {
 		for _, s := range Stale(d, f, a.Person, SureFor, now) {
 			if !slices.Contains(lookups, s) {
@@ -251,7 +263,7 @@ func identity(d Document, f Facts, assigned []Assignment, now time.Time) (Findin
 		}
 	}
 	if len(lookups) > 0 {
-		return Finding{Rule: RuleIdentity, Outcome: Waiting, Reason: "reading in Slack who the approvers are, once more"}, lookups
+		return []Finding{{Rule: RuleIdentity, Outcome: Waiting, Reason: "reading in Slack who the approvers are, once more"}}, lookups
 	}
-	return Finding{Rule: RuleIdentity, Outcome: Met, Reason: "who the approvers are was read just now"}, nil
+	return []Finding{{Rule: RuleIdentity, Outcome: Met, Reason: "who the approvers are was read just now"}}, nil
 }

@@ -27,10 +27,19 @@ type Document struct {
 	Soak                time.Duration // at least this long in the environment; 0 means none
 	Approvals           []Requirement // all of them, by distinct people
 	RequesterMayApprove bool
+	// Automatic says that nobody has to approve. It is said outright: a policy
+	// that is not there asks for nobody's approval either.
+	Automatic bool `json:",omitempty"`
+	// Supersede is what becomes of what is open when a newer build comes.
+	// RideOldest keeps the oldest open one of those that would give way.
+	Supersede  Supersede `json:",omitempty"`
+	RideOldest bool      `json:",omitempty"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
+	Checks    []Check             `json:",omitempty"` // the evidence that is asked for
 
+	Since     Since                `json:",omitempty"` // what the soak is counted from
 	Incidents Interruptions        `json:",omitzero"`  // what incidents do to the soak
 	Exposure  promotion.Exposure   `json:",omitzero"`  // one of these at least, in the environment
 	Windows   Windows              `json:",omitzero"`  // when it may go ahead
@@ -90,6 +99,8 @@ type Facts struct {
 	People    map[promotion.PersonID]promotion.Person
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
+	Checks    []promotion.Check    // the newest report of each name, by name
+	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 
 	Incidents []promotion.Incident // of the app or of all: the open ones, and those that ended while the digest was there
@@ -128,7 +139,7 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	}
 	if v.Outcome == Met {
 		who, lookups := identity(d, f, assigned, now)
-		v.Findings, v.Lookups = append(v.Findings, who), lookups
+		v.Findings, v.Lookups = append(v.Findings, who...), lookups
 		v.sum()
 	}
 	return v

@@ -16,13 +16,14 @@ import (
 // which it is told.
 func needs(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose != promotion.Train {
-		return append(append(origin(d, f, now), tags(f), order(f)), stops(d, f, now)...)
+		return slices.Concat(origin(d, f, now), checks(d, f, now), []Finding{tags(f), order(f)}, line(d, f), stops(d, f, now))
 	}
 	if len(f.Rides) == 0 {
 		return []Finding{{Rule: RuleRide, Outcome: Blocked, Reason: "it carries nothing"}}
 	}
 	var all []Finding
 	for _, r := range f.Rides {
+		r.Rosters, r.People = f.Rosters, f.People
 		all = append(all, gather(RuleRide, r.Promotion.App+": ", append(needs(d, r, now), turn(r))))
 	}
 	return append(all, stops(d, f, now)...)

@@ -257,10 +257,10 @@ apps:
 		`7:3: "Very Careful" is not a name: up to 63 lower-case letters, digits and '-', beginning with a letter or digit`,
 	}},
 	{"a policy without approvals", "{approvals: {leads: 1}}", "{soak: 1h}", []string{
-		"6:12: the policy has no approvals: add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now",
+		"6:12: the policy has no approvals: add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's",
 	}},
 	{"approvals of nobody", "{approvals: {leads: 1}}", "{approvals: {}}", []string{
-		"6:24: approvals asks nobody: write {tech-leads: 1}, because promoting without anybody's approval is not possible for now",
+		"6:24: approvals asks nobody: write {tech-leads: 1}, or none when it is to go ahead without anybody's approval",
 	}},
 	{"approvals in a list", "{approvals: {leads: 1}}", "{approvals: [leads]}", []string{
 		"6:24: approvals must be a mapping, not a list: write it as {tech-leads: 2}, or as a role",
@@ -374,7 +374,7 @@ apps:
 		"10:61: nothing is promoted into staging, because it is the first environment: name production",
 	}},
 	{"an app with a faulty policy of its own", "com/shop", "com/shop, policy: {production: {soak: 1h}}", []string{
-		"10:73: the policy has no approvals: add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now",
+		"10:73: the policy has no approvals: add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's",
 	}},
 	{"reminders that are a mapping", "apps:", "reminders: {schedule: \"@daily\"}\napps:", []string{
 		`9:12: reminders must be a list, not a mapping: write it as reminders: [{schedule: "0 9 * * MON-FRI", time_zone: Europe/Berlin}]`,

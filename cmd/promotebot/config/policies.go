@@ -79,7 +79,7 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	d := policy.Document{Name: name}
-	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyWindows, keyFreezes, keyFreezeOn)
+	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn)
 	if !ok {
 		return d
 	}
@@ -95,8 +95,16 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 	if p, ok := in[keyFreezeOn]; ok {
 		d.FreezeOn = r.severities(p.Value, keyFreezeOn)
 	}
-	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now"); ok {
-		d.Approvals = r.approvals(at, roles)
+	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's"); ok {
+		if d.Automatic = r.automatic(at, in, roles); !d.Automatic {
+			d.Approvals = r.approvals(at, roles)
+		}
+	}
+	if p, ok := in[keyChecks]; ok {
+		d.Checks = r.checks(p.Value, roles)
+	}
+	if p, ok := in[keySoak]; ok {
+		r.verified(p.Value, d)
 	}
 	if p, ok := in[keyRequester]; ok {
 		switch who, ok := r.Text(p.Value, keyRequester); {
@@ -107,6 +115,7 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 			r.Fault(p.Value, fmt.Sprintf("%q says nothing about the requester", strict.Clip(who)), "write "+requesterCannot+", which is the default, or "+requesterMay)
 		}
 	}
+	r.flow(in, &d)
 	return d
 }
 
@@ -133,7 +142,7 @@ func (r *reader) approvals(n *yaml.Node, roles roles) []policy.Requirement {
 		return nil
 	}
 	if len(pairs) == 0 && len(n.Content) == 0 {
-		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, because promoting without anybody's approval is not possible for now")
+		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, or none when it is to go ahead without anybody's approval")
 	}
 	var asked []policy.Requirement
 	sound := true

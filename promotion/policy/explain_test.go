@@ -1,0 +1,66 @@
+package policy_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func TestADocumentReadsAsEnglish(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		d     policy.Document
+		train bool
+		want  []string
+	}{
+		{name: "nothing", want: []string{"There is no policy for promotions to production, so none can go ahead."}},
+		{name: "one click", d: policy.Document{Approvals: []policy.Requirement{{Role: "developers", Count: 1}}, RequesterMayApprove: true}, want: []string{
+			"Approvals: 1 from developers, all from different people.",
+			"Whoever requested it may be one of them.",
+		}},
+		{name: "nobody", d: policy.Document{Automatic: true}, want: []string{"Nobody has to approve: it goes ahead by itself when everything else is met."}},
+		{name: "checks", d: policy.Document{Automatic: true, Checks: []policy.Check{
+			{Name: "perf", MaxAge: 24 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}, {Number: "errors", Is: policy.Equals}}},
+			{Name: "e2e", Advisory: true}, {Name: "scan-review", ReviewedBy: "security"},
+		}}, want: []string{
+			"The check perf has to be reported as passed, with p99_ms <= 250 and errors == 0, not more than 24h ago.",
+			"The check e2e has to be reported as passed; that is only shown and never in the way.",
+			"scan-review has to be signed off by somebody of security.",
+			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+		}},
+		{name: "everything that makes it wait", d: policy.Document{
+			Automatic: true, Soak: time.Hour, Checks: []policy.Check{{Name: "perf"}},
+			Incidents: policy.Interruptions{Pause: []promotion.Severity{"warning", "minor"}, Reset: []promotion.Severity{"critical"}},
+			Exposure:  promotion.Exposure{Requests: 7, PodTime: 48 * time.Hour},
+			Windows:   policy.Windows{Allow: []policy.Window{window(t, "0 9 * * *", berlin, 8*time.Hour)}, Deny: []policy.Window{window(t, "@weekly", "UTC", time.Hour)}},
+			Freezes:   []promotion.Freeze{{From: noon, Until: ago(-time.Hour), Reason: "inventory."}}, FreezeOn: []promotion.Severity{"critical"},
+		}, want: []string{
+			"The digest has to have been in staging for 1h; time during which it was not there does not count.",
+			"It counts from the last of the required checks that machines report.",
+			"The soak stands still during incidents that are warning or minor.",
+			"It begins again after incidents that are critical.",
+			"It has to have been used there for 7 requests or 48.0 pod hours.",
+			"The check perf has to be reported as passed.",
+			"It goes ahead only in the window that opens at CRON_TZ=Europe/Berlin 0 9 * * *, for 8h.",
+			"It does not go ahead in the window that opens at CRON_TZ=UTC @weekly, for 1h.",
+			"It is frozen from 2026-03-02 12:00:00 UTC until 2026-03-02 13:00:00 UTC: inventory.",
+			"It is frozen during incidents that are critical.",
+			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+		}},
+		{name: "a train that is careful", train: true, d: policy.Document{
+			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
+		}, want: []string{
+			"Each digest has to have been in staging for 48h; time during which it was not there does not count.",
+			"Approvals: 2 from leads, 1 from security, all from different people.",
+			"Whoever requested it can't be one of them.",
+			"If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.",
+		}},
+	} {
+		if got := c.d.Sentences("staging", "production", c.train); !slices.Equal(got, c.want) {
+			t.Errorf("%s reads %q", c.name, got)
+		}
+	}
+}
