@@ -167,6 +167,11 @@ func TestWhoCouldSignOff(t *testing.T) {
 
 func TestEveryRideOfATrainNeedsItsOwnEvidence(t *testing.T) {
 	d, f := asking(policy.Check{Name: "scan"}, policy.Check{Name: "review", ReviewedBy: "security"})
+	d.Since = policy.SinceArrival // only the evidence is at stake here
+	f.Promotion.PolicyHash = d.Hash()
+	for i := range f.Votes {
+		f.Votes[i].Terms = f.Promotion.TermsNow()
+	}
 	one, two := f, f
 	one.Votes, two.Votes = nil, nil
 	one.Rosters, two.Rosters, one.People, two.People = nil, nil, nil, nil

@@ -48,6 +48,7 @@ type Document struct {
 	OnFailure promotion.OnFailure `json:",omitempty"`
 
 	Checks    []Check              `json:",omitempty"` // the evidence that is asked for
+	Since     Since                `json:",omitempty"` // what the soak is counted from
 	Incidents Interruptions        `json:",omitzero"`  // what incidents do to the soak
 	Exposure  promotion.Exposure   `json:",omitzero"`  // one of these at least, in the environment
 	Windows   Windows              `json:",omitzero"`  // when it may go ahead

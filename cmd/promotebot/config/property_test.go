@@ -40,7 +40,7 @@ var ours = []string{
 	"slack", "channel", "database", "http", "poll", "every", "concurrency", "environments", "name", "watch", "tags", "policy", "policies",
 	"soak", "approvals", "requester", "apps", "image", "roles", "reminders", "schedule", "time_zone", "trains", "on_failure",
 	"checks", "max_age", "numbers", "advisory", "reviewed_by",
-	"incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
+	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {
