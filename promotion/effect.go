@@ -122,6 +122,7 @@ const (
 	NoticeEnded      NoticeKind = "ended"
 	NoticeReminder   NoticeKind = "reminder"
 	NoticeSuperseded NoticeKind = "superseded"
+	NoticeSigned     NoticeKind = "signed"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -130,6 +131,9 @@ type NoticeWork struct {
 	Person   PersonID // who did it, for a vote
 	Decision Decision
 	Reason   string
+	App      string      `json:",omitempty"` // whose check was signed off
+	Check    string      `json:",omitempty"`
+	Status   CheckStatus `json:",omitempty"`
 }
 
 // TellWork is a private answer to one person.

@@ -9,6 +9,7 @@ type GestureKind string
 const (
 	GestureVote    GestureKind = "vote"
 	GestureRequest GestureKind = "request"
+	GestureSign    GestureKind = "sign" // sign off a check of Promotion's digest, or say that it failed
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is
@@ -29,6 +30,10 @@ type Gesture struct {
 	Reason    string
 	Terms     string // hash of the terms that were shown or, when typed, that held; empty for whatever holds when it is decided
 	CardTS    string // the message that was clicked; empty when typed
+
+	// A sign-off, with Reason for a summary.
+	Check  string      `json:",omitempty"`
+	Status CheckStatus `json:",omitempty"`
 
 	// A request.
 	App string
@@ -63,6 +68,7 @@ type Answer struct {
 	Reason    string   // why not
 	Could     []string // which roles could
 	Missing   []string // what is still missing, in words
+	Check     string   `json:",omitempty"` // that was to be signed off
 	Late      bool     // decided after the gesture was acknowledged
 }
 

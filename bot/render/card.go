@@ -50,6 +50,7 @@ func Card(v policy.View) Message {
 		// On a phone the facts fill a screen: what holds it up stands before them.
 		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
 		carriage(&p, v)
+		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
@@ -85,6 +86,7 @@ func summary(v policy.View) string {
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
 		s = append(s, hindrances(v, sentence)...)
+		s = append(s, evidence(v)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
 	} else {
@@ -282,7 +284,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f.Outcome))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -315,16 +317,17 @@ func buttons(v policy.View) []slack.BlockElement {
 		return []slack.BlockElement{details}
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
+	sign := signs(v)
 	if !p.Planned() || v.Document.Automatic {
-		return []slack.BlockElement{reject, details}
+		return append(sign, reject, details)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return []slack.BlockElement{approve, adopt, reject, details}
+		return append([]slack.BlockElement{approve, adopt}, append(sign, reject, details)...)
 	}
-	return []slack.BlockElement{approve, reject, details}
+	return append([]slack.BlockElement{approve}, append(sign, reject, details)...)
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

@@ -124,7 +124,7 @@ func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	for _, f := range findings {
 		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
 		if len(f.Who) > 0 && f.Outcome != policy.Met {
-			line += " (could approve: " + cast(nil).all(f.Who, maxCalled) + ")"
+			line += " (" + could(f) + cast(nil).all(f.Who, maxCalled) + ")"
 		}
 		if f.ChangesAt != nil {
 			line += page.Writef(" (changes by itself %s)", page.Ago(*f.ChangesAt))

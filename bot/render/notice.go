@@ -19,6 +19,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
 		}
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
+	case promotion.NoticeSigned:
+		return page.Say(signedNotice(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Repairs() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
@@ -59,7 +61,7 @@ func missing(v policy.View, c cast) page.Text {
 	for _, f := range v.Verdict.Missing() {
 		one := because(f.Reason)
 		if len(f.Who) > 0 {
-			one += " (could approve: " + c.all(f.Who, maxCalled) + ")"
+			one += " (" + could(f) + c.all(f.Who, maxCalled) + ")"
 		}
 		all = append(all, one)
 	}

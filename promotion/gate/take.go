@@ -26,7 +26,7 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 			answer = *decided
 			return nil
 		case err == nil:
-			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App}
+			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App, Check: gesture.Check}
 			return nil
 		case !errors.Is(err, promotion.NotFound):
 			return err
@@ -60,8 +60,11 @@ type unknown struct {
 }
 
 func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) {
-	if g.Kind == promotion.GestureRequest {
+	switch g.Kind {
+	case promotion.GestureRequest:
 		return t.request(g, u)
+	case promotion.GestureSign:
+		return t.sign(g, u)
 	}
 	return t.vote(g, u)
 }

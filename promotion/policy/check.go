@@ -104,11 +104,12 @@ func (d Document) Check(name string) (Check, bool) {
 
 // Report finds the newest report of a check.
 func (f Facts) Report(name string) (promotion.Check, bool) {
-	i := slices.IndexFunc(f.Checks, func(c promotion.Check) bool { return c.Name == name })
-	if i < 0 {
-		return promotion.Check{}, false
+	for _, c := range slices.Backward(f.Checks) {
+		if c.Name == name {
+			return c, true
+		}
 	}
-	return f.Checks[i], true
+	return promotion.Check{}, false
 }
 
 // checks is nothing where no evidence is asked for.
@@ -175,7 +176,7 @@ func evidence(d Document, c Check, f Facts, now time.Time) Finding {
 		finding.ChangesAt = &until
 	}
 	finding.Outcome = Met
-	finding.Reason = fmt.Sprintf("%s passed at %s%s", c.Name, instant(r.At), told(r.Summary))
+	finding.Reason = fmt.Sprintf("%s passed at %s%s%s", c.Name, instant(r.At), measured(c, r), told(r.Summary))
 	return finding
 }
 
@@ -184,6 +185,18 @@ func told(summary string) string {
 		return ""
 	}
 	return ": " + strings.TrimRight(summary, ". ")
+}
+
+// measured are the numbers that the policy has a threshold for.
+func measured(c Check, r promotion.Check) string {
+	var all []string
+	for _, t := range c.Numbers {
+		all = append(all, fmt.Sprintf("%s is %s", t.Number, figure(r.Numbers[t.Number])))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(all, ", ")
 }
 
 func remedy(c Check) string {
@@ -318,8 +331,9 @@ func StaleSigner(d Document, f Facts, name string, id promotion.PersonID, maxAge
 func staleSigners(d Document, f Facts, now time.Time) []Subject {
 	var stale []Subject
 	for _, of := range append(slices.Clone(f.Rides), f) {
-		for _, r := range of.Checks {
-			if c, asked := d.Check(r.Name); !asked || c.ReviewedBy == "" || c.Advisory || r.Person == "" {
+		for _, c := range d.Checks {
+			r, ok := of.Report(c.Name)
+			if !ok || c.ReviewedBy == "" || c.Advisory || r.Person == "" {
 				continue
 			}
 			for _, s := range StaleSigner(d, f, r.Name, r.Person, SureFor, now) {

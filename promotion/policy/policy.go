@@ -92,7 +92,7 @@ type Facts struct {
 	People    map[promotion.PersonID]promotion.Person
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
-	Checks    []promotion.Check    // the newest report of each name, by name
+	Checks    []promotion.Check    // oldest first: of each name the last counts
 	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 }
