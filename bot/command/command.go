@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 // Name is the first word of a command.
@@ -30,6 +32,7 @@ const (
 	Approve Name = "approve"
 	Reject  Name = "reject"
 	Adopt   Name = "adopt"
+	Check   Name = "check"
 	History Name = "history"
 )
 
@@ -42,6 +45,8 @@ type Command struct {
 	Ref    string // a tag or a whole digest, of a request
 	Person string // Slack's id of somebody, as in U024BE7LH
 	Reason string
+	Check  string                // the name of one
+	Status promotion.CheckStatus // passed or failed
 }
 
 // row is a command of the grammar. The first need arguments are required.
@@ -64,6 +69,7 @@ var grammar = []row{
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
+	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
 	{History, []argument{app}, 0, "past promotions", "history shop"},
 }
 
@@ -184,7 +190,7 @@ func Format(c Command) string {
 	if c.Digest != "" {
 		target += "@" + c.Digest
 	}
-	for _, w := range []string{string(c.Topic), target, c.Ref, c.Reason} {
+	for _, w := range []string{string(c.Topic), target, c.Ref, c.Check, string(c.Status), c.Reason} {
 		if w != "" {
 			words = append(words, w)
 		}
