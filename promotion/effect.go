@@ -91,11 +91,11 @@ type CompareWork struct {
 	Tags             []string
 }
 
-// ResolveWork asks what one tag points at, for the gesture that named it: in
-// the first of the repositories that has it.
+// ResolveWork asks what one tag points at, or whether a digest exists, for the
+// gesture that named it: in the first of the repositories that has it.
 type ResolveWork struct {
 	Repositories []Repository
-	Tag          string
+	Tag          string // or the digest
 	Gesture      string
 }
 

@@ -38,6 +38,16 @@ type Gesture struct {
 	// A request.
 	App string
 	Ref string // tag, digest, or empty for what is in the environment now
+
+	Token string `json:",omitempty"` // the name of the token, when a machine asks and no person
+}
+
+// Actor is how the log calls whoever made the gesture.
+func (g Gesture) Actor() string {
+	if g.Token != "" {
+		return TokenActor(g.Token)
+	}
+	return string(g.Person)
 }
 
 // Verb says what came of a gesture.

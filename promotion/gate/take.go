@@ -62,6 +62,9 @@ type unknown struct {
 func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	switch g.Kind {
 	case promotion.GestureRequest:
+		if g.Token != "" {
+			return t.offered(g, u)
+		}
 		return t.request(g, u)
 	case promotion.GestureSign:
 		return t.sign(g, u)
@@ -84,7 +87,7 @@ func (t *turn) undecided(u unknown, match func(promotion.Gesture) bool) error {
 		if !match(g) {
 			continue
 		}
-		t.actor = string(g.Person)
+		t.actor = g.Actor()
 		answer, err := t.decide(g, u)
 		if err != nil {
 			return err
