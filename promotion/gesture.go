@@ -10,6 +10,13 @@ const (
 	GestureVote    GestureKind = "vote"
 	GestureRequest GestureKind = "request"
 	GestureSign    GestureKind = "sign" // sign off a check of Promotion's digest, or say that it failed
+
+	GestureIncident GestureKind = "incident" // something is wrong with an app
+	GestureResolve  GestureKind = "resolve"  // it is not any more
+	GestureFreeze   GestureKind = "freeze"   // nothing of an app, or nothing at all, is promoted for now
+	GestureUnfreeze GestureKind = "unfreeze"
+	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
+	GestureUnhold   GestureKind = "unhold"
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is
@@ -37,7 +44,12 @@ type Gesture struct {
 
 	// A request.
 	App string
-	Ref string // tag, digest, or empty for what is in the environment now
+	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
+
+	// An incident, or a freeze.
+	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
+	Severity Severity   `json:",omitempty"`
+	Until    string     `json:",omitempty"` // as ReadUntil understood it; empty until it is lifted
 
 	Token string `json:",omitempty"` // the name of the token, when a machine asks and no person
 }
@@ -80,6 +92,13 @@ type Answer struct {
 	Missing   []string // what is still missing, in words
 	Check     string   `json:",omitempty"` // that was to be signed off
 	Late      bool     // decided after the gesture was acknowledged
+
+	Deed     GestureKind `json:",omitempty"` // what was done, unless it was a vote or a request
+	Incident IncidentID  `json:",omitempty"`
+	Severity Severity    `json:",omitempty"`
+	Until    *time.Time  `json:",omitempty"` // when the freeze ends by itself
+	Whose    []PersonID  `json:",omitempty"` // whose holds were lifted
+	Others   int         `json:",omitempty"` // how many holds are left
 }
 
 // Sighting is one complete look at the watched tags of an app in an

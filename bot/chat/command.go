@@ -58,6 +58,8 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.vote(ctx, sc, cmd)
 	case command.Check:
 		return c.sign(ctx, sc, cmd)
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
+		return c.deed(ctx, sc, cmd)
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil
 	}

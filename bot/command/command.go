@@ -34,6 +34,13 @@ const (
 	Adopt   Name = "adopt"
 	Check   Name = "check"
 	History Name = "history"
+
+	Incident Name = "incident"
+	Resolve  Name = "resolve"
+	Freeze   Name = "freeze"
+	Unfreeze Name = "unfreeze"
+	Hold     Name = "hold"
+	Unhold   Name = "unhold"
 )
 
 // Command is what was meant.
@@ -47,6 +54,10 @@ type Command struct {
 	Reason string
 	Check  string                // the name of one
 	Status promotion.CheckStatus // passed or failed
+
+	Severity string               // of an incident
+	Incident promotion.IncidentID // to be resolved; 0 for that of the app
+	Until    string               // when a freeze ends, as promotion.ReadUntil understands it; empty for when it is lifted
 }
 
 // row is a command of the grammar. The first need arguments are required.
@@ -70,6 +81,12 @@ var grammar = []row{
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
+	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},
+	{Unhold, []argument{appAndDigest}, 1, "lift what you hold yourself, or else what others do", "unhold shop"},
+	{Freeze, []argument{someApp, until, reason}, 3, "promote nothing of an app, or nothing at all, for now; until 18:00, monday 9:00, 2h or a date", "freeze shop monday 9:00 nobody is here over the weekend"},
+	{Unfreeze, []argument{app}, 0, "lift that", "unfreeze shop"},
+	{Incident, []argument{app, severity, reason}, 3, "say that something is wrong with an app; its soak may pause or begin again", "incident shop critical the checkout fails"},
+	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
 	{History, []argument{app}, 0, "past promotions", "history shop"},
 }
 
@@ -190,7 +207,11 @@ func Format(c Command) string {
 	if c.Digest != "" {
 		target += "@" + c.Digest
 	}
-	for _, w := range []string{string(c.Topic), target, c.Ref, c.Check, string(c.Status), c.Reason} {
+	number := ""
+	if c.Incident != 0 {
+		number = fmt.Sprintf("#%d", c.Incident)
+	}
+	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Check, string(c.Status), c.Reason} {
 		if w != "" {
 			words = append(words, w)
 		}

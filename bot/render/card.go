@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -48,7 +49,7 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
+		p.Section(slices.Concat([]page.Text{sentence, soak(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
@@ -87,6 +88,7 @@ func summary(v policy.View) string {
 	if p.State == promotion.Open {
 		s = append(s, hindrances(v, sentence)...)
 		s = append(s, evidence(v)...)
+		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
 	} else {
@@ -203,7 +205,7 @@ func soak(v policy.View) page.Text {
 		return ""
 	}
 	const cells = 10
-	share := min(1, float64(v.Facts.Soaked(v.At))/float64(v.Document.Soak))
+	share := min(1, float64(v.Facts.Soaked(v.Document, v.At))/float64(v.Document.Soak))
 	done := int(share * cells)
 	bar := strings.Repeat("▓", done) + strings.Repeat("░", cells-done)
 	return page.Writef("%s %d %% of %s, as of %s", page.Text(bar), int(100*share), span(v.Document.Soak), v.At)
@@ -284,7 +286,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f.Outcome))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -317,17 +319,17 @@ func buttons(v policy.View) []slack.BlockElement {
 		return []slack.BlockElement{details}
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	sign := signs(v)
+	sign, hold := signs(v), holdButtons(v, value)
 	if !p.Planned() || v.Document.Automatic {
-		return append(sign, reject, details)
+		return slices.Concat(sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return append([]slack.BlockElement{approve, adopt}, append(sign, reject, details)...)
+		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 	}
-	return append([]slack.BlockElement{approve}, append(sign, reject, details)...)
+	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

@@ -103,14 +103,6 @@ func signs(v policy.View) []slack.BlockElement {
 	return all
 }
 
-// could says what the people of a finding could do about it.
-func could(f policy.Finding) page.Text {
-	if f.Rule == policy.RuleCheck || f.Rule == policy.RuleChecks {
-		return "could sign off: "
-	}
-	return "could approve: "
-}
-
 // signAnswer is what somebody is told who wanted to sign a check off.
 func signAnswer(a promotion.Answer, it page.Text) page.Text {
 	what := page.Writef("What you said about %s of %s", a.Check, it)

@@ -75,7 +75,7 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 	err := json.Unmarshal([]byte(view.PrivateMetadata), &ref)
 	id, terms, err2 := ParseValue(ref.Value)
 	if err != nil || err2 != nil {
-		return Rejection{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click Reject again."}
+		return Rejection{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click the button again."}
 	}
 	r := Rejection{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
 	if view.State != nil {
@@ -108,6 +108,7 @@ func details(v policy.View) []slack.Block {
 	} else {
 		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
 	}
+	p.Section(stopped(v, nil)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
@@ -124,7 +125,7 @@ func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	for _, f := range findings {
 		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
 		if len(f.Who) > 0 && f.Outcome != policy.Met {
-			line += " (" + could(f) + cast(nil).all(f.Who, maxCalled) + ")"
+			line += " (" + could(f.Rule) + cast(nil).all(f.Who, maxCalled) + ")"
 		}
 		if f.ChangesAt != nil {
 			line += page.Writef(" (changes by itself %s)", page.Ago(*f.ChangesAt))

@@ -216,7 +216,7 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 
 // Whatever can still be pressed can still do something.
 func TestButtons(t *testing.T) {
-	for _, s := range states() {
+	for _, s := range append(states(), stops()...) {
 		var want []string
 		if s.view.Facts.Promotion.State == promotion.Open {
 			if s.view.Facts.Promotion.Planned() && !s.view.Document.Automatic {
@@ -228,7 +228,10 @@ func TestButtons(t *testing.T) {
 			for i := range policy.Unsigned(s.view.Document, s.view.Facts, s.view.At) {
 				want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
 			}
-			want = append(want, render.ActionReject)
+			want = append(want, render.ActionReject, render.ActionHold)
+			if len(s.view.Facts.Holds) > 0 {
+				want = append(want, render.ActionUnhold)
+			}
 		}
 		want = append(want, render.ActionDetails)
 		var got []string

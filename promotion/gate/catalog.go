@@ -20,6 +20,7 @@ type Catalog struct {
 	Environments []Environment // the chain, first to last
 	Roles        map[string]Role
 	Reminders    []Reminder
+	Freezes      []promotion.Freeze // of everything
 }
 
 // App is an image and the policy of each environment that it can be promoted

@@ -16,7 +16,6 @@ package gate
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -86,6 +85,32 @@ type Tx interface {
 	AddGesture(g promotion.Gesture, a *promotion.Answer) error
 	DecideGesture(key string, a promotion.Answer, at time.Time) error
 	UndecidedGestures() ([]promotion.Gesture, error)
+
+	// AddIncident numbers the incident and stores it; Conflict when one with its
+	// key is open.
+	AddIncident(i *promotion.Incident) error
+	// ResolveIncident ends it; Stale when it is not open.
+	ResolveIncident(id promotion.IncidentID, at time.Time, by string) error
+	Incident(id promotion.IncidentID) (promotion.Incident, error)
+	IncidentByKey(key string) (promotion.Incident, error) // the newest
+	// Incidents are those of an app and those of all apps that are open and, given
+	// an instant, those that were resolved since.
+	Incidents(app string, since *time.Time) ([]promotion.Incident, error)
+	// Unhealth is the same of ill health in an environment.
+	Unhealth(app, environment string, since *time.Time) ([]promotion.Unhealth, error)
+	OpenUnhealth(u promotion.Unhealth) error
+	CloseUnhealth(app, environment string, at time.Time) error
+	Exposure(app, environment string, d promotion.Digest) (map[string]promotion.Exposure, error) // by source
+	SaveExposure(r promotion.ExposureReport) error
+
+	// Freezes are those of an app and those of everything that are neither over
+	// nor lifted.
+	Freezes(app string, now time.Time) ([]promotion.Freeze, error)
+	AddFreeze(f *promotion.Freeze) error
+	LiftFreeze(id int64, at time.Time, by promotion.PersonID) error
+	Holds(app string) ([]promotion.Hold, error) // that have not been lifted
+	AddHold(h *promotion.Hold) error
+	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
@@ -267,17 +292,17 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	if to == promotion.Superseded {
 		kind = promotion.NoticeSuperseded
 	}
-	if err := t.notice(p, "end", promotion.NoticeWork{Kind: kind, Person: promotion.PersonID(actorPerson(t.actor)), Reason: reason}); err != nil {
+	if err := t.notice(p, "end", promotion.NoticeWork{Kind: kind, Person: actorPerson(t.actor), Reason: reason}); err != nil {
 		return err
 	}
 	return t.save(p)
 }
 
-func actorPerson(actor string) string {
-	if actor == audit.Self || strings.Contains(actor, ":") { // no person
+func actorPerson(actor string) promotion.PersonID {
+	if actor == audit.Self {
 		return ""
 	}
-	return actor
+	return promotion.PersonOf(actor)
 }
 
 func (t *turn) view(p *promotion.Promotion) (policy.View, error) {

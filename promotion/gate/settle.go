@@ -41,6 +41,10 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		}
 	}
 	v := policy.Evaluate(d, f, t.now)
+	if p.SoakedAt != nil && v.Unsoaked() { // an incident had it begin again, or the policy asks for more
+		p.SoakedAt = nil
+		p.Touch()
+	}
 	if v.Soaked() && d.Soak > 0 && p.SoakedAt == nil {
 		if err := t.soaked(p); err != nil {
 			return v, err

@@ -27,6 +27,9 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 			return nil
 		case err == nil:
 			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App, Check: gesture.Check}
+			if gesture.Kind != promotion.GestureVote && gesture.Kind != promotion.GestureRequest && gesture.Kind != promotion.GestureSign {
+				answer.Deed = gesture.Kind
+			}
 			return nil
 		case !errors.Is(err, promotion.NotFound):
 			return err
@@ -68,8 +71,10 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.request(g, u)
 	case promotion.GestureSign:
 		return t.sign(g, u)
+	case promotion.GestureVote:
+		return t.vote(g, u)
 	}
-	return t.vote(g, u)
+	return t.deed(g, u)
 }
 
 func anyone(promotion.Gesture) bool { return true }

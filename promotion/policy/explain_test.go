@@ -31,6 +31,22 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"scan-review has to be signed off by somebody of security.",
 			"Nobody has to approve: it goes ahead by itself when everything else is met.",
 		}},
+		{name: "what interrupts and what stops", d: policy.Document{
+			Automatic: true, Soak: time.Hour, Incidents: policy.Interruptions{Pause: []promotion.Severity{"minor", "major"}, Reset: []promotion.Severity{"critical"}},
+			Exposure: promotion.Exposure{Requests: 1000, PodTime: 48 * time.Hour}, FreezeOn: []promotion.Severity{"critical"},
+			Windows: policy.Windows{Allow: []policy.Window{window(t, "0 9 * * MON-THU", "Europe/Berlin", 8*time.Hour), window(t, "0 9 * * FRI", "Europe/Berlin", 3*time.Hour)}, Deny: []policy.Window{window(t, "0 12 * * *", "Europe/Berlin", time.Hour)}},
+			Freezes: []promotion.Freeze{{From: noon, Reason: "stocktaking"}},
+		}, want: []string{
+			"The digest has to have been in staging for 1h; time during which it was not there does not count.",
+			"The soak stands still during incidents that are minor or major.",
+			"It begins again after incidents that are critical.",
+			"It has to have served 1000 requests there, or run for 48 pod hours.",
+			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+			"It goes ahead only for 8h from every CRON_TZ=Europe/Berlin 0 9 * * MON-THU, or for 3h from every CRON_TZ=Europe/Berlin 0 9 * * FRI.",
+			"It does not go ahead for 1h from every CRON_TZ=Europe/Berlin 0 12 * * *.",
+			"It is frozen from 2026-03-02 12:00:00 UTC: stocktaking.",
+			"It is frozen during incidents that are critical.",
+		}},
 		{name: "a train that is careful", train: true, d: policy.Document{
 			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
 		}, want: []string{

@@ -38,6 +38,12 @@ type Document struct {
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
 	Checks    []Check             `json:",omitempty"` // the evidence that is asked for
+
+	Incidents Interruptions        `json:",omitzero"`  // what incidents do to the soak
+	Exposure  promotion.Exposure   `json:",omitzero"`  // one of these at least, in the environment
+	Windows   Windows              `json:",omitzero"`  // when it may go ahead
+	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
+	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -95,6 +101,12 @@ type Facts struct {
 	Checks    []promotion.Check    // oldest first: of each name the last counts
 	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
+
+	Incidents []promotion.Incident // of the app or of all: the open ones, and those that ended while the digest was there
+	Unhealthy []promotion.Unhealth // of the app or of all, in the From environment while the digest was there
+	Exposure  promotion.Exposure   // of the digest in the From environment
+	Freezes   []promotion.Freeze   // that have not been lifted and are not over
+	Holds     []promotion.Hold     // that have not been lifted, oldest first
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a

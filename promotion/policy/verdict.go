@@ -41,9 +41,13 @@ type Rule string
 const (
 	RuleSource    Rule = "source"    // the digest is in the environment it comes from
 	RuleSoak      Rule = "soak"      // it has been there long enough
+	RuleExposure  Rule = "exposure"  // it has been used enough there
 	RuleTags      Rule = "tags"      // the tags to set are known and free
 	RuleOrder     Rule = "order"     // nothing newer has been promoted
 	RuleLine      Rule = "line"      // nothing is before it, where one goes after the other
+	RuleHold      Rule = "hold"      // nobody holds it
+	RuleFreeze    Rule = "freeze"    // nothing is frozen
+	RuleWindow    Rule = "window"    // it is a time at which the policy lets things go ahead
 	RuleApprovals Rule = "approvals" // enough people have approved
 	RuleRole      Rule = "role"      // one requirement of the approvals
 	RuleTurn      Rule = "turn"      // nothing else is moving the target

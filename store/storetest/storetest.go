@@ -64,6 +64,13 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"released leases are due at once":                    release,
 		"numbers are never given twice":                      numbers,
 		"the audit log grows without gaps and can be proved": auditLog,
+
+		"an incident is open once for a key":                incidents,
+		"ill health lasts until good health is reported":    unhealth,
+		"the newest reading of each counter counts":         exposures,
+		"a freeze holds until it is over or lifted":         freezes,
+		"a hold is there once for each person until lifted": holds,
+		"what stops time and promotions has to make sense":  forbiddenStops,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()

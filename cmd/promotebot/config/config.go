@@ -141,7 +141,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders, keyAPI)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders, keyFreezes, keyAPI)
 	if !ok {
 		return
 	}
@@ -157,6 +157,9 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Apps:         apps,
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
+	}
+	if p, ok := in[keyFreezes]; ok {
+		c.Catalog.Freezes = r.freezes(p.Value)
 	}
 	c.Registries = r.registries(in, c.Catalog.Apps)
 }

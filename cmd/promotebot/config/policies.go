@@ -79,12 +79,21 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	d := policy.Document{Name: name}
-	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyChecks, keySupersede, keyRide)
+	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn)
 	if !ok {
 		return d
 	}
 	if p, ok := in[keySoak]; ok {
-		d.Soak = r.soak(p.Value)
+		r.soakOf(p.Value, &d)
+	}
+	if p, ok := in[keyWindows]; ok {
+		d.Windows = r.windows(p.Value)
+	}
+	if p, ok := in[keyFreezes]; ok {
+		d.Freezes = r.freezes(p.Value)
+	}
+	if p, ok := in[keyFreezeOn]; ok {
+		d.FreezeOn = r.severities(p.Value, keyFreezeOn)
 	}
 	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's"); ok {
 		if d.Automatic = r.automatic(at, in, roles); !d.Automatic {

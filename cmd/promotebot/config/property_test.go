@@ -39,7 +39,9 @@ func keysOf(t *testing.T, doc string) (keys []*yaml.Node) {
 var ours = []string{
 	"slack", "channel", "database", "http", "poll", "every", "concurrency", "environments", "name", "watch", "tags", "policy", "policies",
 	"soak", "approvals", "requester", "apps", "image", "roles", "reminders", "schedule", "time_zone", "trains", "on_failure",
-	"api", "listen", "checks", "max_age", "numbers", "advisory", "reviewed_by",
+	"api", "listen",
+	"checks", "max_age", "numbers", "advisory", "reviewed_by",
+	"incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {
