@@ -96,9 +96,9 @@ func (c *Catalog) asked(name string) policy.Document {
 	var d policy.Document
 	add := func(policies map[string]policy.Document) {
 		for _, to := range slices.Sorted(maps.Keys(policies)) {
-			for _, r := range policies[to].Approvals {
-				if !d.Requires(r.Role) {
-					d.Approvals = append(d.Approvals, policy.Requirement{Role: r.Role, Count: 1})
+			for _, role := range policies[to].Roles() {
+				if !slices.Contains(d.Approvers(), role) {
+					d.Approvals = append(d.Approvals, policy.Requirement{Role: role, Count: 1})
 				}
 			}
 		}
@@ -118,9 +118,7 @@ func (c *Catalog) asked(name string) policy.Document {
 
 func (t *turn) refuseDeed(g promotion.Gesture, answer promotion.Answer, d policy.Document, refusal string) (promotion.Answer, error) {
 	answer.Verb, answer.Reason = promotion.Refused, refusal
-	for _, r := range d.Approvals {
-		answer.Could = append(answer.Could, r.Role)
-	}
+	answer.Could = append(answer.Could, d.Approvers()...)
 	return answer, t.record(audit.Denied, nil, map[string]any{"deed": g.Kind, "app": g.App, "why": refusal})
 }
 

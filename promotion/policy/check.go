@@ -254,8 +254,8 @@ func MaySign(d Document, f Facts, name string, id promotion.PersonID) (role, ref
 	if refusal := notAMember(f, id); refusal != "" {
 		return "", refusal
 	}
-	if id == f.Promotion.Requester && !d.RequesterMayApprove {
-		return "", "whoever requested a promotion can't sign off its checks"
+	if refusal := cantSign(d, f, id); refusal != "" {
+		return "", refusal
 	}
 	roster := f.Rosters[c.ReviewedBy]
 	switch {
@@ -267,6 +267,18 @@ func MaySign(d Document, f Facts, name string, id promotion.PersonID) (role, ref
 	return "", fmt.Sprintf("it takes the role %s", c.ReviewedBy)
 }
 
+// cantSign says why the person can't sign anything off, whatever roles they
+// hold: what they asked for or wrote themselves, others have to look at.
+func cantSign(d Document, f Facts, id promotion.PersonID) string {
+	if !d.RequesterMayApprove && f.requested(id) {
+		return "whoever requested a promotion can't sign off its checks"
+	}
+	if d.AuthorsCannotApprove && wrote(f, id) {
+		return "whoever wrote what is in an image can't sign off its checks"
+	}
+	return ""
+}
+
 // signers are those who could sign the check off. Somebody about whom nothing
 // has been read yet is given the benefit of the doubt.
 func signers(d Document, c Check, f Facts) []promotion.PersonID {
@@ -276,7 +288,7 @@ func signers(d Document, c Check, f Facts) []promotion.PersonID {
 			if _, refusal := MaySign(d, f, c.Name, id); refusal != "" {
 				continue
 			}
-		} else if id == f.Promotion.Requester && !d.RequesterMayApprove {
+		} else if cantSign(d, f, id) != "" {
 			continue
 		}
 		could = append(could, id)

@@ -266,3 +266,12 @@ func TestAReplayKnowsOnlyTheReportsOfItsTime(t *testing.T) {
 		t.Errorf("it would have gone ahead at %v, %v: %+v", met, ok, last.Missing())
 	}
 }
+
+func TestASecondAccountSignsOffNothingOfItsOwn(t *testing.T) {
+	d, f := asking(policy.Check{Name: "review", ReviewedBy: "security"})
+	f.Promotion.Requester = "eve"
+	f.Identities = promotion.Identities{Accounts: map[promotion.PersonID]promotion.PersonID{"mel": "eve", "eve": "eve"}}
+	if _, refusal := policy.MaySign(d, f, "review", "mel"); !strings.Contains(refusal, "requested") {
+		t.Errorf("the other account of whoever requested it: %q", refusal)
+	}
+}

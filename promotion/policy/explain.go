@@ -11,7 +11,7 @@ import (
 // environments takes, one rule after the other. A train's says it of every
 // digest that it carries.
 func (d Document) Sentences(from, to string, train bool) []string {
-	if len(d.Approvals) == 0 && !d.Automatic {
+	if len(d.Approvers()) == 0 && !d.Automatic {
 		return []string{fmt.Sprintf("There is no policy for promotions to %s, so none can go ahead.", to)}
 	}
 	var all []string
@@ -27,7 +27,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		all = append(all, c.sentence())
 	}
 	all = append(all, d.asked()...)
-	all = append(all, d.stops()...)
+	all = append(append(all, d.stops()...), d.ends()...)
 	all = append(all, d.lined()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
@@ -102,15 +102,55 @@ func (d Document) asked() []string {
 	if d.Automatic {
 		return []string{"Nobody has to approve: it goes ahead by itself when everything else is met."}
 	}
-	var roles []string
-	for _, r := range d.Approvals {
-		roles = append(roles, fmt.Sprintf("%d from %s", r.Count, r.Role))
-	}
-	approvals := "Approvals: " + strings.Join(roles, ", ") + ", all from different people."
+	all := []string{"Approvals: " + d.Asks().sentence(true) + ", all from different people."}
 	if d.RequesterMayApprove {
-		return []string{approvals, "Whoever requested it may be one of them."}
+		all = append(all, "Whoever requested it may be one of them.")
+	} else {
+		all = append(all, "Whoever requested it can't be one of them.")
 	}
-	return []string{approvals, "Whoever requested it can't be one of them."}
+	if d.AuthorsCannotApprove {
+		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" names them.")
+	}
+	return all
+}
+
+func (t Tree) sentence(top bool) string {
+	if t.Role != "" {
+		return fmt.Sprintf("%d from %s", t.Count, t.Role)
+	}
+	var parts []string
+	for _, of := range t.Of {
+		parts = append(parts, of.sentence(false))
+	}
+	all := strings.Join(parts, ", ")
+	switch {
+	case t.Count == 1 && len(t.Of) > 1:
+		all = "any one of: " + all
+	case t.Count < len(t.Of):
+		all = fmt.Sprintf("any %d of: ", t.Count) + all
+	}
+	if top {
+		return all
+	}
+	return "(" + all + ")"
+}
+
+// ends are how it can end without being promoted.
+func (d Document) ends() []string {
+	var all []string
+	if len(d.Reject.By) > 0 {
+		all = append(all, "It can be rejected by "+strings.Join(d.Reject.By, ", ")+", and by whoever requested it.")
+	}
+	if len(d.Reject.Lift) > 0 {
+		all = append(all, "A rejection can be lifted by whoever rejected, and by "+strings.Join(d.Reject.Lift, ", ")+".")
+	}
+	if d.Expires.Request > 0 {
+		all = append(all, "A request expires after "+span(d.Expires.Request)+".")
+	}
+	if d.Expires.Approval > 0 {
+		all = append(all, "An approval expires after "+span(d.Expires.Approval)+".")
+	}
+	return all
 }
 
 func (c Check) sentence() string {

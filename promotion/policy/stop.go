@@ -100,8 +100,8 @@ func MayStop(d Document, f Facts, id promotion.PersonID) (refusal string) {
 	if refusal := notAMember(f, id); refusal != "" {
 		return refusal
 	}
-	if len(rolesOf(d, f, id)) == 0 {
-		return noRole(d, f)
+	if roles := d.Roles(); !holdsOne(f, roles, id) {
+		return noRole(f, roles)
 	}
 	return ""
 }
