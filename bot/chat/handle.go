@@ -55,24 +55,28 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 	c.ack(j, j.event.Request.EnvelopeID, payload)
 }
 
+// decisions are what the buttons say that open nothing.
+var decisions = map[string]promotion.Decision{
+	render.ActionApprove:  promotion.Approve,
+	render.ActionAdopt:    promotion.Instead,
+	render.ActionWithdraw: promotion.Withdraw,
+	render.ActionLift:     promotion.Lift,
+}
+
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	id, terms, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
 	}
-	decision := promotion.Approve
-	switch action.ActionID {
-	case render.ActionApprove, render.ActionAdopt:
-		if action.ActionID == render.ActionAdopt {
-			decision = promotion.Instead
-		}
+	switch decision, once := decisions[action.ActionID]; {
+	case once:
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
 			Promotion: id, Decision: decision, Terms: terms, CardTS: cb.Message.Timestamp,
 		})
 		return err
-	case render.ActionReject, render.ActionDetails:
+	case action.ActionID == render.ActionReject, action.ActionID == render.ActionDetails:
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
@@ -105,7 +109,7 @@ func (c *Chat) rejected(ctx context.Context, cb slack.InteractionCallback) (any,
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
 		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
-		Promotion: form.Promotion, Decision: promotion.Reject, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
+		Promotion: form.Promotion, Decision: promotion.Reject, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
 	})
 	return nil, err
 }

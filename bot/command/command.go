@@ -30,6 +30,9 @@ const (
 	Reject  Name = "reject"
 	Adopt   Name = "adopt"
 	History Name = "history"
+
+	Withdraw Name = "withdraw"
+	Lift     Name = "lift"
 )
 
 // Command is what was meant.
@@ -59,7 +62,9 @@ var grammar = []row{
 	{Why, []argument{appAndDigest}, 1, "why it is not out yet, and who could change that", "why shop"},
 	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
-	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
+	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button; a reason may begin with its kind", "reject shop quality: it leaks memory"},
+	{Withdraw, []argument{appAndDigest}, 1, "take your approval back, until it is executed", "withdraw shop"},
+	{Lift, []argument{appAndDigest}, 1, "lift a rejection: yours, or with a role that the policy names for it", "lift shop"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{History, []argument{app}, 0, "past promotions", "history shop"},
 }

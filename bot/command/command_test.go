@@ -115,7 +115,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 10 {
+	if len(all) != 12 {
 		t.Errorf("%d commands", len(all))
 	}
 }

@@ -57,8 +57,13 @@ func answer(a promotion.Answer) page.Text {
 }
 
 func counted(a promotion.Answer, it page.Text) page.Text {
-	if a.Decision == promotion.Reject {
-		return page.Writef("Rejected %s: %s. No tag was moved.", it, because(a.Reason))
+	switch a.Decision {
+	case promotion.Reject:
+		return page.Writef("Rejected %s: %s. No tag was moved.", it, objection(a.Ground, a.Reason))
+	case promotion.Lift:
+		return page.Writef("The rejection of %s is lifted: it is open again.", it)
+	case promotion.Withdraw:
+		return page.Writef("Your approval of %s is taken back.", it) + lacking(a)
 	}
 	m := page.Writef("Approved %s", it)
 	if a.Role != "" {
@@ -67,11 +72,18 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	if len(a.Missing) == 0 {
 		return m + ". Nothing is missing any more."
 	}
+	return m + "." + lacking(a)
+}
+
+func lacking(a promotion.Answer) page.Text {
 	var all []page.Text
 	for _, reason := range a.Missing {
 		all = append(all, because(reason))
 	}
-	return m + ". Still missing: " + page.Join(all, maxCalled) + "."
+	if len(all) == 0 {
+		return ""
+	}
+	return " Still missing: " + page.Join(all, maxCalled) + "."
 }
 
 func refused(a promotion.Answer, it page.Text) page.Text {
@@ -95,6 +107,10 @@ func deed(d promotion.Decision) page.Text {
 		return "rejection"
 	case promotion.Instead:
 		return "request to adopt what was found instead"
+	case promotion.Withdraw:
+		return "withdrawal"
+	case promotion.Lift:
+		return "lifting of the rejection"
 	}
 	return "approval"
 }
@@ -108,6 +124,8 @@ func ended(state string) page.Text {
 		return "has been promoted already"
 	case promotion.Rejected:
 		return "has been rejected already"
+	case promotion.Expired:
+		return "has expired"
 	case promotion.Superseded:
 		return "has been superseded; its card says by what"
 	case promotion.Conflicted:

@@ -48,7 +48,7 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
+		p.Section(append([]page.Text{sentence, soak(v), ends(v)}, hindrances(v, sentence)...)...)
 		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
@@ -83,7 +83,7 @@ func summary(v policy.View) string {
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
-		s = append(s, hindrances(v, sentence)...)
+		s = append(append(s, ends(v)), hindrances(v, sentence)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
 	} else {
@@ -212,6 +212,9 @@ func approvals(v policy.View, c cast) []page.Text {
 	for _, f := range top.Children {
 		lines = append(lines, required(f, "", c)...)
 	}
+	if top.ChangesAt != nil {
+		lines = append(lines, page.Writef("The first of these approvals expires %s.", *top.ChangesAt))
+	}
 	return lines
 }
 
@@ -333,20 +336,27 @@ func buttons(v policy.View) []slack.BlockElement {
 	p := &v.Facts.Promotion
 	value := Value(p.ID, p.TermsNow().Hash())
 	details := slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details"))
+	if lift, ok := liftButton(v, value); ok {
+		return []slack.BlockElement{lift, details}
+	}
 	if p.State != promotion.Open {
 		return []slack.BlockElement{details}
 	}
+	var taken []slack.BlockElement
+	if withdraw, ok := withdrawButton(v, value); ok {
+		taken = append(taken, withdraw)
+	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
 	if !p.Planned() {
-		return []slack.BlockElement{reject, details}
+		return append(append([]slack.BlockElement{reject}, taken...), details)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return []slack.BlockElement{approve, adopt, reject, details}
+		return append(append([]slack.BlockElement{approve, adopt, reject}, taken...), details)
 	}
-	return []slack.BlockElement{approve, reject, details}
+	return append(append([]slack.BlockElement{approve, reject}, taken...), details)
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

@@ -30,17 +30,28 @@ func combination(t policy.Tree, top bool) page.Text {
 	for _, of := range t.Of {
 		parts = append(parts, combination(of, false))
 	}
-	all := page.Join(parts, policy.MaxAlternatives)
+	all := page.Join(parts, policy.MaxApprovals)
 	switch {
-	case t.Count == 1 && len(t.Of) > 1:
+	case top && t.Count == len(t.Of):
+		return all
+	case t.Count == 1:
 		all = "any one of: " + all
 	case t.Count < len(t.Of):
 		all = page.Writef("any %d of: ", t.Count) + all
+	default:
+		all = page.Text(strings.Join(texts(parts), " and "))
 	}
 	if top {
 		return all
 	}
 	return "(" + all + ")"
+}
+
+func texts(parts []page.Text) (all []string) {
+	for _, p := range parts {
+		all = append(all, string(p))
+	}
+	return all
 }
 
 func objections(v policy.Veto) page.Text {

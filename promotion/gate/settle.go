@@ -37,6 +37,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 			return policy.Verdict{}, err
 		}
 	}
+	if at, expired := policy.Expired(d, p, t.now); expired {
+		return policy.Verdict{}, t.expire(p, at)
+	}
 	v := policy.Evaluate(d, f, t.now)
 	if v.Soaked() && d.Soak > 0 && p.SoakedAt == nil {
 		if err := t.soaked(p); err != nil {

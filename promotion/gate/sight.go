@@ -330,10 +330,12 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 	if err := t.record(kind, p, detail); err != nil {
 		return err
 	}
-	if !p.Repairs() {
-		if err := t.supersede(p, promotion.Forward); err != nil {
+	if p.Repairs() {
+		if err := t.overtake(p, promotion.Restore, promotion.Adopt); err != nil {
 			return err
 		}
+	} else if err := t.supersede(p, promotion.Forward); err != nil {
+		return err
 	}
 	if err := t.inspect(p); err != nil {
 		return err
@@ -358,5 +360,8 @@ func (t *turn) supersede(p *promotion.Promotion, purposes ...promotion.Purpose) 
 			return err
 		}
 	}
-	return nil
+	if slices.Contains(purposes, promotion.Forward) {
+		purposes = append(purposes, promotion.Ride)
+	}
+	return t.overtake(p, purposes...)
 }

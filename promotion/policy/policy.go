@@ -92,7 +92,6 @@ type Facts struct {
 	People    map[promotion.PersonID]promotion.Person
 	// Identities say which accounts and addresses are one person's.
 	Identities promotion.Identities
-	Overtaken  promotion.ID         // what has come in the way of a rejected promotion since; 0 when nothing has
 	Executing  promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer      *promotion.Promotion // a promotion into the target of a digest that was observed later
 	Rides      []Facts              // what each ride of a train rests on; they have no votes of their own
