@@ -122,14 +122,25 @@ const (
 	NoticeEnded      NoticeKind = "ended"
 	NoticeReminder   NoticeKind = "reminder"
 	NoticeSuperseded NoticeKind = "superseded"
+	NoticeIncident   NoticeKind = "incident"
+	NoticeResolved   NoticeKind = "resolved"
+	NoticeFrozen     NoticeKind = "frozen"
+	NoticeUnfrozen   NoticeKind = "unfrozen"
+	NoticeHeld       NoticeKind = "held"
+	NoticeUnheld     NoticeKind = "unheld"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
 type NoticeWork struct {
 	Kind     NoticeKind
-	Person   PersonID // who did it, for a vote
+	Person   PersonID // who did it; empty when it was no person
 	Decision Decision
 	Reason   string
+
+	Incident IncidentID `json:",omitempty"`
+	Severity Severity   `json:",omitempty"`
+	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
+	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
 }
 
 // TellWork is a private answer to one person.

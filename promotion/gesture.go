@@ -9,6 +9,13 @@ type GestureKind string
 const (
 	GestureVote    GestureKind = "vote"
 	GestureRequest GestureKind = "request"
+
+	GestureIncident GestureKind = "incident" // something is wrong with an app
+	GestureResolve  GestureKind = "resolve"  // it is not any more
+	GestureFreeze   GestureKind = "freeze"   // nothing of an app, or nothing at all, is promoted for now
+	GestureUnfreeze GestureKind = "unfreeze"
+	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
+	GestureUnhold   GestureKind = "unhold"
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is
@@ -33,7 +40,12 @@ type Gesture struct {
 
 	// A request.
 	App string
-	Ref string // tag, digest, or empty for what is in the environment now
+	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
+
+	// An incident, or a freeze.
+	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
+	Severity Severity   `json:",omitempty"`
+	Until    string     `json:",omitempty"` // as ReadUntil understood it; empty until it is lifted
 }
 
 // Verb says what came of a gesture.
@@ -50,6 +62,7 @@ const (
 	Requested Verb = "requested" // a promotion was opened
 	Existing  Verb = "existing"  // there is one open already
 	Missing   Verb = "missing"   // no such promotion, app or digest
+	Differs   Verb = "differs"   // the key was used before, for something else
 )
 
 // Answer is what the person is told. It holds facts, not sentences.
@@ -65,6 +78,13 @@ type Answer struct {
 	Could     []string // which roles could
 	Missing   []string // what is still missing, in words
 	Late      bool     // decided after the gesture was acknowledged
+
+	Deed     GestureKind `json:",omitempty"` // what was done, unless it was a vote or a request
+	Incident IncidentID  `json:",omitempty"`
+	Severity Severity    `json:",omitempty"`
+	Until    *time.Time  `json:",omitempty"` // when the freeze ends by itself
+	Whose    []PersonID  `json:",omitempty"` // whose holds were lifted
+	Others   int         `json:",omitempty"` // how many holds are left
 }
 
 // Sighting is one complete look at the watched tags of an app in an

@@ -45,6 +45,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
 		payload, err = c.rejected(ctx, cb)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackHold:
+		payload, err = c.held(ctx, cb)
 	}
 	if err != nil {
 		// Nothing was recorded. Without an acknowledgement Slack shows that the
@@ -76,22 +78,27 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 			Promotion: id, Decision: decision, Terms: terms, CardTS: cb.Message.Timestamp,
 		})
 		return err
-	case action.ActionID == render.ActionReject, action.ActionID == render.ActionDetails:
+	case action.ActionID == render.ActionUnhold:
+		return c.lift(ctx, cb, action, id)
+	case action.ActionID == render.ActionReject, action.ActionID == render.ActionHold, action.ActionID == render.ActionDetails:
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
 }
 
-// openModal asks for the reason of a rejection, or shows the details. Whoever
-// wants to reject what has ended is shown how it ended.
+// openModal asks for the reason of a rejection or a hold, or shows the details.
+// Whoever wants to reject what has ended is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
 		return err
 	}
 	modal := render.Details(v)
-	if action.ActionID == render.ActionReject && v.Facts.Promotion.State == promotion.Open {
+	switch open := v.Facts.Promotion.State == promotion.Open; {
+	case open && action.ActionID == render.ActionReject:
 		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+	case open && action.ActionID == render.ActionHold:
+		modal = render.HoldModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	}
 	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
 		return apiError("views.open", err)

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -48,11 +49,12 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(append([]page.Text{sentence, soak(v), ends(v)}, hindrances(v, sentence)...)...)
+		p.Section(slices.Concat([]page.Text{sentence, soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Context(becomes(v)...)
 	} else {
 		p.Section(sentence)
 		carriage(&p, v)
@@ -84,6 +86,7 @@ func summary(v policy.View) string {
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
 		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
 	} else {
@@ -200,13 +203,16 @@ func soak(v policy.View) page.Text {
 		return ""
 	}
 	const cells = 10
-	share := min(1, float64(v.Facts.Soaked(v.At))/float64(v.Document.Soak))
+	share := min(1, float64(v.Facts.Soaked(v.Document, v.At))/float64(v.Document.Soak))
 	done := int(share * cells)
 	bar := strings.Repeat("▓", done) + strings.Repeat("░", cells-done)
 	return page.Writef("%s %d %% of %s, as of %s", page.Text(bar), int(100*share), span(v.Document.Soak), v.At)
 }
 
 func approvals(v policy.View, c cast) []page.Text {
+	if v.Document.Automatic {
+		return byItself(v)
+	}
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
 	for _, f := range top.Children {
@@ -307,7 +313,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f.Outcome))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -347,16 +353,17 @@ func buttons(v policy.View) []slack.BlockElement {
 		taken = append(taken, withdraw)
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	if !p.Planned() {
-		return append(append([]slack.BlockElement{reject}, taken...), details)
+	more := append(append(taken, holdButtons(v, value)...), details)
+	if !p.Planned() || v.Document.Automatic {
+		return append([]slack.BlockElement{reject}, more...)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return append(append([]slack.BlockElement{approve, adopt, reject}, taken...), details)
+		return append([]slack.BlockElement{approve, adopt, reject}, more...)
 	}
-	return append(append([]slack.BlockElement{approve, reject}, taken...), details)
+	return append([]slack.BlockElement{approve, reject}, more...)
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

@@ -292,6 +292,7 @@ func drawView(t *rapid.T) policy.View {
 		}
 		f.Votes = append(f.Votes, vote)
 	}
+	drawStops(t, text, person, moment, &d, &f)
 	return policy.ViewAt(d, f, moment.Draw(t, "now"))
 }
 

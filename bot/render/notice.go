@@ -46,6 +46,9 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		}
 		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
 	}
+	if w.Kind != promotion.NoticeEnded {
+		return stirred(w, v, c, it)
+	}
 	_, sentence := state(v, c)
 	end := page.Writef("%s, %s: ", it, way(p)) + sentence
 	if p.Requester != "" {
@@ -64,7 +67,7 @@ func missing(v policy.View, c cast) page.Text {
 	for _, f := range v.Verdict.Missing() {
 		one := because(f.Reason)
 		if len(f.Who) > 0 {
-			one += " (could approve: " + c.all(f.Who, maxCalled) + ")"
+			one += " (" + could(f.Rule) + c.all(f.Who, maxCalled) + ")"
 		}
 		all = append(all, one)
 	}
@@ -72,4 +75,12 @@ func missing(v policy.View, c cast) page.Text {
 		return "Nothing is missing."
 	}
 	return "Still missing: " + page.Join(all, maxCalled) + "."
+}
+
+// could begins the list of those who could satisfy a rule.
+func could(r policy.Rule) page.Text {
+	if r == policy.RuleHold {
+		return "could lift it: "
+	}
+	return "could approve: "
 }

@@ -113,6 +113,21 @@ func choice(d *policy.Document, f *policy.Facts) {
 	f.People[olga] = promotion.Person{ID: olga, Name: "Olga", Standing: promotion.Member, ReadAt: monday.Add(later)}
 }
 
+// automatic asks nobody for an approval.
+func automatic(d *policy.Document, _ *policy.Facts) { d.Approvals, d.Automatic = nil, true }
+
+// queue has builds go one after the other, oldest keeps the oldest.
+func queue(d *policy.Document, f *policy.Facts) {
+	f.Promotion.Purpose, d.Supersede = promotion.Forward, policy.Queue
+}
+
+func oldest(d *policy.Document, f *policy.Facts) {
+	f.Promotion.Purpose, d.RideOldest = promotion.Forward, true
+}
+
+// behind has something before it.
+func behind(_ *policy.Document, f *policy.Facts) { f.Ahead = &promotion.Promotion{ID: 5} }
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -123,6 +138,15 @@ func states() []named {
 		{"soaking, first post", shop(time.Minute, with(func(f *policy.Facts) { f.Promotion.Card = promotion.Card{Channel: "C1"} }))},
 		{"soaking", shop(29 * time.Hour)},
 		{"soaking, approved", shop(29*time.Hour, approved(ann, bob, sam))},
+		{"soaking, goes by itself", shop(29*time.Hour, automatic)},
+		{"blocked, and would go by itself", shop(later, automatic, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = other }))},
+		{"first of a queue", shop(later, queue)},
+		{"waiting in a queue", shop(later, queue, approved(ann), behind)},
+		{"soaking in a queue", shop(29*time.Hour, queue, approved(ann, bob, sam), behind)},
+		{"riding", shop(29*time.Hour, oldest)},
+		{"waiting for the one that rides", shop(later, oldest, behind)},
+		{"kept beside newer ones", shop(later, func(d *policy.Document, _ *policy.Facts) { d.Supersede = policy.Keep })},
+		{"replaced while it waited", shop(later, oldest, ended(promotion.Superseded, "#5 keeps maturing, and of the builds that wait for it only the newest does"), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
 		{"waiting for approvals", shop(later)},
 		{"partially approved", shop(later, approved(ann))},
 		{"vote discounted because the tag moved", shop(later, approved(ann), with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = other }))},

@@ -207,10 +207,10 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 
 // Whatever can still be pressed can still do something.
 func TestButtons(t *testing.T) {
-	for _, s := range states() {
+	for _, s := range append(states(), stops()...) {
 		var want []string
 		if s.view.Facts.Promotion.State == promotion.Open {
-			if s.view.Facts.Promotion.Planned() {
+			if s.view.Facts.Promotion.Planned() && !s.view.Document.Automatic {
 				want = append(want, render.ActionApprove)
 			}
 			if _, one := s.view.Facts.Promotion.Found(); one {
@@ -218,6 +218,10 @@ func TestButtons(t *testing.T) {
 			}
 			if want = append(want, render.ActionReject); slices.ContainsFunc(s.view.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
 				want = append(want, render.ActionWithdraw)
+			}
+			want = append(want, render.ActionHold)
+			if len(s.view.Facts.Holds) > 0 {
+				want = append(want, render.ActionUnhold)
 			}
 		}
 		if s.view.Facts.Promotion.State == promotion.Rejected && s.view.Facts.Promotion.Successor == 0 {

@@ -26,7 +26,7 @@ var rooms = []room{
 		why: "everybody speaks its words: whatever it imported, everybody would have, and a cycle would be one import away",
 	},
 	{
-		pkg: "promotion/policy", ours: []string{"promotion"}, pure: true,
+		pkg: "promotion/policy", ours: []string{"promotion"}, theirs: []string{"github.com/robfig/cron/v3"}, pure: true,
 		why: "the same document, facts and instant have to give the same verdict a year later, when somebody asks why",
 	},
 	{
@@ -120,6 +120,11 @@ var rooms = []room{
 		why: "a configuration can be checked on a laptop without the network, and the answer depends on the file alone",
 	},
 	{
+		pkg: "cmd/promotebot/scenario", ours: append([]string{"cmd/promotebot/config/strict"}, decides...), theirs: []string{"go.yaml.in/yaml/v3"},
+		without: []string{"database/sql", "net/http", "os/exec", "log/slog"}, timeless: true,
+		why: "what a team tries its policies on is a file and the policies, on a laptop and in its CI alike",
+	},
+	{
 		pkg: "cmd/promotebot/serve", ours: runs,
 		theirs:  []string{"github.com/google/go-containerregistry", "github.com/docker/docker-credential-helpers", "golang.org/x/sync/errgroup"},
 		without: []string{"database/sql"}, // os/exec finds the credential helpers that the configuration names
@@ -140,7 +145,7 @@ var rooms = []room{
 		why: "it is made of tests alone, whole lives of the real bot: nothing that runs in earnest has any business there",
 	},
 	{
-		pkg: "cmd/promotebot", ours: append([]string{"cmd/promotebot/demo"}, runs...), without: []string{"os/exec"},
+		pkg: "cmd/promotebot", ours: append([]string{"cmd/promotebot/demo", "cmd/promotebot/scenario"}, runs...), without: []string{"os/exec"},
 		why: "the command line says what is run; how is known further down",
 	},
 	{

@@ -21,6 +21,7 @@ type Catalog struct {
 	Roles        map[string]Role
 	Identities   promotion.Identities // who has several accounts
 	Reminders    []Reminder
+	Freezes      []promotion.Freeze // of everything
 }
 
 // App is an image and the policy of each environment that it can be promoted
@@ -39,6 +40,19 @@ func (a App) In(environment string) promotion.Repository {
 		return r
 	}
 	return a.Repository
+}
+
+// Knows tells whether the catalog names the repository, as one that an app has
+// its images in.
+func (c *Catalog) Knows(r promotion.Repository) bool {
+	return slices.ContainsFunc(c.Apps, func(a App) bool {
+		for _, own := range a.Images {
+			if own == r {
+				return true
+			}
+		}
+		return a.Repository == r
+	})
 }
 
 // Train is a list of apps that can be promoted as one, and the policy of each
@@ -147,6 +161,31 @@ func (c *Catalog) members(role string) (people []promotion.PersonID, groups []pr
 	slices.Sort(people)
 	slices.Sort(groups)
 	return slices.Compact(people), slices.Compact(groups)
+}
+
+// Roster is who holds the role, given what was read of the groups that it leads
+// to.
+func (c *Catalog) Roster(role string, read map[promotion.GroupID]promotion.Group) promotion.Roster {
+	people, groups := c.members(role)
+	roster := promotion.Roster{Role: role, Members: people, Groups: groups}
+	var oldest *time.Time
+	for _, id := range groups {
+		g, ok := read[id]
+		switch {
+		case !ok:
+			return roster // never read: ReadAt stays nil, which is what "not known" means
+		case g.Fault != "":
+			roster.Fault = g.Fault
+		}
+		if oldest == nil || g.ReadAt.Before(*oldest) {
+			oldest = &g.ReadAt
+		}
+		roster.Members = append(roster.Members, g.Members...)
+	}
+	roster.ReadAt = oldest
+	slices.Sort(roster.Members)
+	roster.Members = slices.Compact(roster.Members)
+	return roster
 }
 
 // directory is everybody and every group that some role names.

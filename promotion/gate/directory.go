@@ -26,7 +26,10 @@ func (t *turn) personRead(who promotion.Person) error {
 	if known && was.Standing != who.Standing || !known && who.Standing != promotion.Member {
 		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)
 	}
-	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
+	if err := t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
+		return err
+	}
+	return t.settleAll(Query{SignedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
 }
 
 func (t *turn) groupRead(g promotion.Group) error {

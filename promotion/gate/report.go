@@ -240,7 +240,7 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	if err := t.held(now, t.now, env.FloatingTags()); err != nil {
 		return err
 	}
-	if err := t.supersede(p, promotion.Forward, promotion.Restore, promotion.Adopt); err != nil {
+	if err := t.overtaken(p); err != nil {
 		return err
 	}
 	if err := t.nextTurn(p); err != nil {

@@ -26,6 +26,9 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 			return nil
 		case err == nil:
 			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App}
+			if gesture.Kind != promotion.GestureVote && gesture.Kind != promotion.GestureRequest {
+				answer.Deed = gesture.Kind
+			}
 			return nil
 		case !errors.Is(err, promotion.NotFound):
 			return err
@@ -59,10 +62,13 @@ type unknown struct {
 }
 
 func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) {
-	if g.Kind == promotion.GestureRequest {
+	switch g.Kind {
+	case promotion.GestureRequest:
 		return t.request(g, u)
+	case promotion.GestureVote:
+		return t.vote(g, u)
 	}
-	return t.vote(g, u)
+	return t.deed(g, u)
 }
 
 func anyone(promotion.Gesture) bool { return true }
@@ -131,15 +137,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
-	if _, known := f.People[g.Person]; !known {
-		// facts holds voters and holders of roles; this may be neither.
-		some, err := t.People([]promotion.PersonID{g.Person})
-		if err != nil {
-			return answer, err
-		}
-		if who, known := some[g.Person]; known {
-			f.People[g.Person] = who
-		}
+	if err := t.acquaint(&f, g.Person); err != nil {
+		return answer, err
 	}
 	if at, expired := policy.Expired(d, p, t.now); expired && p.State == promotion.Open { // whether or not a wake has noticed
 		answer.Verb, answer.Reason = promotion.Closed, string(promotion.Expired)

@@ -251,7 +251,7 @@ func (t *turn) enterTrain(p *promotion.Promotion, rides, alone []*promotion.Prom
 	if err := t.record(audit.Opened, p, map[string]any{"carries": carries}); err != nil {
 		return err
 	}
-	if err := t.supersede(p, promotion.Train); err != nil {
+	if err := t.supersede(p, 0, "", promotion.Train); err != nil {
 		return err
 	}
 	for _, old := range alone {
@@ -266,7 +266,7 @@ func (t *turn) enterTrain(p *promotion.Promotion, rides, alone []*promotion.Prom
 			return err
 		}
 		t.loaded[r.ID] = r.Revision
-		if err := t.overtake(r, promotion.Forward, promotion.Ride); err != nil {
+		if err := t.overtake(r, "", promotion.Forward, promotion.Ride); err != nil {
 			return err
 		}
 		detail := origin(r)

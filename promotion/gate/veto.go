@@ -90,7 +90,7 @@ func (t *turn) reopen(p *promotion.Promotion) error {
 			continue
 		}
 		if one.Purpose == promotion.Ride {
-			if err := t.overtake(one, promotion.Forward, promotion.Ride); err != nil {
+			if err := t.overtake(one, "", promotion.Forward, promotion.Ride); err != nil {
 				return err
 			}
 		}
@@ -102,20 +102,36 @@ func (t *turn) reopen(p *promotion.Promotion) error {
 	if err := t.save(p); err != nil {
 		return err
 	}
-	if !p.Repairs() {
-		if err := t.supersede(p, p.Purpose); err != nil {
-			return err
-		}
+	if err := t.displace(p); err != nil {
+		return err
 	}
 	_, err = t.settle(p)
 	return err
 }
 
+// displace lets what is older give way to what is open again, as it would have
+// to something new.
+func (t *turn) displace(p *promotion.Promotion) error {
+	switch p.Purpose {
+	case promotion.Train:
+		return t.supersede(p, 0, "", promotion.Train)
+	case promotion.Forward:
+		d, err := t.document(p)
+		if err != nil {
+			return err
+		}
+		t.stirred(p.App, p.To)
+		return t.replace(p, d)
+	}
+	return nil
+}
+
 // overtake takes the place of what was rejected: a rejection of something older
 // can't be lifted any more once something newer, or the same again, is asked
-// about. What a train carries takes the train with it.
-func (t *turn) overtake(p *promotion.Promotion, purposes ...promotion.Purpose) error {
-	old, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Rejected}, Purposes: purposes, NotSucceeded: true})
+// about. What a train carries takes the train with it. With a digest, only what
+// asked about that.
+func (t *turn) overtake(p *promotion.Promotion, of promotion.Digest, purposes ...promotion.Purpose) error {
+	old, err := t.query(Query{App: p.App, To: p.To, Digest: of, States: []promotion.State{promotion.Rejected}, Purposes: purposes, NotSucceeded: true})
 	if err != nil {
 		return err
 	}

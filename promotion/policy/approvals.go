@@ -27,6 +27,9 @@ func (p *plan) admit(d Document, f Facts, id promotion.PersonID) (held roles, re
 	if refusal := notAMember(f, id); refusal != "" {
 		return 0, refusal
 	}
+	if d.Automatic {
+		return 0, "no approval is asked for: it goes ahead by itself when everything else is met"
+	}
 	if refusal := excluded(d, f, id); refusal != "" {
 		return 0, refusal
 	}
@@ -87,6 +90,9 @@ func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Dis
 	ballots := count(d, f, p, now)
 	top := Finding{Rule: RuleApprovals, Outcome: Blocked, ChangesAt: ballots.lapses}
 	switch {
+	case d.Automatic:
+		top.Outcome, top.Reason = Met, "no approval is asked for"
+		return top, nil, ballots.discounted
 	case d.Tree == nil && len(d.Approvals) == 0:
 		// An empty document is what a step has whose policy was taken out of the
 		// configuration. It must not read as "nothing is asked for".
@@ -148,8 +154,11 @@ func stale(f Facts, roles []string, id promotion.PersonID, maxAge time.Duration,
 	return stale
 }
 
-func identity(d Document, f Facts, assigned []Assignment, now time.Time) (Finding, []Subject) {
-	var lookups []Subject
+func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Finding, []Subject) {
+	if d.Automatic && len(d.Reviewers()) == 0 {
+		return nil, nil
+	}
+	lookups := staleSigners(d, f, now)
 	roles := d.Approvers()
 	for _, a := range assigned {
 		for _, s := range stale(f, roles, a.Person, SureFor, now) {
@@ -159,7 +168,7 @@ func identity(d Document, f Facts, assigned []Assignment, now time.Time) (Findin
 		}
 	}
 	if len(lookups) > 0 {
-		return Finding{Rule: RuleIdentity, Outcome: Waiting, Reason: "reading in Slack who the approvers are, once more"}, lookups
+		return []Finding{{Rule: RuleIdentity, Outcome: Waiting, Reason: "reading in Slack who the approvers are, once more"}}, lookups
 	}
-	return Finding{Rule: RuleIdentity, Outcome: Met, Reason: "who the approvers are was read just now"}, nil
+	return []Finding{{Rule: RuleIdentity, Outcome: Met, Reason: "who the approvers are was read just now"}}, nil
 }

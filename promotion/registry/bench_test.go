@@ -84,7 +84,7 @@ func (c *late) Read(b []byte) (int, error) {
 // before it.
 func (r *road) anew() {
 	r.transport.CloseIdleConnections()
-	r.client = registry.New(registry.Options{UserAgent: "promotebot-test", Transport: r.transport})
+	r.client = registry.New(registry.Options{Named: anybody, UserAgent: "promotebot-test", Transport: r.transport})
 }
 
 // contestant counts the requests of what it does.

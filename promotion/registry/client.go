@@ -32,7 +32,8 @@ type Options struct {
 	Transport http.RoundTripper   // nil: own ones, with timeouts
 	Realms    map[string][]string // other hosts that a registry's credentials may be shown to, for a token
 	Manners   map[string]wire.Manners
-	Limits    closure.Limits // of the blobs of one copy
+	Named     func(promotion.Repository) bool // which repositories may be asked; nil: none
+	Limits    closure.Limits                  // of the blobs of one copy
 }
 
 // Client talks to registries. It is safe for concurrent use.
@@ -43,7 +44,7 @@ type Client struct {
 
 // New makes a client.
 func New(o Options) *Client {
-	w := wire.New(wire.Options{Keychain: o.Keychain, UserAgent: o.UserAgent, Transport: o.Transport, Realms: o.Realms, Manners: o.Manners})
+	w := wire.New(wire.Options{Keychain: o.Keychain, UserAgent: o.UserAgent, Transport: o.Transport, Realms: o.Realms, Manners: o.Manners, Named: o.Named})
 	return &Client{wire: w, engine: transfer.New(w, o.Limits)}
 }
 

@@ -125,6 +125,7 @@ func TestACutDownloadGoesOnWhereItWas(t *testing.T) {
 			y.source.Inject(rule(http.MethodGet, big.Digest, cuts, weather.Truncate(150_000)))
 			y.source.Forget()
 			done := y.must()
+			synctest.Wait() // a request is written down when its handler returns
 			var got int64
 			for _, e := range y.source.Log() {
 				if e.Kind == "blobs" && e.Reference == big.Digest {

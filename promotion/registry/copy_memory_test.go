@@ -130,7 +130,7 @@ func TestAHostileSourceGetsLittleMemory(t *testing.T) {
 			}))
 			defer server.Close()
 			host := promotion.Repository(strings.TrimPrefix(server.URL, "http://"))
-			client := registry.New(registry.Options{})
+			client := registry.New(registry.Options{Named: anybody})
 			var err error
 			got := peak(func() {
 				_, err = client.Copy(t.Context(), promotion.CopyWork{From: host + "/from", To: host + "/to", Digest: root}, nil)
@@ -211,7 +211,7 @@ func farAway(t testing.TB, blobs, size int) (from, to promotion.Repository, root
 
 func TestAHundredMegabytesGoThroughLittleMemory(t *testing.T) {
 	from, to, root := farAway(t, 10, 10<<20)
-	client := registry.New(registry.Options{})
+	client := registry.New(registry.Options{Named: anybody})
 	var done promotion.Copy
 	var err error
 	got := peak(func() {
@@ -227,7 +227,7 @@ func TestAHundredMegabytesGoThroughLittleMemory(t *testing.T) {
 // crane copy, between the same registries in the same run.
 func BenchmarkCopy100MB(b *testing.B) {
 	from, to, root := farAway(b, 10, 10<<20)
-	client := registry.New(registry.Options{})
+	client := registry.New(registry.Options{Named: anybody})
 	for name, run := range map[string]func(to string) error{
 		"promotebot": func(to string) error {
 			_, err := client.Copy(b.Context(), promotion.CopyWork{From: from, To: promotion.Repository(to), Digest: root}, nil)

@@ -159,7 +159,7 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 	} {
 		for _, target := range []*fixture.Options{nil, {}} {
 			y := newYard(t, fixture.Options{}, target)
-			y.client = registry.New(registry.Options{Limits: closure.Limits{Blob: 2000, Blobs: 2000}})
+			y.client = registry.New(registry.Options{Named: anybody, Limits: closure.Limits{Blob: 2000, Blobs: 2000}})
 			y.work.Digest = promotion.Digest(prepare(y).Digest)
 			y.source.Forget()
 			done, err := y.copy()

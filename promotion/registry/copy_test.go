@@ -216,7 +216,7 @@ func TestACopyGoesInNoCircles(t *testing.T) {
 func TestACopyWithTokensAsksForBothRepositoriesAtOnce(t *testing.T) {
 	auth := &fixture.Auth{User: "ann", Password: "secret"}
 	y := newYard(t, fixture.Options{Auth: auth}, nil)
-	y.client = registry.New(registry.Options{Keychain: keychain{"ann", "secret"}})
+	y.client = registry.New(registry.Options{Named: anybody, Keychain: keychain{"ann", "secret"}})
 	y.full()
 	if c := y.must(); c.Sent != 0 {
 		t.Errorf("%d bytes sent", c.Sent)
@@ -225,7 +225,7 @@ func TestACopyWithTokensAsksForBothRepositoriesAtOnce(t *testing.T) {
 		t.Errorf("%d requests for two handshakes of two", tokens)
 	}
 	y = newYard(t, fixture.Options{Auth: &fixture.Auth{User: "ann", Password: "secret", May: func(repository, action string) bool { return repository == sourceName && action == "pull" }}}, nil)
-	y.client = registry.New(registry.Options{Keychain: keychain{"ann", "secret"}})
+	y.client = registry.New(registry.Options{Named: anybody, Keychain: keychain{"ann", "secret"}})
 	y.full()
 	if _, err := y.copy(); promotion.KindOf(err) != promotion.Forbidden || err == nil || !strings.Contains(err.Error(), string(y.work.To)) {
 		t.Errorf("an account that may not push: %v", err)

@@ -35,7 +35,7 @@ const sourceName, targetName = "staging/api", "prod/api"
 // newYard makes two registries, or one when the target's options are nil.
 func newYard(t testing.TB, source fixture.Options, target *fixture.Options) *yard {
 	t.Helper()
-	return newYardWith(t, source, target, registry.Options{}, func(h http.Handler) string {
+	return newYardWith(t, source, target, registry.Options{Named: anybody}, func(h http.Handler) string {
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
 		return strings.TrimPrefix(server.URL, "http://")
@@ -65,7 +65,7 @@ func inBubble(t *testing.T, source fixture.Options, target *fixture.Options, lat
 	}, MaxIdleConnsPerHost: 32}
 	t.Cleanup(func() { time.Sleep(time.Minute) }) // the clock stops with the test, and a handshake that nobody waits for has to end
 	t.Cleanup(transport.CloseIdleConnections)
-	y := newYardWith(t, source, target, registry.Options{Transport: transport, Keychain: keychain{"ann", "secret"}}, func(h http.Handler) string {
+	y := newYardWith(t, source, target, registry.Options{Named: anybody, Transport: transport, Keychain: keychain{"ann", "secret"}}, func(h http.Handler) string {
 		hosts++
 		addr := fmt.Sprintf("127.0.0.1:%d", 5000+hosts)
 		server := &http.Server{Handler: h, ErrorLog: quiet}

@@ -145,7 +145,7 @@ func TestWhereABlobMayComeFrom(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			s := newShelf(t)
-			s.client = registry.New(registry.Options{Keychain: login{}})
+			s.client = registry.New(registry.Options{Named: anybody, Keychain: login{}})
 			d := s.push("a", map[string]string{promotion.LabelVersion: "1"})
 			var blob string
 			withPassword := false

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,6 +89,39 @@ func TestAMoveThatMayNotReadIsNotKnownToHaveFailed(t *testing.T) {
 	})
 	if _, err := s.client.Move(t.Context(), s.plan(d, floating(before))); promotion.KindOf(err) != promotion.Unavailable || err == nil || !strings.Contains(err.Error(), "may not read") {
 		t.Errorf("told %v (%s)", err, promotion.KindOf(err))
+	}
+}
+
+// Nor is a put that was refused, when what it did can't be read: the same put may
+// have been done by an attempt before, or by this one in spite of the answer.
+func TestARefusedPutThatCanNotBeReadBackIsNotKnownToHaveFailed(t *testing.T) {
+	for _, status := range []int{http.StatusForbidden, http.StatusBadRequest, http.StatusPreconditionFailed, http.StatusCreated} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			s := newShelf(t)
+			before, d := s.push("production", nil), s.push("staging", nil)
+			var put atomic.Bool
+			s.spoil(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+				switch {
+				case isPut(r):
+					put.Store(true)
+					silently(next, r)
+					w.WriteHeader(status)
+					return true
+				case put.Load():
+					w.WriteHeader(http.StatusForbidden)
+					return true
+				}
+				return false
+			})
+			moves, err := s.client.Move(t.Context(), s.plan(d, floating(before)))
+			if err == nil || promotion.KindOf(err) != promotion.Unavailable || !strings.Contains(err.Error(), "can't be read back") {
+				t.Errorf("told %q, %v (%s)", outcomes(moves), err, promotion.KindOf(err))
+			}
+			put.Store(false)
+			if moves, err = s.client.Move(t.Context(), s.plan(d, floating(before))); err != nil || outcomes(moves) != "production already" {
+				t.Errorf("and when it can be: %q %v", outcomes(moves), err)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,11 @@ type WatchOptions struct {
 	Concurrency int           // how many looks at a time, for each registry
 	// Report takes a look.
 	Report func(ctx context.Context, sightings []promotion.Sighting) error
-	Logger *slog.Logger
+	// Waiting names tags that brought what is open for an app in an environment.
+	// They are looked at also when many are higher: what is about to go ahead has
+	// not left because builds come fast. Nil: there are none.
+	Waiting func(ctx context.Context, app, environment string) ([]string, error)
+	Logger  *slog.Logger
 }
 
 // Watcher looks at tags, round after round, and reports every look. One round
@@ -52,7 +56,8 @@ type Watcher struct {
 }
 
 // MaxPatternTags is how many of the tags that match a pattern are looked at:
-// the highest, in version order. Older ones are not in the environment any more.
+// the highest, in version order, and those that something waits for. Other older
+// ones are not in the environment any more.
 const MaxPatternTags = 25
 
 // lookTimeout bounds one look, with its retries.
@@ -199,7 +204,9 @@ func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, er
 		}
 		slices.SortFunc(names, compareVersions)
 		names = slices.Compact(names) // pages of a list may overlap
-		names = names[max(0, len(names)-MaxPatternTags):]
+		if names, err = w.counting(ctx, l, names); err != nil {
+			return nil, err
+		}
 	}
 	readings, err := w.client.ReadTags(ctx, l.Repository, names)
 	if err != nil {
@@ -212,6 +219,20 @@ func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, er
 		}
 	}
 	return tags, nil
+}
+
+// counting are those of the tags, which are in version order, that count.
+func (w *Watcher) counting(ctx context.Context, l Look, names []string) ([]string, error) {
+	low := max(0, len(names)-MaxPatternTags)
+	if low == 0 || w.opts.Waiting == nil {
+		return names[low:], nil
+	}
+	waiting, err := w.opts.Waiting(ctx, l.App, l.Environment)
+	if err != nil {
+		return nil, err
+	}
+	older := slices.DeleteFunc(slices.Clone(names[:low]), func(name string) bool { return !slices.Contains(waiting, name) })
+	return append(older, names[low:]...), nil
 }
 
 // compareVersions orders tags as people do: digits by their value, so that

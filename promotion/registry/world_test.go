@@ -39,6 +39,9 @@ type shelf struct {
 	breaks   func(w http.ResponseWriter, r *http.Request, next http.Handler) bool
 }
 
+// anybody is for those whom the configuration is of no concern.
+func anybody(promotion.Repository) bool { return true }
+
 func newShelf(t testing.TB) *shelf {
 	t.Helper()
 	s := &shelf{t: t, inner: ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))}
@@ -46,7 +49,7 @@ func newShelf(t testing.TB) *shelf {
 	t.Cleanup(server.Close)
 	s.url = strings.TrimPrefix(server.URL, "http://")
 	s.repo = promotion.Repository(s.url + "/shop/api")
-	s.client = registry.New(registry.Options{UserAgent: "promotebot-test"})
+	s.client = registry.New(registry.Options{Named: anybody, UserAgent: "promotebot-test"})
 	return s
 }
 

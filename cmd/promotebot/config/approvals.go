@@ -70,7 +70,7 @@ func (r *reader) tree(n *yaml.Node, roles roles) (t policy.Tree, sound bool) {
 		return t, false
 	}
 	if len(pairs) == 0 && len(n.Content) == 0 {
-		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, because promoting without anybody's approval is not possible for now")
+		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, or none when it is to go ahead without anybody's approval")
 		return t, false
 	}
 	if slices.ContainsFunc(pairs, func(p strict.Pair) bool { return p.Key != keyNone && slices.Contains(combining, p.Key) }) {

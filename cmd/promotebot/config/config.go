@@ -91,7 +91,7 @@ func Load(path string) (*Config, error) {
 // the document is at fault the error is *Problems.
 func Parse(name string, doc []byte) (*Config, error) {
 	decoder, root := strict.Parse(doc, "begin with "+exampleEnvironments+" and "+exampleApps)
-	r := &reader{decoder}
+	r := &reader{Reader: decoder, kinds: map[string]checkKind{}}
 	c := &Config{}
 	if root != nil {
 		sum := sha256.Sum256(doc)
@@ -105,7 +105,10 @@ func Parse(name string, doc []byte) (*Config, error) {
 }
 
 // reader reads this program's sections.
-type reader struct{ *strict.Reader }
+type reader struct {
+	*strict.Reader
+	kinds map[string]checkKind // by the name of the check
+}
 
 // The sections of the file.
 const (
@@ -135,7 +138,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes)
 	if !ok {
 		return
 	}
@@ -153,6 +156,9 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Apps:         apps,
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
+	}
+	if p, ok := in[keyFreezes]; ok {
+		c.Catalog.Freezes = r.freezes(p.Value)
 	}
 	c.Registries = r.registries(in, c.Catalog.Apps)
 }

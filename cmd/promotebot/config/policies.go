@@ -74,15 +74,30 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	d := policy.Document{Name: name}
-	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires)
+	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires,
+		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn)
 	if !ok {
 		return d
 	}
 	if p, ok := in[keySoak]; ok {
-		d.Soak = r.soak(p.Value)
+		r.soakOf(p.Value, &d)
 	}
-	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now"); ok {
-		d.Approvals, d.Tree = r.approvals(at, roles)
+	if p, ok := in[keyWindows]; ok {
+		d.Windows = r.windows(p.Value)
+	}
+	if p, ok := in[keyFreezes]; ok {
+		d.Freezes = r.freezes(p.Value)
+	}
+	if p, ok := in[keyFreezeOn]; ok {
+		d.FreezeOn = r.severities(p.Value, keyFreezeOn)
+	}
+	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's"); ok {
+		if d.Automatic = r.automatic(at, in); !d.Automatic {
+			d.Approvals, d.Tree = r.approvals(at, roles)
+		}
+	}
+	if p, ok := in[keyChecks]; ok {
+		d.Checks = r.checks(p.Value, roles)
 	}
 	if p, ok := in[keyRequester]; ok {
 		d.RequesterMayApprove = r.mayApprove(p.Value, keyRequester, cannotApprove)
@@ -92,6 +107,7 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 			r.Fault(p.Value, "the authors of an image can't approve it, and it is not known who anybody is that an image names", "say whose e-mail address is whose: "+examplePeople)
 		}
 	}
+	r.flow(in, &d)
 	if p, ok := in[keyReject]; ok {
 		d.Reject = r.veto(p.Value, roles)
 	}

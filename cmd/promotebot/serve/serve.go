@@ -130,9 +130,10 @@ func (b *bot) wire(keys keyring) {
 	host, _ := os.Hostname() // only to make the owner readable
 	owner := fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
 	realms, manners := approach(b.config.Registries)
-	client := registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + b.opts.Version, Realms: realms, Manners: manners})
+	named := func(r promotion.Repository) bool { return b.gate.Catalog().Knows(r) } // as soon as another one is in force
+	client := registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + b.opts.Version, Realms: realms, Manners: manners, Named: named})
 	b.watcher = registry.NewWatcher(client, registry.WatchOptions{
-		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Logger: b.opts.Log,
+		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Waiting: b.gate.Waiting, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
 	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)

@@ -65,12 +65,15 @@ func (w *world) boot(slot int) {
 		w.violated("%s can't dial Slack: %v", r.name, err)
 		return
 	}
-	client := registry.New(registry.Options{Transport: wire{r, registryCall, w.registry.serve}})
+	client := registry.New(registry.Options{
+		Transport: wire{r, registryCall, w.registry.serve},
+		Named:     func(repo promotion.Repository) bool { return r.gate.Catalog().Knows(repo) },
+	})
 	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, client, r.chat, r.name, log)
 	for _, l := range r.lanes {
 		r.rig(l)
 	}
-	r.watcher = registry.NewWatcher(client, registry.WatchOptions{Every: pollEvery, Concurrency: 8, Report: r.report, Logger: log})
+	r.watcher = registry.NewWatcher(client, registry.WatchOptions{Every: pollEvery, Concurrency: 8, Report: r.report, Waiting: r.gate.Waiting, Logger: log})
 	r.watcher.Set(serve.Looks(w.catalogs[slot]))
 	r.busy.Go(func() {
 		if err := r.release(); err != nil {

@@ -5,7 +5,9 @@
 // transport. Its token handling is used; its retries (which ignore Retry-After
 // and deadlines) and its caches (which outlive a moved tag's truth) are not.
 //
-// A registry is not trusted with more than its own images. It can't send our
+// Nobody is asked whom the configuration does not name (stranger.go), whatever
+// a row or a registry says. A registry is not trusted with more than its own
+// images. It can't send our
 // credentials elsewhere (guard.go says which token servers they go to,
 // address.go which addresses are followed without them), can't fill the memory
 // (an answer has a limit, and few large ones are read at a time), and can't
@@ -43,6 +45,9 @@ type Options struct {
 	Realms map[string][]string
 	// Manners are how the registries that it names are to be approached.
 	Manners map[string]Manners
+	// Named tells, for each request anew, whether the configuration in force
+	// names a repository. No other is asked; without it, none is.
+	Named func(promotion.Repository) bool
 }
 
 // Client talks to registries. It is safe for concurrent use.

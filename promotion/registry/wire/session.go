@@ -49,6 +49,9 @@ const (
 )
 
 func (c *Client) session(ctx context.Context, at Place) (*session, error) {
+	if err := c.stranger(at); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	s := c.sessions[at]
 	if s == nil || time.Since(s.opened) > sessionLife {

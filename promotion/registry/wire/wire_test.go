@@ -28,6 +28,9 @@ type world struct {
 	shown []string // "GET https://host/path with Basic"
 }
 
+// anybody is for those whom the configuration is of no concern.
+func anybody(promotion.Repository) bool { return true }
+
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	kind, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if r.Body != nil {
@@ -123,7 +126,7 @@ func TestAPasswordIsShownToNobodyElse(t *testing.T) {
 			if c.repo == "" {
 				c.repo = repo
 			}
-			client := wire.New(wire.Options{Transport: w, Keychain: c.keys, Realms: c.realms})
+			client := wire.New(wire.Options{Named: anybody, Transport: w, Keychain: c.keys, Realms: c.realms})
 			_, err := client.Manifest(t.Context(), wire.At(c.repo), "v1")
 			if c.kind == "" && err != nil || c.kind != "" && (err == nil || promotion.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.host)) {
 				t.Errorf("%v (%s)", err, promotion.KindOf(err))
@@ -136,6 +139,54 @@ func TestAPasswordIsShownToNobodyElse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A repository that the configuration does not name (any more) is not asked,
+// and neither is the keychain.
+func TestOnlyWhatTheConfigurationNamesIsAsked(t *testing.T) {
+	const other = promotion.Repository("registry.example.com/shop/web")
+	keys, named := &counting{}, map[promotion.Repository]bool{}
+	w := &world{serve: func(*http.Request) (int, map[string]string, io.ReadCloser) { return 200, nil, text("{}") }}
+	client := wire.New(wire.Options{Transport: w, Keychain: keys, Named: func(r promotion.Repository) bool { return named[r] }})
+	ask := func(at wire.Place) error {
+		_, err := client.Manifest(t.Context(), at, "v1")
+		return err
+	}
+	refused := func(client *wire.Client, at wire.Place, names promotion.Repository) {
+		t.Helper()
+		requests, looks := len(w.shown), keys.asked
+		_, err := client.Manifest(t.Context(), at, "v1")
+		_, _, blob := client.Blob(t.Context(), at, wire.Hash(nil), 0)
+		for _, err := range []error{err, blob} {
+			if err == nil || promotion.KindOf(err) != promotion.Forbidden || !strings.Contains(err.Error(), string(names)+" is not named") || !strings.Contains(err.Error(), "apps[].image") {
+				t.Errorf("%v (%s)", err, promotion.KindOf(err))
+			}
+		}
+		if len(w.shown) != requests || keys.asked != looks {
+			t.Errorf("%d requests, %d credentials", len(w.shown)-requests, keys.asked-looks)
+		}
+	}
+	refused(wire.New(wire.Options{Transport: w, Keychain: keys}), wire.At(repo), repo)
+	refused(client, wire.At(repo), repo)
+	named[repo] = true
+	if err := ask(wire.At(repo)); err != nil {
+		t.Errorf("named: %v", err)
+	}
+	refused(client, wire.Place{Repository: repo, From: other}, other)
+	named[other] = true
+	if err := ask(wire.Place{Repository: repo, From: other}); err != nil {
+		t.Errorf("both named: %v", err)
+	}
+	named[repo] = false // with a session that is open
+	refused(client, wire.At(repo), repo)
+}
+
+// counting counts how often it is asked for credentials.
+type counting struct{ asked int }
+
+func (c *counting) Resolve(authn.Resource) (authn.Authenticator, error) {
+	c.asked++
+	return authn.Anonymous, nil
 }
 
 // Where a registry sends us for a blob, or with one.
@@ -172,7 +223,7 @@ func TestAnAddressIsJudgedBeforeItIsReached(t *testing.T) {
 				}
 				return 200, nil, text("")
 			}}
-			client := wire.New(wire.Options{Transport: w, Keychain: keychain{Username: "ann", Password: "secret"}})
+			client := wire.New(wire.Options{Named: anybody, Transport: w, Keychain: keychain{Username: "ann", Password: "secret"}})
 			check := func(what, method string, err error) {
 				t.Helper()
 				if c.kind != "" {
@@ -210,7 +261,7 @@ func TestAnUploadKeepsTheWholeAddress(t *testing.T) {
 		got = r.URL.RequestURI()
 		return 201, nil, nil
 	}}
-	client := wire.New(wire.Options{Transport: w})
+	client := wire.New(wire.Options{Named: anybody, Transport: w})
 	d := promotion.Digest("sha256:" + strings.Repeat("0", 64))
 	for location, want := range map[string]string{
 		"/v2/x/u1":                   "/v2/x/u1?digest=sha256%3A" + strings.Repeat("0", 64),
@@ -226,7 +277,7 @@ func TestTheTypeOfAManifestHasNoParameters(t *testing.T) {
 	w := &world{serve: func(r *http.Request) (int, map[string]string, io.ReadCloser) {
 		return 200, map[string]string{"Content-Type": "application/x; charset=utf-8"}, text("{}")
 	}}
-	if m, err := wire.New(wire.Options{Transport: w}).Manifest(t.Context(), wire.At(repo), "v1"); err != nil || m.MediaType != "application/x" {
+	if m, err := wire.New(wire.Options{Named: anybody, Transport: w}).Manifest(t.Context(), wire.At(repo), "v1"); err != nil || m.MediaType != "application/x" {
 		t.Errorf("%q %v", m.MediaType, err)
 	}
 }
@@ -259,7 +310,7 @@ func TestABodyThatStandsStillIsGivenUp(t *testing.T) {
 			}
 			return 200, nil, &drip{50 * time.Second, 3, r.Context()}
 		}}
-		client := wire.New(wire.Options{Transport: w})
+		client := wire.New(wire.Options{Named: anybody, Transport: w})
 		began := time.Now()
 		_, err := client.Manifest(t.Context(), wire.At(repo), "v1")
 		if took := time.Since(began); err == nil || promotion.KindOf(err) != promotion.Unavailable || !strings.Contains(err.Error(), "nothing moved for 1m") || took != 210*time.Second {
@@ -283,7 +334,7 @@ func (d *deaf) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestAnUploadThatNobodyTakesIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := wire.New(wire.Options{Transport: &deaf{world{serve: func(*http.Request) (int, map[string]string, io.ReadCloser) { return 200, nil, nil }}}})
+		client := wire.New(wire.Options{Named: anybody, Transport: &deaf{world{serve: func(*http.Request) (int, map[string]string, io.ReadCloser) { return 200, nil, nil }}}})
 		began := time.Now()
 		err := client.Upload(t.Context(), wire.At(repo), "/u", promotion.Digest("sha256:"+strings.Repeat("0", 64)), strings.NewReader("a whole blob"), 12)
 		if took := time.Since(began); err == nil || promotion.KindOf(err) != promotion.Unavailable || took != time.Minute {
@@ -309,7 +360,7 @@ func TestAListIsFollowedOnlyWhereItBelongs(t *testing.T) {
 			}
 			return 200, map[string]string{"Link": link}, text(`{"tags":["x"]}`)
 		}}
-		tags, err := wire.New(wire.Options{Transport: w}).Tags(t.Context(), wire.At(repo))
+		tags, err := wire.New(wire.Options{Named: anybody, Transport: w}).Tags(t.Context(), wire.At(repo))
 		if kind == "" && (err != nil || len(tags) != 2) || kind != "" && (err == nil || promotion.KindOf(err) != kind) {
 			t.Errorf("%s: %v %v", link, tags, err)
 		}
@@ -320,14 +371,14 @@ func TestAListIsFollowedOnlyWhereItBelongs(t *testing.T) {
 	w := &world{serve: func(*http.Request) (int, map[string]string, io.ReadCloser) {
 		return 200, map[string]string{"Link": `</v2/shop/api/tags/list?last=x>; rel="next"`}, text(`{"tags":[]}`)
 	}}
-	if _, err := wire.New(wire.Options{Transport: w}).Tags(t.Context(), wire.At(repo)); promotion.KindOf(err) != promotion.Invalid || err == nil {
+	if _, err := wire.New(wire.Options{Named: anybody, Transport: w}).Tags(t.Context(), wire.At(repo)); promotion.KindOf(err) != promotion.Invalid || err == nil {
 		t.Errorf("a list without end: %v", err)
 	}
 }
 
 func TestALaneIsHeldByAFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := wire.New(wire.Options{})
+		client := wire.New(wire.Options{Named: anybody})
 		a, b := repo, promotion.Repository("another.example.com/shop/api")
 		var under sync.WaitGroup
 		var mu sync.Mutex
@@ -389,7 +440,7 @@ func TestCredentialsThatExpireAreRenewed(t *testing.T) {
 				keys, valid, token := &rotating{}, "old", "token-1"
 				keys.secret.Store("old")
 				var puts []int
-				client := wire.New(wire.Options{Keychain: keys, Transport: transport(func(r *http.Request) (*http.Response, error) {
+				client := wire.New(wire.Options{Named: anybody, Keychain: keys, Transport: transport(func(r *http.Request) (*http.Response, error) {
 					answer := func(status int, body string, header ...string) (*http.Response, error) {
 						h := http.Header{}
 						for i := 0; i < len(header); i += 2 {
