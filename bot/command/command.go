@@ -33,6 +33,7 @@ const (
 	Reject  Name = "reject"
 	Adopt   Name = "adopt"
 	Check   Name = "check"
+	Plan    Name = "plan"
 	History Name = "history"
 
 	Incident Name = "incident"
@@ -79,6 +80,7 @@ var grammar = []row{
 	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
+	{Plan, []argument{appAndDigest, text}, 2, "say how it would be taken back: a text or an address, shown on the card", "plan shop https://wiki.example.com/rollback"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
 	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},

@@ -53,6 +53,7 @@ func Card(v policy.View) Message {
 		carriage(&p, v)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
+		p.Section(planned(promoted)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 		p.Context(becomes(v)...)
@@ -60,6 +61,7 @@ func Card(v policy.View) Message {
 		p.Section(sentence)
 		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
+		p.Section(planned(promoted)...)
 		p.Section(approvers(v, c))
 	}
 	p.Context(page.Writef("Promotion #%d", promoted.ID) + named(" · policy ", v.Document.Name) + page.Writef(" · card revision %d", promoted.Revision))
@@ -345,9 +347,9 @@ func buttons(v policy.View) []slack.BlockElement {
 		return []slack.BlockElement{details}
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	sign, hold := signs(v), holdButtons(v, value)
-	if !p.Planned() || v.Document.Automatic {
-		return slices.Concat(sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
+	sign, hold, plan := signs(v), holdButtons(v, value), planButton(v, value)
+	if !p.Planned() || v.Document.Automatic || len(plan) > 0 && p.Plan == "" {
+		return slices.Concat(plan, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
@@ -355,7 +357,7 @@ func buttons(v policy.View) []slack.BlockElement {
 	if adopt, ok := adoptButton(p, value); ok {
 		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 	}
-	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
+	return slices.Concat([]slack.BlockElement{approve}, plan, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

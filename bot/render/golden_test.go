@@ -79,6 +79,7 @@ func TestOtherSurfaces(t *testing.T) {
 	}
 	golden(t, "details", render.Details(find("vote discounted for lack of role")))
 	golden(t, "reject", render.RejectModal(find("soaking"), "C1", "1.1"))
+	golden(t, "plan", render.PlanModal(find("with a plan"), "C1", "1.1"))
 	golden(t, "why", render.Why(find("partially approved")))
 	golden(t, "what if bob", try(bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))
 	golden(t, "what if somebody without a role", try(eve, find("partially approved")))

@@ -15,6 +15,9 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 	case promotion.NoticeSoaked:
 		return page.Say(page.Writef("Soak complete: %s has been in %s for %s.", it, p.From, span(v.Document.Soak)), missing(v, c))
 	case promotion.NoticeVote:
+		if w.Decision == promotion.PlanFor {
+			return page.Say(page.Writef("%s has written the rollback plan for %s: %s.", c.call(w.Person), it, because(w.Reason)), missing(v, c))
+		}
 		if w.Decision == promotion.Reject {
 			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
 		}

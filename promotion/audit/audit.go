@@ -40,10 +40,11 @@ const (
 	Repoliced  Kind = "policy-changed"
 	Soaked     Kind = "soaked"
 	Voted      Kind = "voted"
-	Denied     Kind = "denied"  // somebody tried and may not
-	Copying    Kind = "copying" // the digest is sent to another repository
-	Copied     Kind = "copied"  // it was found there, with what is attached to it
-	Proved     Kind = "proved"  // the way back was looked for
+	Denied     Kind = "denied"       // somebody tried and may not
+	Copying    Kind = "copying"      // the digest is sent to another repository
+	Copied     Kind = "copied"       // it was found there, with what is attached to it
+	Prepared   Kind = "planned-back" // how it would be taken back was written
+	Proved     Kind = "proved"       // the way back was looked for
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
