@@ -33,6 +33,7 @@ type Gesture struct {
 	// A vote.
 	Promotion ID
 	Decision  Decision
+	Ground    Ground // of a rejection; empty when none was named
 	Reason    string
 	Terms     string // hash of the terms that were shown or, when typed, that held; empty for whatever holds when it is decided
 	CardTS    string // the message that was clicked; empty when typed
@@ -68,6 +69,7 @@ const (
 type Answer struct {
 	Verb      Verb
 	Decision  Decision
+	Ground    Ground `json:",omitempty"`
 	Promotion ID
 	App       string
 	Digest    Digest

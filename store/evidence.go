@@ -56,7 +56,7 @@ func (t *tx) Tokens() ([]promotion.Token, error) {
 }
 
 func (t *tx) Token(id string) (promotion.Token, error) {
-	k, err := scanToken(t.q.QueryRowContext(t.ctx, `SELECT `+tokenColumns+` FROM token WHERE id = $1`, id))
+	k, err := scanToken(t.row(`SELECT `+tokenColumns+` FROM token WHERE id = $1`, id))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return k, promotion.Errorf(promotion.NotFound, "there is no such token")
@@ -85,7 +85,7 @@ func (t *tx) Kept(token, key string) (promotion.Kept, error) {
 	k := promotion.Kept{Token: token, Key: key}
 	var answer string
 	var us int64
-	err := t.q.QueryRowContext(t.ctx, `SELECT sum, answer, at FROM receipt WHERE token = $1 AND key = $2`, token, key).Scan(&k.Sum, &answer, &us)
+	err := t.row(`SELECT sum, answer, at FROM receipt WHERE token = $1 AND key = $2`, token, key).Scan(&k.Sum, &answer, &us)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return k, promotion.Errorf(promotion.NotFound, "nothing was sent under this key")

@@ -97,7 +97,7 @@ func marshal(v any) (string, error) {
 }
 
 func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
-	p, err := scanPromotion(t.q.QueryRowContext(t.ctx, `SELECT `+columns+` FROM promotion WHERE id = $1`, int64(id)))
+	p, err := scanPromotion(t.row(`SELECT `+columns+` FROM promotion WHERE id = $1`, int64(id)))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return p, promotion.Errorf(promotion.NotFound, "there is no promotion #%d", id)

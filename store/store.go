@@ -37,12 +37,17 @@ type Dialect struct {
 // DB is an open database. Its two pools may be the same.
 type DB struct {
 	write, read *sql.DB
+	texts       struct{ write, read *statements }
 	dialect     Dialect
 }
 
 // New makes a DB of two open pools: write must let only one transaction in at
 // a time.
-func New(write, read *sql.DB, d Dialect) *DB { return &DB{write: write, read: read, dialect: d} }
+func New(write, read *sql.DB, d Dialect) *DB {
+	db := &DB{write: write, read: read, dialect: d}
+	db.texts.write, db.texts.read = prepares(write), prepares(read)
+	return db
+}
 
 // Close closes both pools.
 func (db *DB) Close() error { return errors.Join(db.read.Close(), db.write.Close()) }
@@ -64,12 +69,14 @@ func (db *DB) change(ctx context.Context, f func(*tx) error) error {
 		return broken("begin", err)
 	}
 	defer q.Rollback() //nolint:errcheck // after a commit it says that it was committed; before, the cause is already on its way
-	if err := f(&tx{ctx: ctx, q: q, d: db.dialect}); err != nil {
+	t := &tx{ctx: ctx, q: q, d: db.dialect, s: db.texts.write}
+	if err := f(t); err != nil {
 		return err
 	}
 	if err := q.Commit(); err != nil {
 		return broken("commit", err)
 	}
+	t.s.learn(ctx, t.missed)
 	return db.intact()
 }
 
@@ -98,18 +105,25 @@ func (db *DB) View(ctx context.Context, f func(gate.Tx) error) error {
 	if err != nil {
 		return broken("begin", err)
 	}
-	defer q.Rollback() //nolint:errcheck // nothing was written
-	return f(&tx{ctx: ctx, q: q, d: db.dialect})
+	t := &tx{ctx: ctx, q: q, d: db.dialect, s: db.texts.read}
+	defer func() {
+		_ = q.Rollback() // nothing was written
+		t.s.learn(ctx, t.missed)
+	}()
+	return f(t)
 }
 
 type tx struct {
 	ctx context.Context
 	q   *sql.Tx
 	d   Dialect
+
+	s      *statements
+	missed []string // texts that were not prepared
 }
 
 func (t *tx) exec(what, query string, args ...any) (sql.Result, error) {
-	r, err := t.q.ExecContext(t.ctx, query, args...)
+	r, err := t.execute(query, args)
 	if err != nil {
 		return nil, t.classify(what, err)
 	}
@@ -141,7 +155,7 @@ func (t *tx) classify(what string, err error) error {
 
 // scan reads all rows of a query through one function.
 func scan[T any](t *tx, what string, one func(row) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := t.q.QueryContext(t.ctx, query, args...)
+	rows, err := t.query(query, args)
 	if err != nil {
 		return nil, broken(what, err)
 	}
@@ -170,7 +184,7 @@ func broken(what string, err error) error {
 // the row is gone.
 func (t *tx) sequence(name string) (int64, error) {
 	var n int64
-	err := t.q.QueryRowContext(t.ctx, `INSERT INTO sequence (name, last) VALUES ($1, 1)
+	err := t.row(`INSERT INTO sequence (name, last) VALUES ($1, 1)
 		ON CONFLICT (name) DO UPDATE SET last = sequence.last + 1 RETURNING last`, name).Scan(&n)
 	if err != nil {
 		return 0, broken("number a "+name, err)

@@ -20,12 +20,12 @@ const (
 	appAndDigest
 	ref
 	reason
+	approval
+	person
 	someApp
 	until
 	severity
 	appOrNumber
-	approval
-	person
 )
 
 // arguments is what each kind looks like in a usage, what is said where it is
@@ -48,13 +48,13 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		appAndDigest: {"<app>[@digest]", nameTheApp, takeAppAndDigest},
 		ref:          {"<tag|digest>", nameTheApp, takeRef},
 		reason:       {"<reason>", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeReason},
+		approval:     {"approve", func([]string) string { return "What if what? Only an approval can be tried: what-if approve @ann." }, takeApproval},
+		person:       {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
 
 		someApp:     {"[app]", whyOrWhat, takeSomeApp},
 		until:       {"[until]", whyOrWhat, takeUntil},
 		severity:    {"<severity>", func([]string) string { return "How bad is it? Name a severity as the policies do, such as critical." }, takeSeverity},
 		appOrNumber: {"<app|number>", nameTheApp, takeAppOrNumber},
-		approval:    {"approve", func([]string) string { return "What if what? Only an approval can be tried: what-if approve @ann." }, takeApproval},
-		person:      {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
 	}
 }
 
@@ -135,6 +135,25 @@ func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
 	return nil, nil
 }
 
+func takeApproval(_ *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) != string(Approve) {
+		return words, &Usage{Problem: arguments[approval].missing(apps)}
+	}
+	return words[1:], nil
+}
+
+// id is Slack's name for a person, which people see only in profiles.
+var id = regexp.MustCompile(`^@?([UW][A-Z0-9]{2,20})(?:\|.*)?$`)
+
+func takePerson(c *Command, words, _ []string) ([]string, *Usage) {
+	m := id.FindStringSubmatch(bare(words[0]))
+	if m == nil {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is nobody that Slack has named: begin with @ and choose from its list.", clip(words[0]))}
+	}
+	c.Person = m[1]
+	return words[1:], nil
+}
+
 func whyOrWhat([]string) string {
 	return "Say why: the reason is shown to everybody who has to wait."
 }
@@ -192,25 +211,6 @@ func takeAppOrNumber(c *Command, words, apps []string) ([]string, *Usage) {
 		return words[1:], nil
 	}
 	return takeApp(c, words, apps)
-}
-
-func takeApproval(_ *Command, words, apps []string) ([]string, *Usage) {
-	if strings.ToLower(bare(words[0])) != string(Approve) {
-		return words, &Usage{Problem: arguments[approval].missing(apps)}
-	}
-	return words[1:], nil
-}
-
-// id is Slack's name for a person, which people see only in profiles.
-var id = regexp.MustCompile(`^@?([UW][A-Z0-9]{2,20})(?:\|.*)?$`)
-
-func takePerson(c *Command, words, _ []string) ([]string, *Usage) {
-	m := id.FindStringSubmatch(bare(words[0]))
-	if m == nil {
-		return words, &Usage{Problem: fmt.Sprintf("“%s” is nobody that Slack has named: begin with @ and choose from its list.", clip(words[0]))}
-	}
-	c.Person = m[1]
-	return words[1:], nil
 }
 
 func findApp(word string, apps []string) (string, *Usage) {

@@ -215,26 +215,52 @@ func approvals(v policy.View, c cast) []page.Text {
 	}
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
-	for i, f := range top.Children {
-		line := "• " + because(f.Reason)
-		if f.Outcome == policy.Blocked {
-			line = "• *Blocked*: " + because(f.Reason)
-		}
-		var by []promotion.PersonID
-		for _, a := range v.Verdict.Assigned {
-			if i < len(v.Document.Approvals) && a.Role == v.Document.Approvals[i].Role {
-				by = append(by, a.Person)
-			}
-		}
-		if len(by) > 0 {
-			line += ": " + c.all(by, maxPeople)
-		}
-		if len(f.Who) > 0 && f.Outcome != policy.Met {
-			line += ". Could approve: " + c.all(f.Who, maxPeople)
-		}
-		lines = append(lines, line)
+	for _, f := range top.Children {
+		lines = append(lines, required(f, "", c)...)
 	}
 	return lines
+}
+
+// required is one requirement, or several with what is enough of them. Of a
+// choice that has been made, only what was chosen is told.
+func required(f policy.Finding, indent page.Text, c cast) []page.Text {
+	made := f.Rule == policy.RuleChoice && f.Outcome == policy.Met
+	if len(f.Children) > 0 {
+		var lines []page.Text
+		below := indent
+		if !made {
+			below += "      "
+			lines = append(lines, indent+"• "+gist(f)+":")
+		}
+		for _, child := range f.Children {
+			if !made || child.Outcome == policy.Met {
+				lines = append(lines, required(child, below, c)...)
+			}
+		}
+		return lines
+	}
+	line := indent + "• " + because(f.Reason)
+	if f.Outcome == policy.Blocked {
+		line = indent + "• *Blocked*: " + because(f.Reason)
+	}
+	if len(f.By) > 0 {
+		line += ": " + c.all(f.By, maxPeople)
+	}
+	if len(f.Who) > 0 && f.Outcome != policy.Met {
+		line += ". Could approve: " + c.all(f.Who, maxPeople)
+	}
+	return []page.Text{line}
+}
+
+// gist is what a finding says, without what the findings below it say.
+func gist(f policy.Finding) page.Text {
+	switch head, _, cut := strings.Cut(f.Reason, ": "); {
+	case f.Rule == policy.RuleAll:
+		return "all of these"
+	case f.Rule == policy.RuleChoice && f.Outcome != policy.Met && cut:
+		return because(head)
+	}
+	return because(f.Reason)
 }
 
 // approvers are those who had approved when it ended, whatever has become of

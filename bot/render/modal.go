@@ -123,8 +123,8 @@ func details(v policy.View) []slack.Block {
 func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range findings {
-		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
-		if len(f.Who) > 0 && f.Outcome != policy.Met {
+		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), gist(f))
+		if len(f.Who) > 0 && len(f.Children) == 0 && f.Outcome != policy.Met {
 			line += " (" + could(f.Rule) + cast(nil).all(f.Who, maxCalled) + ")"
 		}
 		if f.ChangesAt != nil {

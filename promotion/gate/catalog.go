@@ -19,6 +19,7 @@ type Catalog struct {
 	Trains       []Train
 	Environments []Environment // the chain, first to last
 	Roles        map[string]Role
+	Identities   promotion.Identities // who has several accounts
 	Reminders    []Reminder
 	Freezes      []promotion.Freeze // of everything
 }

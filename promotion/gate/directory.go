@@ -61,11 +61,7 @@ func (t *turn) groupRead(g promotion.Group) error {
 		if err != nil {
 			return err
 		}
-		roles := d.Reviewers()
-		for _, r := range d.Approvals {
-			roles = append(roles, r.Role)
-		}
-		if !slices.ContainsFunc(roles, func(role string) bool {
+		if !slices.ContainsFunc(d.Roles(), func(role string) bool {
 			_, groups := t.catalog.members(role)
 			return slices.Contains(groups, g.ID)
 		}) {

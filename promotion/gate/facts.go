@@ -12,7 +12,7 @@ import (
 
 // facts gathers from rows, and only from rows, what the policy rests on.
 func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, error) {
-	f := policy.Facts{Promotion: *p}
+	f := policy.Facts{Promotion: *p, Identities: t.catalog.Identities}
 	d, err := t.document(p)
 	if err != nil {
 		return d, f, err
@@ -40,7 +40,7 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 		return d, f, err
 	}
 	for _, r := range rides {
-		of := policy.Facts{Promotion: *r}
+		of := policy.Facts{Promotion: *r, Identities: t.catalog.Identities}
 		if err := t.surroundings(r, &of); err != nil {
 			return d, f, err
 		}
@@ -186,12 +186,12 @@ func (c *Catalog) watches(environment string, side promotion.Side) bool {
 func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]promotion.Roster, map[promotion.PersonID]promotion.Person, error) {
 	rosters := map[string]promotion.Roster{}
 	var ids []promotion.PersonID
-	for _, r := range d.Approvals {
-		roster, err := t.roster(r.Role)
+	for _, role := range d.Roles() {
+		roster, err := t.roster(role)
 		if err != nil {
 			return nil, nil, err
 		}
-		rosters[r.Role] = roster
+		rosters[role] = roster
 		ids = append(ids, roster.Members...)
 	}
 	for _, v := range votes {

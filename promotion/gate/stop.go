@@ -63,7 +63,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	}
 	switch g.Kind {
 	case promotion.GestureIncident:
-		return t.raise(g, answer)
+		return t.raised(g, answer)
 	case promotion.GestureFreeze:
 		return t.freeze(g, f, answer)
 	case promotion.GestureUnfreeze:
@@ -97,7 +97,7 @@ func (c *Catalog) asked(name string) policy.Document {
 	add := func(policies map[string]policy.Document) {
 		for _, to := range slices.Sorted(maps.Keys(policies)) {
 			for _, role := range policies[to].Roles() {
-				if !d.Requires(role) {
+				if !slices.Contains(d.Approvers(), role) {
 					d.Approvals = append(d.Approvals, policy.Requirement{Role: role, Count: 1})
 				}
 			}
@@ -121,9 +121,7 @@ func (c *Catalog) asked(name string) policy.Document {
 
 func (t *turn) refuseDeed(g promotion.Gesture, answer promotion.Answer, d policy.Document, refusal string) (promotion.Answer, error) {
 	answer.Verb, answer.Reason = promotion.Refused, refusal
-	for _, r := range d.Approvals {
-		answer.Could = append(answer.Could, r.Role)
-	}
+	answer.Could = append(answer.Could, d.Approvers()...)
 	return answer, t.record(audit.Denied, nil, map[string]any{"deed": g.Kind, "app": g.App, "why": refusal})
 }
 

@@ -215,8 +215,6 @@ func (t *turn) reject(g promotion.Gesture, p *promotion.Promotion, d policy.Docu
 
 func (t *turn) refuse(g promotion.Gesture, p *promotion.Promotion, d policy.Document, answer promotion.Answer, refusal string) (promotion.Answer, error) {
 	answer.Verb, answer.Reason = promotion.Refused, refusal
-	for _, r := range d.Approvals {
-		answer.Could = append(answer.Could, r.Role)
-	}
+	answer.Could = append(answer.Could, d.Approvers()...)
 	return answer, t.record(audit.Denied, p, map[string]any{"decision": g.Decision, "why": refusal})
 }

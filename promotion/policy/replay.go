@@ -44,28 +44,18 @@ func (f Facts) at(now time.Time) Facts {
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
 	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })
-	var presence []promotion.Interval
-	for _, i := range f.Presence {
-		if i.From.After(now) {
-			continue
-		}
-		if i.Until != nil && i.Until.After(now) {
-			i.Until = nil
-		}
-		presence = append(presence, i)
+	f.Presence = slices.Clone(f.Presence)
+	f.Presence = slices.DeleteFunc(f.Presence, func(i promotion.Interval) bool { return i.From.After(now) })
+	for i := range f.Presence {
+		f.Presence[i].Until = asOf(now, f.Presence[i].Until)
 	}
-	f.Presence = presence
 	f.Incidents = slices.DeleteFunc(slices.Clone(f.Incidents), func(i promotion.Incident) bool { return i.ReportedAt.After(now) })
-	for i, had := range f.Incidents {
-		if had.ResolvedAt != nil && had.ResolvedAt.After(now) {
-			f.Incidents[i].ResolvedAt = nil
-		}
+	for i := range f.Incidents {
+		f.Incidents[i].ResolvedAt = asOf(now, f.Incidents[i].ResolvedAt)
 	}
 	f.Unhealthy = slices.DeleteFunc(slices.Clone(f.Unhealthy), func(u promotion.Unhealth) bool { return u.From.After(now) })
-	for i, had := range f.Unhealthy {
-		if had.Until != nil && had.Until.After(now) {
-			f.Unhealthy[i].Until = nil
-		}
+	for i := range f.Unhealthy {
+		f.Unhealthy[i].Until = asOf(now, f.Unhealthy[i].Until)
 	}
 	// What people have stopped and let go again is not among the facts any more; so
 	// neither is what they stop now, which was not so then.
@@ -93,6 +83,14 @@ func (f Facts) at(now time.Time) Facts {
 	return f
 }
 
+// asOf is the end of something as it was known at an instant.
+func asOf(now time.Time, end *time.Time) *time.Time {
+	if end != nil && end.After(now) {
+		return nil
+	}
+	return end
+}
+
 // nextEvent is when, after an instant, something happened that the facts know of;
 // zero when nothing did.
 func (f Facts) nextEvent(after time.Time) (next time.Time) {
@@ -107,23 +105,21 @@ func (f Facts) nextEvent(after time.Time) (next time.Time) {
 	for _, c := range f.Checks {
 		happened(c.At)
 	}
-	for _, i := range f.Incidents {
-		happened(i.ReportedAt)
-		if i.ResolvedAt != nil {
-			happened(*i.ResolvedAt)
-		}
-	}
-	for _, u := range f.Unhealthy {
-		happened(u.From)
-		if u.Until != nil {
-			happened(*u.Until)
-		}
-	}
-	for _, i := range f.Presence {
+	span := func(i promotion.Interval) {
 		happened(i.From)
 		if i.Until != nil {
 			happened(*i.Until)
 		}
+	}
+	for _, i := range f.Presence {
+		span(i)
+	}
+	for _, i := range f.Incidents {
+		happened(i.ReportedAt)
+		span(i.Interval())
+	}
+	for _, u := range f.Unhealthy {
+		span(u.Interval())
 	}
 	if f.Newer != nil && f.Newer.FinishedAt != nil {
 		happened(*f.Newer.FinishedAt)

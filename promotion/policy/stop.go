@@ -100,37 +100,8 @@ func MayStop(d Document, f Facts, id promotion.PersonID) (refusal string) {
 	if refusal := notAMember(f, id); refusal != "" {
 		return refusal
 	}
-	if len(rolesOf(d, f, id)) == 0 {
-		return noRole(d, f)
+	if roles := d.Roles(); !holdsOne(f, roles, id) {
+		return noRole(f, roles)
 	}
 	return ""
-}
-
-// Roles are those that the document asks for anything.
-func (d Document) Roles() []string {
-	roles := d.Reviewers()
-	for _, r := range d.Approvals {
-		if !slices.Contains(roles, r.Role) {
-			roles = append(roles, r.Role)
-		}
-	}
-	return roles
-}
-
-// stopped says what keeps promotions from going ahead, whatever they have.
-func (d Document) stopped() []string {
-	var all []string
-	for _, w := range d.Windows.Allow {
-		all = append(all, fmt.Sprintf("It goes ahead only in the window that opens at %s, for %s.", w.Spec, span(w.For)))
-	}
-	for _, w := range d.Windows.Deny {
-		all = append(all, fmt.Sprintf("It does not go ahead in the window that opens at %s, for %s.", w.Spec, span(w.For)))
-	}
-	for _, z := range d.Freezes {
-		all = append(all, fmt.Sprintf("It is frozen from %s until %s: %s.", instant(z.From), end(z), strings.TrimRight(z.Reason, ". ")))
-	}
-	if len(d.FreezeOn) > 0 {
-		all = append(all, "It is frozen during incidents that are "+words(d.FreezeOn)+".")
-	}
-	return all
 }

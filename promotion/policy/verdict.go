@@ -30,6 +30,7 @@ type Finding struct {
 	Outcome   Outcome
 	Reason    string               // a sentence for people, without markup
 	Who       []promotion.PersonID // could satisfy it
+	By        []promotion.PersonID // whose approvals it has
 	ChangesAt *time.Time           // when it changes by itself
 	Children  []Finding
 }
@@ -50,6 +51,10 @@ const (
 	RuleWindow    Rule = "window"    // it is a time at which the policy lets things go ahead
 	RuleApprovals Rule = "approvals" // enough people have approved
 	RuleRole      Rule = "role"      // one requirement of the approvals
+	RuleAll       Rule = "all"       // several of them, all of which are needed
+	RuleChoice    Rule = "choice"    // several of them, of which some are enough
+	RuleAuthors   Rule = "authors"   // it is known who wrote what is in the image
+	RuleExpiry    Rule = "expiry"    // the request has not expired
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
 	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
@@ -109,7 +114,7 @@ func (f Finding) missing() []Finding {
 	if f.Outcome == Met {
 		return nil
 	}
-	if len(f.Children) == 0 || f.Rule == RuleRide {
+	if len(f.Children) == 0 || f.Rule == RuleRide || f.Rule == RuleChoice {
 		return []Finding{f}
 	}
 	var missing []Finding

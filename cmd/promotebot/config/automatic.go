@@ -11,12 +11,9 @@ const approvalsNone = "none"
 
 // automatic tells whether a policy asks for nobody's approval. That is written
 // out, so that nothing goes ahead by itself because something was forgotten.
-func (r *reader) automatic(n *yaml.Node, in map[string]strict.Pair, roles roles) bool {
+func (r *reader) automatic(n *yaml.Node, in map[string]strict.Pair) bool {
 	if !r.IsText(n) || n.Value != approvalsNone {
 		return false
-	}
-	if roles.by[approvalsNone] != nil {
-		r.Fault(n, "approvals: none asks nobody, and there is a role called none", "give the role another name")
 	}
 	if p, ok := in[keyRequester]; ok {
 		r.Fault(p.At, "requester says whether one person can approve, and nobody has to", "take it out, or ask somebody for approval")

@@ -10,13 +10,13 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// asking is a sound document whose policy asks for the checks.
-func asking(checks string) string {
+// checked is a sound document whose policy asks for the checks.
+func checked(checks string) string {
 	return strings.Replace(sound, "{approvals: {leads: 1}}", "{approvals: leads, checks: "+checks+"}", 1)
 }
 
 func TestChecksMeanWhatTheySay(t *testing.T) {
-	doc := asking(`[e2e, {name: perf, max_age: 1d, numbers: ["p99_ms <= 250", "errors == 0"]}, {name: scan, numbers: critical == 0, advisory: true}, {name: security-review, reviewed_by: leads}]`)
+	doc := checked(`[e2e, {name: perf, max_age: 1d, numbers: ["p99_ms <= 250", "errors == 0"]}, {name: scan, numbers: critical == 0, advisory: true}, {name: security-review, reviewed_by: leads}]`)
 	c, err := config.Parse("promotebot.yaml", []byte(doc))
 	if err != nil {
 		t.Fatal(err)
@@ -49,19 +49,19 @@ func TestFaultyChecks(t *testing.T) {
 		`[{name: perf, reviewed_by: nobody}]`:                    `there is no role "nobody" to ask`,
 		`[{name: perf, reviewed_by: leads, numbers: ["n < 2"]}]`: "report no numbers",
 	} {
-		if found := problems(t, asking(checks)).Error(); !strings.Contains(found, says) {
+		if found := problems(t, checked(checks)).Error(); !strings.Contains(found, says) {
 			t.Errorf("%s: %s\nwant %q", checks, found, says)
 		}
 	}
 	for _, checks := range []string{`[{name: perf, numbers: ["n >= 2", "n <= 2"]}]`, `[{name: perf, numbers: ["n > 2", "n < 3"]}]`, `[{name: perf, numbers: ["n > 2", "m < 1"]}]`, `[]`} {
-		if _, err := config.Parse("promotebot.yaml", []byte(asking(checks))); err != nil {
+		if _, err := config.Parse("promotebot.yaml", []byte(checked(checks))); err != nil {
 			t.Errorf("%s: %v", checks, err)
 		}
 	}
 }
 
 func TestACheckIsDoneOneWayInTheWholeFile(t *testing.T) {
-	doc := strings.Replace(asking("[{name: review, reviewed_by: leads}]"), "com/shop", "com/shop, policy: {production: {approvals: leads, checks: [review]}}", 1)
+	doc := strings.Replace(checked("[{name: review, reviewed_by: leads}]"), "com/shop", "com/shop, policy: {production: {approvals: leads, checks: [review]}}", 1)
 	if found := problems(t, doc).Error(); !strings.Contains(found, `the check "review" is reported by machines here and signed off by people on line 6`) {
 		t.Error(found)
 	}

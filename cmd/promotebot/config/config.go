@@ -138,18 +138,20 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders, keyFreezes)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes)
 	if !ok {
 		return
 	}
 	named := r.settings(in, c)
-	roles := r.roles(root, in)
+	identities := r.people(in)
+	roles := r.roles(root, in, identities)
 	policies := r.policies(in, roles)
 	chain := r.chain(root, in, policies)
 	other := fallback{c.Slack.Channel, named}
 	apps := r.apps(root, in, other, chain, policies)
 	c.Catalog = gate.Catalog{
 		Roles:        roles.catalog(),
+		Identities:   identities,
 		Environments: chain.catalog(),
 		Apps:         apps,
 		Trains:       r.trains(in, apps, other, chain, policies),

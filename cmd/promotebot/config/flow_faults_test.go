@@ -11,7 +11,7 @@ import (
 func TestFlowFaults(t *testing.T) {
 	for _, f := range []fault{
 		{"nobody and a role called none", "{approvals: {leads: 1}}\nroles:", "{approvals: none}\nroles:\n  none: [U0EVE]", []string{
-			"6:24: approvals: none asks nobody, and there is a role called none: give the role another name",
+			`8:3: "none" says something about approvals, so it can't be a role: give the role another name`,
 		}},
 		{"a requester among nobody", "{approvals: {leads: 1}}", "{approvals: none, requester: may-approve}", []string{
 			"6:30: requester says whether one person can approve, and nobody has to: take it out, or ask somebody for approval",

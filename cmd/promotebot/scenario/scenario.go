@@ -172,7 +172,7 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		}
 		p.Targets = append(p.Targets, target)
 	}
-	f := policy.Facts{Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{}}
+	f := policy.Facts{Identities: c.Identities, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{}}
 	if s.given.stayed != nil {
 		p.ObservedAt = s.At.Add(-*s.given.stayed)
 		f.Presence = []promotion.Interval{{From: p.ObservedAt}}
@@ -200,12 +200,12 @@ func (s Scenario) people(c *gate.Catalog, d policy.Document, f *policy.Facts) {
 		}
 		f.People[id] = promotion.Person{ID: id, Standing: standing, ReadAt: s.At}
 	}
-	for _, r := range d.Approvals {
-		roster := c.Roster(r.Role, s.given.groups)
+	for _, role := range d.Roles() {
+		roster := c.Roster(role, s.given.groups)
 		if roster.ReadAt != nil {
 			roster.ReadAt = &s.At
 		}
-		f.Rosters[r.Role] = roster
+		f.Rosters[role] = roster
 		for _, id := range roster.Members {
 			know(id)
 		}
