@@ -63,7 +63,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	}
 	switch g.Kind {
 	case promotion.GestureIncident:
-		return t.raised(g, answer)
+		return t.raise(g, answer)
 	case promotion.GestureFreeze:
 		return t.freeze(g, f, answer)
 	case promotion.GestureUnfreeze:

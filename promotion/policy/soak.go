@@ -202,3 +202,29 @@ func (f Facts) BeganAgain(d Document) (last promotion.Incident, did bool) {
 func called(i promotion.Incident) string {
 	return fmt.Sprintf("incident #%d (%s: %s)", i.ID, i.Severity, i.Summary)
 }
+
+// interrupted says what makes the soak longer.
+func (d Document) interrupted() []string {
+	var all []string
+	if d.Soak > 0 && d.FromChecks() {
+		all = append(all, "It counts from the last of the required checks that machines report.")
+	}
+	if len(d.Incidents.Pause) > 0 {
+		all = append(all, "The soak stands still during incidents that are "+words(d.Incidents.Pause)+".")
+	}
+	if len(d.Incidents.Reset) > 0 {
+		all = append(all, "It begins again after incidents that are "+words(d.Incidents.Reset)+".")
+	}
+	if asked := inUse(d.Exposure); asked != "" {
+		all = append(all, "It has to have been used there for "+asked+".")
+	}
+	return all
+}
+
+func words(severities []promotion.Severity) string {
+	var all []string
+	for _, s := range severities {
+		all = append(all, string(s))
+	}
+	return strings.Join(all, " or ")
+}
