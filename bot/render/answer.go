@@ -27,6 +27,9 @@ func answer(a promotion.Answer) page.Text {
 	case a.Digest != "":
 		it += page.Writef(" %s", a.Digest)
 	}
+	if a.Check != "" {
+		return signAnswer(a, it)
+	}
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}
@@ -67,14 +70,7 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	if a.Role != "" {
 		m += page.Writef(" as one of %s", a.Role)
 	}
-	if len(a.Missing) == 0 {
-		return m + ". Nothing is missing any more."
-	}
-	var all []page.Text
-	for _, reason := range a.Missing {
-		all = append(all, because(reason))
-	}
-	return m + ". Still missing: " + page.Join(all, maxCalled) + "."
+	return m + stillMissing(a)
 }
 
 func refused(a promotion.Answer, it page.Text) page.Text {

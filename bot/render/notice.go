@@ -19,6 +19,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
 		}
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
+	case promotion.NoticeSigned:
+		return page.Say(signedNotice(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Repairs() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
@@ -74,8 +76,11 @@ func missing(v policy.View, c cast) page.Text {
 
 // could begins the list of those who could satisfy a rule.
 func could(r policy.Rule) page.Text {
-	if r == policy.RuleHold {
+	switch r {
+	case policy.RuleHold:
 		return "could lift it: "
+	case policy.RuleCheck:
+		return "could sign off: "
 	}
 	return "could approve: "
 }

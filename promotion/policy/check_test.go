@@ -259,3 +259,24 @@ func TestThresholds(t *testing.T) {
 		}
 	}
 }
+
+func TestAReplayKnowsOnlyTheReportsOfItsTime(t *testing.T) {
+	d, f := asking(policy.Check{Name: "scan", MaxAge: time.Hour})
+	f.Presence[0].From = noon.Add(-48 * time.Hour)
+	failed, passed, late := report("scan", promotion.CheckFailed, 0), report("scan", promotion.CheckPassed, 0), report("scan", promotion.CheckFailed, 0)
+	failed.At, passed.At, late.At = noon, noon.Add(2*time.Hour), noon.Add(5*time.Hour)
+	f.Checks = []promotion.Check{failed, passed, late}
+	met, ok, last := policy.Replay(d, f, noon.Add(-time.Hour), noon.Add(10*time.Hour))
+	if !ok || !met.Equal(passed.At) {
+		t.Errorf("it would have gone ahead at %v, %v: %+v", met, ok, last.Missing())
+	}
+}
+
+func TestASecondAccountSignsOffNothingOfItsOwn(t *testing.T) {
+	d, f := asking(policy.Check{Name: "review", ReviewedBy: "security"})
+	f.Promotion.Requester = "eve"
+	f.Identities = promotion.Identities{Accounts: map[promotion.PersonID]promotion.PersonID{"mel": "eve", "eve": "eve"}}
+	if _, refusal := policy.MaySign(d, f, "review", "mel"); !strings.Contains(refusal, "requested") {
+		t.Errorf("the other account of whoever requested it: %q", refusal)
+	}
+}

@@ -116,7 +116,7 @@ type Facts struct {
 	Overtaken promotion.ID         // what has come in the way of a rejected promotion since; 0 when nothing has
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 
-	Checks    []promotion.Check    // the newest report of each name, by name
+	Checks    []promotion.Check    // oldest first: of each name the last counts
 	Incidents []promotion.Incident // of the app or of all: the open ones, and those that ended while the digest was there
 	Unhealthy []promotion.Unhealth // of the app or of all, in the From environment while the digest was there
 	Exposure  promotion.Exposure   // of the digest in the From environment

@@ -69,6 +69,9 @@ func TestTheSmallestUsefulConfigIsShortAndComplete(t *testing.T) {
 
 func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	c := load(t, "full.yaml")
+	if c.API != "127.0.0.1:8485" {
+		t.Errorf("machines are answered at %q", c.API)
+	}
 	if c.Database != "/var/lib/promotebot/promotebot.db" || c.Slack.Channel != "C0123456789" {
 		t.Errorf("database %q, channel %q", c.Database, c.Slack.Channel)
 	}
