@@ -86,6 +86,7 @@ func with(change func(*policy.Facts)) func(*policy.Document, *policy.Facts) {
 
 // evident has the policy ask for evidence, some of which has come.
 func evident(d *policy.Document, f *policy.Facts) {
+	d.Since = policy.SinceArrival
 	d.Checks = []policy.Check{
 		{Name: "perf", MaxAge: 72 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}},
 		{Name: "e2e", Advisory: true}, {Name: "scan"}, {Name: "security-review", ReviewedBy: "security"},

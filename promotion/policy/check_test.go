@@ -262,6 +262,7 @@ func TestThresholds(t *testing.T) {
 
 func TestAReplayKnowsOnlyTheReportsOfItsTime(t *testing.T) {
 	d, f := asking(policy.Check{Name: "scan", MaxAge: time.Hour})
+	d.Since = policy.SinceArrival
 	f.Presence[0].From = noon.Add(-48 * time.Hour)
 	failed, passed, late := report("scan", promotion.CheckFailed, 0), report("scan", promotion.CheckPassed, 0), report("scan", promotion.CheckFailed, 0)
 	failed.At, passed.At, late.At = noon, noon.Add(2*time.Hour), noon.Add(5*time.Hour)
