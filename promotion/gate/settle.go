@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -106,7 +107,8 @@ func (t *turn) soaked(p *promotion.Promotion) error {
 	if err := t.record(audit.Soaked, p, nil); err != nil {
 		return err
 	}
-	return t.notice(p, "soaked", promotion.NoticeWork{Kind: promotion.NoticeSoaked})
+	// It can be complete more than once, and each time is told.
+	return t.notice(p, fmt.Sprintf("soaked/%d", now.UnixMicro()), promotion.NoticeWork{Kind: promotion.NoticeSoaked})
 }
 
 // intend writes the intent to execute, with the plan: from here on the tags,

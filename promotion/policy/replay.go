@@ -59,6 +59,8 @@ func (f Facts) at(now time.Time) Facts {
 	for i := range f.Unhealthy {
 		f.Unhealthy[i].Until = asOf(now, f.Unhealthy[i].Until)
 	}
+	// What people have stopped and let go again is not among the facts any more; so
+	// neither is what they stop now, which was not so then.
 	f.Freezes, f.Holds = slices.DeleteFunc(slices.Clone(f.Freezes), func(z promotion.Freeze) bool { return z.ID != 0 }), nil
 	f.Source, f.Target, f.Executing, f.Ahead = Look{}, Look{}, 0, nil
 	if f.Newer != nil && f.Newer.FinishedAt != nil && f.Newer.FinishedAt.After(now) {
