@@ -36,7 +36,7 @@ type Promotion struct {
 	State     State
 	Reason    string   // why it ended; empty while it has not
 	EndedBy   PersonID // whose decision that was; empty when it was nobody's
-	Successor ID       // the promotion that superseded it, if any
+	Successor ID       // the promotion that superseded it, or took its place once it was rejected, if any
 	Revision  int64    // grows with every visible change; the card shows one revision
 
 	PolicyHash string
@@ -191,6 +191,7 @@ type Vote struct {
 	Reason    string
 	Terms     Terms
 	At        time.Time
+	LiftedBy  PersonID // who took the rejection back; empty while it stands
 }
 
 // Ground is what kind of reason a rejection has.

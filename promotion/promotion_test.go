@@ -62,9 +62,9 @@ func TestNames(t *testing.T) {
 }
 
 func TestTheStateMachine(t *testing.T) {
-	states := []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded}
+	states := []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired}
 	allowed := map[string]bool{
-		"open executing": true, "open rejected": true, "open superseded": true,
+		"open executing": true, "open rejected": true, "open superseded": true, "open expired": true, "rejected open": true,
 		"executing promoted": true, "executing conflict": true, "executing failed": true,
 	}
 	for _, from := range states {

@@ -10,7 +10,8 @@ import (
 //	open ──▶ executing ──▶ promoted
 //	  │          ├───────▶ conflict
 //	  │          └───────▶ failed
-//	  ├──▶ rejected
+//	  ├──▶ rejected ──▶ open, when the rejection is lifted
+//	  ├──▶ expired
 //	  └──▶ superseded
 //
 // Soaking, waiting for approvals and ready are not states: they are what the
@@ -26,15 +27,18 @@ const (
 	Failed     State = "failed"
 	Rejected   State = "rejected"
 	Superseded State = "superseded"
+	Expired    State = "expired"
 )
 
 var next = map[State][]State{
-	Open:      {Executing, Rejected, Superseded},
+	Open:      {Executing, Rejected, Superseded, Expired},
 	Executing: {Promoted, Conflicted, Failed},
+	Rejected:  {Open},
 }
 
-// Final tells whether nothing can follow.
-func (s State) Final() bool { return len(next[s]) == 0 }
+// Final tells whether the promotion has come to its end: nothing follows by
+// itself. That of a rejection can be taken back.
+func (s State) Final() bool { return s != Open && s != Executing }
 
 // Step moves the promotion to another state. It is the only way: it keeps
 // "finished exactly when final", and it bumps the revision so that the card is
@@ -43,8 +47,10 @@ func (p *Promotion) Step(to State, reason string, now time.Time) error {
 	if !slices.Contains(next[p.State], to) {
 		return Errorf(Conflict, "promotion %d is %s: it can't become %s", p.ID, p.State, to)
 	}
-	p.State, p.Reason = to, reason
+	p.State, p.Reason, p.EndedBy = to, reason, ""
 	switch {
+	case to == Open:
+		p.FinishedAt = nil
 	case to.Final():
 		p.FinishedAt = &now
 	case to == Executing:

@@ -14,7 +14,7 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
@@ -25,7 +25,7 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 	var soaked, started, finished *int64
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy)
 	if err != nil {
 		return p, err
 	}
@@ -77,7 +77,7 @@ func values(p promotion.Promotion) ([]any, error) {
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure)}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -150,6 +150,9 @@ func selection(q gate.Query) (query string, args []any) {
 	if q.Apart {
 		where = append(where, "train IS NULL")
 	}
+	if q.NotSucceeded {
+		where = append(where, "successor IS NULL")
+	}
 	if q.ApprovedBy != "" {
 		and("EXISTS (SELECT 1 FROM vote WHERE vote.promotion = promotion.id AND vote.person = $%d AND vote.decision = 'approve')", string(q.ApprovedBy))
 	}
@@ -214,28 +217,4 @@ func (t *tx) SavePromotion(p promotion.Promotion, was int64) error {
 	}
 	query := fmt.Sprintf(`UPDATE promotion SET %s WHERE id = $1 AND revision = $%d`, strings.Join(set[1:], ", "), len(args)+1)
 	return t.changed(fmt.Sprintf("save promotion #%d", p.ID), query, append(args, was)...)
-}
-
-func (t *tx) Votes(of promotion.ID) ([]promotion.Vote, error) {
-	return scan(t, "read votes", func(r row) (promotion.Vote, error) {
-		v := promotion.Vote{Promotion: of}
-		var terms string
-		var us int64
-		if err := r.Scan(&v.Person, &v.Decision, &v.Reason, &terms, &us); err != nil {
-			return v, err
-		}
-		v.At = at(us)
-		return v, json.Unmarshal([]byte(terms), &v.Terms)
-	}, `SELECT person, decision, reason, terms, at FROM vote WHERE promotion = $1 ORDER BY at, person`, int64(of))
-}
-
-func (t *tx) SaveVote(v promotion.Vote) error {
-	terms, err := marshal(v.Terms)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec("record a vote", `INSERT INTO vote (promotion, person, decision, reason, terms, at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (promotion, person) DO UPDATE SET decision = EXCLUDED.decision, reason = EXCLUDED.reason, terms = EXCLUDED.terms, at = EXCLUDED.at`,
-		int64(v.Promotion), string(v.Person), string(v.Decision), v.Reason, terms, micros(v.At))
-	return err
 }

@@ -405,9 +405,17 @@ func TestCommands(t *testing.T) {
 			{eve, "approve nothere", "nothere", "ephemeral"},
 			{ann, "approve shop", "Approved", "in_channel"},
 			{ann, "approve shop", "already", "ephemeral"},
+			{bob, "withdraw shop", "have not approved", "ephemeral"},
+			{ann, "withdraw shop", "taken back", "in_channel"},
+			{ann, "approve shop", "Approved", "in_channel"},
+			{bob, "lift shop", "No such promotion", "ephemeral"},
 			{bob, "reject shop", "", "ephemeral"},
-			{bob, "reject shop “it leaks”", "it leaks", "in_channel"},
+			{bob, "reject shop “security: it leaks”", "security: it leaks", "in_channel"},
 			{bob, "approve shop", "shop", "ephemeral"},
+			{ann, "lift shop", "whoever rejected", "ephemeral"},
+			{bob, "lift shop", "lifted", "in_channel"},
+			{bob, "lift shop", "No such promotion", "ephemeral"},
+			{bob, "approve shop", "Approved", "in_channel"},
 		} {
 			d, err := o.slack.Command(c.who, channel, "/promote", c.text)
 			if err != nil {
@@ -418,6 +426,53 @@ func TestCommands(t *testing.T) {
 			if d.Err() != nil || !strings.Contains(ack, c.says) || !strings.Contains(ack, fmt.Sprintf("%q", c.kind)) {
 				t.Errorf("/promote %s: %v %.400s", c.text, d.Err(), ack)
 			}
+		}
+	})
+}
+
+// clicked presses a button and says what the card's buttons are then.
+func (o *office) clicked(who, action string) string {
+	o.t.Helper()
+	if _, err := o.slack.Click(who, channel, o.card().TS, action); err != nil {
+		o.t.Fatal(err)
+	}
+	o.pause()
+	return string(o.card().Blocks)
+}
+
+func TestWhatWasSaidCanBeTakenBackFromTheCard(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		if shown := string(o.card().Blocks); strings.Contains(shown, render.ActionWithdraw) || strings.Contains(shown, render.ActionLift) {
+			t.Errorf("before anybody has said anything: %s", shown)
+		}
+		if shown := o.clicked(ann, render.ActionApprove); !strings.Contains(shown, render.ActionWithdraw) {
+			t.Errorf("approved: %s", shown)
+		}
+		if shown := o.clicked(ann, render.ActionWithdraw); strings.Contains(shown, render.ActionWithdraw) {
+			t.Errorf("taken back: %s", shown)
+		}
+		o.clicked(bob, render.ActionReject)
+		view, open := o.slack.View(bob)
+		if !open {
+			t.Fatal("there is no modal")
+		}
+		if _, err := o.slack.Submit(view.ID, fakeslack.Values{"ground": {"timing"}, "reason": {"not on a Friday"}}); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		shown := string(o.card().Blocks)
+		if !strings.Contains(shown, "timing: not on a Friday") || !strings.Contains(shown, render.ActionLift) || strings.Contains(shown, render.ActionApprove) {
+			t.Errorf("rejected: %s", shown)
+		}
+		if shown = o.clicked(ann, render.ActionLift); !strings.Contains(shown, "timing: not on a Friday") {
+			t.Errorf("Ann, who has not rejected it, lifts it: %s", shown)
+		}
+		if shown = o.clicked(bob, render.ActionLift); !strings.Contains(shown, render.ActionApprove) || strings.Contains(shown, render.ActionLift) {
+			t.Errorf("lifted: %s", shown)
+		}
+		if v := o.slack.Violations(); len(v) > 0 {
+			t.Errorf("Slack's rules were broken: %q", v)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.whatIf(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
-	case command.Approve, command.Reject, command.Adopt:
+	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift:
 		return c.vote(ctx, sc, cmd)
 	case command.Check:
 		return c.sign(ctx, sc, cmd)
@@ -114,6 +114,10 @@ func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 		decision = promotion.Reject
 	case command.Adopt:
 		decision, q.Purposes = promotion.Instead, []promotion.Purpose{promotion.Restore}
+	case command.Withdraw:
+		decision = promotion.Withdraw
+	case command.Lift: // the newest is meant: what was rejected before it has given way
+		decision, q.States, q.Limit = promotion.Lift, []promotion.State{promotion.Rejected}, 1
 	}
 	open, err := c.gate.Promotions(ctx, q)
 	if err != nil {

@@ -58,29 +58,32 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 	c.ack(j, j.event.Request.EnvelopeID, payload)
 }
 
+// decisions are what the buttons say that open nothing.
+var decisions = map[string]promotion.Decision{
+	render.ActionApprove:  promotion.Approve,
+	render.ActionAdopt:    promotion.Instead,
+	render.ActionWithdraw: promotion.Withdraw,
+	render.ActionLift:     promotion.Lift,
+}
+
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
 	}
-	if strings.HasPrefix(action.ActionID, render.ActionSign) {
+	switch decision, once := decisions[action.ActionID]; {
+	case strings.HasPrefix(action.ActionID, render.ActionSign):
 		return c.signed(ctx, cb, action, id, value)
-	}
-	decision := promotion.Approve
-	switch action.ActionID {
-	case render.ActionApprove, render.ActionAdopt:
-		if action.ActionID == render.ActionAdopt {
-			decision = promotion.Instead
-		}
+	case once:
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
 			Promotion: id, Decision: decision, Terms: value, CardTS: cb.Message.Timestamp,
 		})
 		return err
-	case render.ActionUnhold:
+	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
-	case render.ActionReject, render.ActionHold, render.ActionDetails:
+	case action.ActionID == render.ActionReject, action.ActionID == render.ActionHold, action.ActionID == render.ActionDetails:
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
@@ -116,7 +119,7 @@ func (c *Chat) rejected(ctx context.Context, cb slack.InteractionCallback) (any,
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
 		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
-		Promotion: form.Promotion, Decision: promotion.Reject, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
+		Promotion: form.Promotion, Decision: promotion.Reject, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
 	})
 	return nil, err
 }

@@ -35,6 +35,9 @@ const (
 	Check   Name = "check"
 	History Name = "history"
 
+	Withdraw Name = "withdraw"
+	Lift     Name = "lift"
+
 	Incident Name = "incident"
 	Resolve  Name = "resolve"
 	Freeze   Name = "freeze"
@@ -78,7 +81,9 @@ var grammar = []row{
 	{WhatIf, []argument{approval, person, appAndDigest}, 2, "what one more approval would do", "what-if approve @ann shop"},
 	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
-	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
+	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button; a reason may begin with its kind", "reject shop quality: it leaks memory"},
+	{Withdraw, []argument{appAndDigest}, 1, "take your approval back, until it is executed", "withdraw shop"},
+	{Lift, []argument{appAndDigest}, 1, "lift a rejection: yours, or with a role that the policy names for it", "lift shop"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
 	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},

@@ -145,7 +145,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 18 {
+	if len(all) != 20 {
 		t.Errorf("%d commands", len(all))
 	}
 }

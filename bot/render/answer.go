@@ -63,8 +63,13 @@ func answer(a promotion.Answer) page.Text {
 }
 
 func counted(a promotion.Answer, it page.Text) page.Text {
-	if a.Decision == promotion.Reject {
-		return page.Writef("Rejected %s: %s. No tag was moved.", it, because(a.Reason))
+	switch a.Decision {
+	case promotion.Reject:
+		return page.Writef("Rejected %s: %s. No tag was moved.", it, objection(a.Ground, a.Reason))
+	case promotion.Lift:
+		return page.Writef("The rejection of %s is lifted: it is open again.", it)
+	case promotion.Withdraw:
+		return page.Writef("Your approval of %s is taken back", it) + stillMissing(a)
 	}
 	m := page.Writef("Approved %s", it)
 	if a.Role != "" {
@@ -98,6 +103,10 @@ func deed(d promotion.Decision) page.Text {
 		return "rejection"
 	case promotion.Instead:
 		return "request to adopt what was found instead"
+	case promotion.Withdraw:
+		return "withdrawal"
+	case promotion.Lift:
+		return "lifting of the rejection"
 	}
 	return "approval"
 }
@@ -111,6 +120,8 @@ func ended(state string) page.Text {
 		return "has been promoted already"
 	case promotion.Rejected:
 		return "has been rejected already"
+	case promotion.Expired:
+		return "has expired"
 	case promotion.Superseded:
 		return "has been superseded; its card says by what"
 	case promotion.Conflicted:

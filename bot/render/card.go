@@ -49,7 +49,7 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(slices.Concat([]page.Text{sentence, soak(v)}, hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence, soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
@@ -86,7 +86,7 @@ func summary(v policy.View) string {
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
-		s = append(s, hindrances(v, sentence)...)
+		s = append(append(s, ends(v)), hindrances(v, sentence)...)
 		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
@@ -220,6 +220,9 @@ func approvals(v policy.View, c cast) []page.Text {
 	for _, f := range top.Children {
 		lines = append(lines, required(f, "", c)...)
 	}
+	if top.ChangesAt != nil {
+		lines = append(lines, page.Writef("The first of these approvals expires %s.", *top.ChangesAt))
+	}
 	return lines
 }
 
@@ -341,21 +344,28 @@ func buttons(v policy.View) []slack.BlockElement {
 	p := &v.Facts.Promotion
 	value := Value(p.ID, p.TermsNow().Hash())
 	details := slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details"))
+	if lift, ok := liftButton(v, value); ok {
+		return []slack.BlockElement{lift, details}
+	}
 	if p.State != promotion.Open {
 		return []slack.BlockElement{details}
 	}
+	var taken []slack.BlockElement
+	if withdraw, ok := withdrawButton(v, value); ok {
+		taken = append(taken, withdraw)
+	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	sign, hold := signs(v), holdButtons(v, value)
+	sign, more := signs(v), slices.Concat(taken, holdButtons(v, value), []slack.BlockElement{details})
 	if !p.Planned() || v.Document.Automatic {
-		return slices.Concat(sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
+		return slices.Concat(sign, []slack.BlockElement{reject}, more)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
+		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, more)
 	}
-	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
+	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, more)
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

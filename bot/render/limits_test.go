@@ -237,7 +237,7 @@ func drawView(t *rapid.T) policy.View {
 		ID: promotion.ID(rapid.Int64Min(1).Draw(t, "number")), App: text.Draw(t, "app"), From: text.Draw(t, "from"), To: text.Draw(t, "to"),
 		Repository: promotion.Repository(text.Draw(t, "repository")), Digest: digest.Draw(t, "digest"), SourceTag: text.Draw(t, "source tag"), Requester: person.Draw(t, "requester"),
 		State: rapid.SampledFrom([]promotion.State{
-			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, "another",
+			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
 		}).Draw(t, "state"),
 		Reason: text.Draw(t, "reason"), Revision: rapid.Int64().Draw(t, "revision"), PlanFault: text.Draw(t, "plan fault"), ReadFault: text.Draw(t, "read fault"),
 		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"),
@@ -283,10 +283,23 @@ func drawView(t *rapid.T) policy.View {
 			URL: text.Draw(t, "url"), Summary: text.Draw(t, "summary"), Person: person.Draw(t, "signer"), At: moment.Draw(t, "reported"),
 		})
 	}
+	if n := len(d.Approvals); n > 1 && rapid.Bool().Draw(t, "tree") {
+		of := make([]policy.Tree, n)
+		for i, r := range d.Approvals {
+			of[i] = policy.Tree{Role: r.Role, Count: r.Count}
+		}
+		choice := policy.Tree{Count: rapid.IntRange(1, n).Draw(t, "enough"), Of: of}
+		d.Tree, d.Approvals = &policy.Tree{Count: 2, Of: []policy.Tree{choice, of[0]}}, nil
+	}
+	d.Expires = policy.Expiry{Request: time.Duration(rapid.Int64Min(0).Draw(t, "request")), Approval: time.Duration(rapid.Int64Min(0).Draw(t, "approval"))}
+	d.AuthorsCannotApprove = rapid.Bool().Draw(t, "authors")
+	d.Reject = policy.Veto{Lift: rapid.SliceOfN(text, 0, 60).Draw(t, "lift"), By: rapid.SliceOfN(text, 0, 60).Draw(t, "by")}
+	f.Promotion.EndedBy = person.Draw(t, "ended by")
 	for _, id := range rapid.SliceOfN(person, 0, 60).Draw(t, "voters") {
 		vote := promotion.Vote{Person: id, Decision: promotion.Approve, Terms: p.TermsNow(), At: moment.Draw(t, "voted")}
 		if rapid.IntRange(0, 9).Draw(t, "rejects") == 0 {
-			vote.Decision, vote.Reason = promotion.Reject, text.Draw(t, "reason")
+			vote.Decision, vote.Reason, vote.Ground = promotion.Reject, text.Draw(t, "reason"), promotion.Ground(text.Draw(t, "ground"))
+			vote.LiftedBy = rapid.SampledFrom([]promotion.PersonID{"", id}).Draw(t, "lifted")
 		}
 		f.Votes = append(f.Votes, vote)
 	}
@@ -305,7 +318,7 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Verb: rapid.SampledFrom([]promotion.Verb{
 				promotion.Counted, promotion.Repeated, promotion.Refused, promotion.Outdated, promotion.Closed, promotion.Checking, promotion.Requested, promotion.Existing, promotion.Missing, "another",
 			}).Draw(t, "verb"),
-			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
+			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject, promotion.Withdraw, promotion.Lift}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
 			App: text.Draw(t, "app"), Digest: promotion.Digest(text.Draw(t, "digest")), Role: text.Draw(t, "role"), Reason: text.Draw(t, "reason"),
 			Could: rapid.SliceOfN(text, 0, 60).Draw(t, "could"), Missing: rapid.SliceOfN(text, 0, 60).Draw(t, "missing"), Late: rapid.Bool().Draw(t, "late"),
 			Check: rapid.OneOf(rapid.Just(""), text).Draw(t, "check"),

@@ -93,8 +93,11 @@ func History(past []promotion.Promotion) Message {
 			at = *p.FinishedAt
 		}
 		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
-		if p.Successor != 0 {
+		if p.Successor != 0 && p.State != promotion.Rejected {
 			row += page.Writef(" by #%d", p.Successor)
+		}
+		if p.EndedBy != "" {
+			row += page.Writef(" by %s", page.Mention(p.EndedBy))
 		}
 		if p.Reason != "" {
 			row += ": " + because(p.Reason)

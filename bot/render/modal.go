@@ -22,6 +22,8 @@ const CallbackReject = "promotebot_reject"
 const (
 	reasonBlock  = "reason"
 	reasonAction = "reason"
+	groundBlock  = "ground"
+	groundAction = "ground"
 	minReason    = 3
 	maxReason    = 500
 )
@@ -45,8 +47,9 @@ func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	var body page.Page
 	body.Section(
 		page.Writef("Reject *%s* %s for *%s*?", p.App, p.Digest, p.To),
-		"This ends the promotion for everybody. "+stays(p))
+		"This ends the promotion for everybody, unless the rejection is lifted. "+stays(p))
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
+	body.Add(grounds(v.Document))
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: string(meta),
 		Title: page.Words("Reject"), Submit: page.Words("Reject"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
@@ -65,6 +68,7 @@ type Rejection struct {
 	Promotion   promotion.ID
 	Terms       string
 	Channel, TS string
+	Ground      promotion.Ground
 	Reason      string
 }
 
@@ -80,6 +84,7 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 	r := Rejection{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
 	if view.State != nil {
 		r.Reason = page.Clean(view.State.Values[reasonBlock][reasonAction].Value)
+		r.Ground = promotion.Ground(view.State.Values[groundBlock][groundAction].SelectedOption.Value)
 	}
 	switch n := utf8.RuneCountInString(r.Reason); {
 	case n < minReason:
@@ -142,25 +147,6 @@ func english(d policy.Document, p *promotion.Promotion) []page.Text {
 		all = append(all, because(sentence)+".")
 	}
 	return all
-}
-
-func votes(v policy.View) []page.Text {
-	lines := []page.Text{"*Votes*"}
-	for _, vote := range v.Facts.Votes {
-		switch vote.Decision {
-		case promotion.Approve:
-			lines = append(lines, page.Writef("%s approved %s", page.Mention(vote.Person), vote.At))
-		default:
-			lines = append(lines, page.Writef("%s rejected %s: %s", page.Mention(vote.Person), vote.At, because(vote.Reason)))
-		}
-	}
-	for _, d := range v.Verdict.Discounted {
-		lines = append(lines, page.Writef("Not counted: the approval of %s: %s", page.Mention(d.Person), because(d.Reason)))
-	}
-	if len(lines) == 1 {
-		lines = append(lines, "none yet")
-	}
-	return lines
 }
 
 func labels(i *promotion.Image) []page.Text {

@@ -15,8 +15,13 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 	case promotion.NoticeSoaked:
 		return page.Say(page.Writef("Soak complete: %s has been in %s for %s.", it, p.From, span(v.Document.Soak)), missing(v, c))
 	case promotion.NoticeVote:
-		if w.Decision == promotion.Reject {
+		switch w.Decision {
+		case promotion.Reject:
 			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
+		case promotion.Withdraw:
+			return page.Say(page.Writef("%s took the approval of %s for %s back.", c.call(w.Person), it, p.To), missing(v, c))
+		case promotion.Lift:
+			return page.Say(page.Writef("%s lifted the rejection of %s for %s: it is open again.", c.call(w.Person), it, p.To), missing(v, c))
 		}
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
 	case promotion.NoticeSigned:

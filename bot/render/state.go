@@ -34,13 +34,9 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 		return "failed", page.Writef("*Failed* %s: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
 			page.Writef("\nNothing more is tried. When the cause is gone, ask again with `/promote request %s`.", p.App)
 	case promotion.Rejected:
-		by := page.Text("somebody")
-		for _, vote := range v.Facts.Votes {
-			if vote.Decision == promotion.Reject {
-				by = c.call(vote.Person)
-			}
-		}
-		return "rejected", page.Writef("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), because(p.Reason))
+		return "rejected", rejected(v, c)
+	case promotion.Expired:
+		return "expired", page.Writef("*Expired* %s: it was open for as long as the policy lets a request live. No tag was moved.\nWhat is still wanted can be asked for again with `/promote request %s`.", when(p.FinishedAt), p.App)
 	case promotion.Superseded:
 		sentence = page.Writef("*Superseded* %s", when(p.FinishedAt))
 		if p.Successor != 0 {

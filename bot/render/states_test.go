@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	ann promotion.PersonID = "U0000ANN"
-	bob promotion.PersonID = "U0000BOB"
-	eve promotion.PersonID = "U0000EVE"
-	sam promotion.PersonID = "U0000SAM"
+	ann  promotion.PersonID = "U0000ANN"
+	bob  promotion.PersonID = "U0000BOB"
+	eve  promotion.PersonID = "U0000EVE"
+	olga promotion.PersonID = "U000OLGA"
+	sam  promotion.PersonID = "U0000SAM"
 )
 
 var (
@@ -86,6 +87,7 @@ func with(change func(*policy.Facts)) func(*policy.Document, *policy.Facts) {
 
 // evident has the policy ask for evidence, some of which has come.
 func evident(d *policy.Document, f *policy.Facts) {
+	d.Since = policy.SinceArrival
 	d.Checks = []policy.Check{
 		{Name: "perf", MaxAge: 72 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}},
 		{Name: "e2e", Advisory: true}, {Name: "scan"}, {Name: "security-review", ReviewedBy: "security"},
@@ -112,6 +114,17 @@ func drifted(d *policy.Document, f *policy.Facts) {
 	p := &f.Promotion
 	p.Purpose, p.SourceTag, f.Presence, d.Soak = promotion.Restore, "", nil, 0
 	p.Targets = []promotion.Target{{Tag: "production", Floating: true, Now: other, ReadAt: at(later)}}
+}
+
+// choice asks for an owner, or for two leads and one of security, and lets
+// everything expire.
+func choice(d *policy.Document, f *policy.Facts) {
+	all := policy.Tree{Count: 2, Of: []policy.Tree{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}}
+	d.Approvals, d.Tree = nil, &policy.Tree{Count: 1, Of: []policy.Tree{{Role: "owners", Count: 1}, all}}
+	d.Expires = policy.Expiry{Request: 7 * 24 * time.Hour, Approval: 72 * time.Hour}
+	d.Reject = policy.Veto{By: []string{"security"}, Lift: []string{"owners"}, Grounds: []promotion.Ground{"security", "law"}}
+	f.Rosters["owners"] = promotion.Roster{Role: "owners", Members: []promotion.PersonID{olga}}
+	f.People[olga] = promotion.Person{ID: olga, Name: "Olga", Standing: promotion.Member, ReadAt: monday.Add(later)}
 }
 
 // automatic asks nobody for an approval.
@@ -207,6 +220,21 @@ func states() []named {
 		{"rejected", shop(later, approved(ann), ended(promotion.Rejected, "p99 > 2s <!channel> & rising"), with(func(f *policy.Facts) {
 			f.Votes = append(f.Votes, promotion.Vote{Person: sam, Decision: promotion.Reject, Reason: f.Promotion.Reason, At: *at(50 * time.Hour)})
 		}))},
+		{"rejected and overtaken", shop(later, approved(ann), ended(promotion.Rejected, "it leaks"), with(func(f *policy.Facts) {
+			f.Votes = append(f.Votes, promotion.Vote{Person: sam, Decision: promotion.Reject, Ground: promotion.OnSecurity, Reason: f.Promotion.Reason, At: *at(50 * time.Hour)})
+			f.Promotion.EndedBy, f.Promotion.Successor = sam, 14
+		}))},
+		{"taken back", shop(later, approved(bob), with(func(f *policy.Facts) {
+			f.Votes = append(f.Votes, promotion.Vote{Person: ann, Decision: promotion.Withdraw, At: *at(48 * time.Hour)},
+				promotion.Vote{Person: sam, Decision: promotion.Reject, Ground: promotion.OnTiming, Reason: "not on a Friday", LiftedBy: ann, At: *at(48 * time.Hour)})
+		}))},
+		{"a choice of approvals", shop(later, choice, approved(ann))},
+		{"a choice that was made", shop(later, choice, approved(ann, olga))},
+		{"authors unknown", shop(later, choice, approved(ann), func(d *policy.Document, f *policy.Facts) {
+			d.AuthorsCannotApprove = true
+			f.Promotion.Image.Labels[promotion.LabelAuthors] = "Tom <tom@example.com>"
+		})},
+		{"expired", shop(later, choice, ended(promotion.Expired, "the request expired 2026-11-30 09:00:00 UTC"))},
 		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
 		{"displaced by the configuration", shop(later, ended(promotion.Superseded, "the configuration does not lead shop from staging to production any more"))},
 	}

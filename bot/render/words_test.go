@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,16 @@ func TestAnswers(t *testing.T) {
 			"Approved *shop* `4f1c2a9b4f1c` as one of leads. Nothing is missing any more."},
 		{"a rejection repeats its reason, harmlessly", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "<!here> it leaks."},
 			"Rejected *shop* `4f1c2a9b4f1c`: &lt;!here&gt; it leaks. No tag was moved."},
+		{"a rejection says its kind", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: build, Ground: promotion.OnSecurity, Reason: "it leaks"},
+			"Rejected *shop* `4f1c2a9b4f1c`: security: it leaks. No tag was moved."},
+		{"an approval that is taken back", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Withdraw, App: "shop", Digest: build, Missing: []string{"1 of 2 from leads"}},
+			"Your approval of *shop* `4f1c2a9b4f1c` is taken back. Still missing: 1 of 2 from leads."},
+		{"nothing to take back", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Withdraw, App: "shop", Digest: build, Reason: "you have not approved it, so there is nothing to take back"},
+			"Your withdrawal of *shop* `4f1c2a9b4f1c` was not counted: you have not approved it, so there is nothing to take back. Nothing was changed."},
+		{"a rejection that is lifted", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Lift, App: "shop", Digest: build},
+			"The rejection of *shop* `4f1c2a9b4f1c` is lifted: it is open again."},
+		{"a click after the deadline", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: build, Reason: string(promotion.Expired)},
+			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has expired. Nothing was changed."},
 		{"twice is once", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.Approve, App: "shop", Digest: build},
 			"You had approved *shop* `4f1c2a9b4f1c` already. A person counts once; nothing was changed."},
 		{"a refusal says who could", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Approve, App: "shop", Digest: build, Reason: "this takes a role that the person does not hold", Could: []string{"leads", "security"}},
@@ -126,7 +137,11 @@ func TestNotices(t *testing.T) {
 		{"a step that the configuration dropped", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "displaced by the configuration",
 			"*shop* `4f1c2a9b4f1c` was taken back: the configuration does not lead shop from staging to production any more. It was not promoted, and its buttons are gone."},
 		{"a rejection says who and why", promotion.NoticeWork{Kind: promotion.NoticeEnded, Person: sam}, "rejected",
-			"*shop* `4f1c2a9b4f1c`, staging → production: *Rejected* by Sam <!date^1795604403^{date_short_pretty} {time}|2026-11-25 11:00 UTC>: p99 &gt; 2s &lt;!channel&gt; &amp; rising.\nNo tag was moved."},
+			"*shop* `4f1c2a9b4f1c`, staging → production: *Rejected* by Sam <!date^1795604403^{date_short_pretty} {time}|2026-11-25 11:00 UTC>: p99 &gt; 2s &lt;!channel&gt; &amp; rising.\nNo tag was moved. Whoever rejected can lift that, and whoever the policy names for it."},
+		{"an approval that is taken back", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: ann, Decision: promotion.Withdraw}, "taken back",
+			"Ann took the approval of *shop* `4f1c2a9b4f1c` for production back.\nStill missing: 1 of 2 from leads (could approve: Ann), 0 of 1 from security (could approve: Sam)."},
+		{"a rejection that is lifted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: sam, Decision: promotion.Lift}, "waiting for approvals",
+			"Sam lifted the rejection of *shop* `4f1c2a9b4f1c` for production: it is open again.\nStill missing: 0 of 2 from leads (could approve: Ann, Bob), 0 of 1 from security (could approve: Sam)."},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if m := render.Notice(row.work, view(t, row.state)); m.Text != row.want {
@@ -205,6 +220,10 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 		"copying":                               {"Copying", "production.example.com/team/shop", "40 MB of 105 MB", "3 of 12 layers", "1m37s left"},
 		"copying refused":                       {"Blocked", "may not tag"},
 		"promoted abroad":                       {"Promoted"},
+		"a choice of approvals":                 {"one of these is enough", "0 of 1 from owners", "Olga", "1 of 2 from leads: Ann", "Expires", "The first of these approvals expires"},
+		"authors unknown":                       {"Blocked", "tom@example.com", "under people in the configuration"},
+		"rejected and overtaken":                {"Rejected", "security: it leaks", "#14 has taken its place"},
+		"expired":                               {"Expired", "/promote request shop"},
 	} {
 		for _, word := range words {
 			if m := render.Card(view(t, state)); !strings.Contains(m.Text, word) {
@@ -228,10 +247,16 @@ func TestButtons(t *testing.T) {
 			for i := range policy.Unsigned(s.view.Document, s.view.Facts, s.view.At) {
 				want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
 			}
-			want = append(want, render.ActionReject, render.ActionHold)
+			if want = append(want, render.ActionReject); slices.ContainsFunc(s.view.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
+				want = append(want, render.ActionWithdraw)
+			}
+			want = append(want, render.ActionHold)
 			if len(s.view.Facts.Holds) > 0 {
 				want = append(want, render.ActionUnhold)
 			}
+		}
+		if s.view.Facts.Promotion.State == promotion.Rejected && s.view.Facts.Promotion.Successor == 0 {
+			want = append(want, render.ActionLift)
 		}
 		want = append(want, render.ActionDetails)
 		var got []string

@@ -40,9 +40,11 @@ const (
 	Repoliced  Kind = "policy-changed"
 	Soaked     Kind = "soaked"
 	Voted      Kind = "voted"
-	Denied     Kind = "denied"  // somebody tried and may not
-	Copying    Kind = "copying" // the digest is sent to another repository
-	Copied     Kind = "copied"  // it was found there, with what is attached to it
+	Withdrawn  Kind = "withdrawn" // an approval was taken back
+	Lifted     Kind = "lifted"    // a rejection was taken back
+	Denied     Kind = "denied"    // somebody tried and may not
+	Copying    Kind = "copying"   // the digest is sent to another repository
+	Copied     Kind = "copied"    // it was found there, with what is attached to it
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"

@@ -144,7 +144,7 @@ func (t *turn) taken(app App, env Environment, d promotion.Digest) (bool, error)
 // accepted. That takes the approvals of a promotion; asking takes a role that
 // could give one.
 func (t *turn) adopt(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
-	if refusal := policy.MayReject(d, f, g.Person); refusal != "" {
+	if refusal := policy.MayAdopt(d, f, g.Person); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
 	found, one := p.Found()

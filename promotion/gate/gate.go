@@ -16,6 +16,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -132,6 +133,7 @@ type Query struct {
 	Purposes      []promotion.Purpose
 	Train         promotion.ID // the rides of this train
 	Apart         bool         // only what is decided by itself: no rides
+	NotSucceeded  bool         // only what nothing has taken the place of
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
@@ -277,6 +279,9 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	if err := p.Step(to, reason, t.now); err != nil {
 		return err
 	}
+	if to == promotion.Rejected {
+		p.EndedBy = promotion.PersonID(actorPerson(t.actor))
+	}
 	if detail == nil {
 		detail = map[string]any{}
 	}
@@ -292,7 +297,8 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	if to == promotion.Superseded {
 		kind = promotion.NoticeSuperseded
 	}
-	if err := t.notice(p, "end", promotion.NoticeWork{Kind: kind, Person: actorPerson(t.actor), Reason: reason}); err != nil {
+	// A promotion can end more than once, when a rejection is lifted.
+	if err := t.notice(p, fmt.Sprintf("end/%d", p.Revision), promotion.NoticeWork{Kind: kind, Person: actorPerson(t.actor), Reason: reason}); err != nil {
 		return err
 	}
 	return t.save(p)

@@ -97,6 +97,9 @@ func (t *turn) resolve(app App, g promotion.Gesture) error {
 
 func (t *turn) requestDigest(app App, td promotion.TaggedDigest, g promotion.Gesture, answer promotion.Answer, refuse func(string) (promotion.Answer, error)) (promotion.Answer, error) {
 	answer.Digest = td.Digest
+	if err := t.expireAll(); err != nil { // what has expired is not open already
+		return answer, err
+	}
 	from, td, err := t.placed(app, td)
 	if err != nil {
 		return answer, err

@@ -40,6 +40,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 			return policy.Verdict{}, t.end(p, promotion.Superseded, loosened, nil)
 		}
 	}
+	if at, expired := policy.Expired(d, p, t.now); expired {
+		return policy.Verdict{}, t.expire(p, at)
+	}
 	v := policy.Evaluate(d, f, t.now)
 	if p.SoakedAt != nil && v.Unsoaked() { // an incident had it begin again, or the policy asks for more
 		p.SoakedAt = nil

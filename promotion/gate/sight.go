@@ -338,8 +338,12 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 	if err := t.record(kind, p, detail); err != nil {
 		return err
 	}
-	if !p.Repairs() {
-		if err := t.replace(p, d); err != nil {
+	if p.Repairs() {
+		if err := t.overtake(p, "", promotion.Restore, promotion.Adopt); err != nil {
+			return err
+		}
+	} else {
+		if err := errors.Join(t.overtake(p, p.Digest, promotion.Forward, promotion.Ride), t.replace(p, d)); err != nil {
 			return err
 		}
 		t.stirred(p.App, p.To)
@@ -367,5 +371,8 @@ func (t *turn) supersede(p *promotion.Promotion, spare promotion.ID, reason stri
 			return err
 		}
 	}
-	return nil
+	if slices.Contains(purposes, promotion.Forward) {
+		purposes = append(purposes, promotion.Ride)
+	}
+	return t.overtake(p, "", purposes...)
 }

@@ -2,10 +2,9 @@ package gate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
@@ -127,13 +126,15 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	}
 	answer.App, answer.Digest = p.App, p.Digest
 	switch {
-	case p.State != promotion.Open:
+	case g.Decision == promotion.Lift && p.State == promotion.Open:
+		return t.refuse(g, p, policy.Document{}, answer, "it is open: there is no rejection to lift")
+	case p.State != promotion.Open && (g.Decision != promotion.Lift || p.State != promotion.Rejected):
 		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
 		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
 		answer.Verb, answer.Reason = promotion.Outdated, "that message is not the card of this promotion"
 		return answer, nil
-	case g.Decision != promotion.Reject && g.Terms != "" && g.Terms != p.TermsNow().Hash():
+	case agrees(g.Decision) && g.Terms != "" && g.Terms != p.TermsNow().Hash():
 		answer.Verb, answer.Reason = promotion.Outdated, "what the card showed has changed since; look at it again and decide anew"
 		return answer, t.drawCard(p)
 	}
@@ -144,7 +145,11 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err := t.acquaint(&f, g.Person); err != nil {
 		return answer, err
 	}
-	if stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
+	if at, expired := policy.Expired(d, p, t.now); expired && p.State == promotion.Open { // whether or not a wake has noticed
+		answer.Verb, answer.Reason = promotion.Closed, string(promotion.Expired)
+		return answer, t.expire(p, at)
+	}
+	if stale := policy.StaleFor(g.Decision, d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
 		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")
 	} else if len(stale) > 0 {
 		answer.Verb = promotion.Checking
@@ -155,9 +160,29 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.reject(g, p, d, f, answer)
 	case promotion.Instead:
 		return t.adopt(g, p, d, f, answer)
+	case promotion.Withdraw:
+		return t.withdraw(g, p, f, answer)
+	case promotion.Lift:
+		return t.lift(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
 }
+
+// after is the time of a vote: now, unless the clock was set back. A person's
+// last word has to come last, from whichever account it was said.
+func (t *turn) after(f policy.Facts, who promotion.PersonID) time.Time {
+	at := t.now
+	for _, v := range f.Votes {
+		if f.Identities.Same(v.Person, who) {
+			at = later(at, v.At.Add(time.Microsecond))
+		}
+	}
+	return at
+}
+
+// agrees tells whether the decision is about exactly what was shown. Saying no,
+// or taking something back, is about the promotion whatever it is now.
+func agrees(d promotion.Decision) bool { return d == promotion.Approve || d == promotion.Instead }
 
 func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
 	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {
@@ -166,14 +191,12 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
 	}
-	terms := p.TermsNow()
-	for _, v := range f.Votes {
-		if v.Person == g.Person && v.Decision == promotion.Approve && v.Terms.Differs(terms) == "" {
-			answer.Verb = promotion.Repeated
-			return answer, nil
-		}
+	if policy.Counts(d, f, g.Person, t.now) {
+		answer.Verb = promotion.Repeated
+		return answer, nil
 	}
-	if err := t.SaveVote(promotion.Vote{Promotion: p.ID, Person: g.Person, Decision: promotion.Approve, Terms: terms, At: t.now}); err != nil {
+	terms := p.TermsNow()
+	if err := t.SaveVote(promotion.Vote{Promotion: p.ID, Person: g.Person, Decision: promotion.Approve, Terms: terms, At: t.after(f, g.Person)}); err != nil {
 		return answer, err
 	}
 	if err := t.record(audit.Voted, p, map[string]any{"decision": promotion.Approve, "terms": terms.Hash()}); err != nil {
@@ -198,24 +221,6 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 		answer.Missing = append(answer.Missing, m.Reason)
 	}
 	return answer, nil
-}
-
-func (t *turn) reject(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
-	if refusal := policy.MayReject(d, f, g.Person); refusal != "" {
-		return t.refuse(g, p, d, answer, refusal)
-	}
-	v := promotion.Vote{Promotion: p.ID, Person: g.Person, Decision: promotion.Reject, Reason: g.Reason, Terms: p.TermsNow(), At: t.now}
-	if err := t.SaveVote(v); err != nil {
-		return answer, err
-	}
-	// The reason is kept with the vote, where it can be erased; its hash says
-	// later whether it is still the one that was given.
-	sum := sha256.Sum256([]byte(g.Key + "\n" + g.Reason))
-	if err := t.record(audit.Voted, p, map[string]any{"decision": promotion.Reject, "gesture": g.Key, "reason_sha256": hex.EncodeToString(sum[:])}); err != nil {
-		return answer, err
-	}
-	answer.Verb, answer.Reason = promotion.Counted, g.Reason
-	return answer, t.end(p, promotion.Rejected, g.Reason, nil)
 }
 
 func (t *turn) refuse(g promotion.Gesture, p *promotion.Promotion, d policy.Document, answer promotion.Answer, refusal string) (promotion.Answer, error) {

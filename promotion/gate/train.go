@@ -129,6 +129,9 @@ func (t *turn) requestTrain(train Train, g promotion.Gesture, answer promotion.A
 	if g.Ref != "" {
 		return refuse("a train takes what is in the environment now: ask for it without a tag or digest")
 	}
+	if err := t.expireAll(); err != nil { // what has expired is not open already
+		return answer, err
+	}
 	var why []string
 	for i := len(t.catalog.Environments) - 2; i >= 0; i-- {
 		rides, stays, err := t.board(train, t.catalog.Environments[i], t.catalog.Environments[i+1], g.Person)
@@ -263,6 +266,9 @@ func (t *turn) enterTrain(p *promotion.Promotion, rides, alone []*promotion.Prom
 			return err
 		}
 		t.loaded[r.ID] = r.Revision
+		if err := t.overtake(r, "", promotion.Forward, promotion.Ride); err != nil {
+			return err
+		}
 		detail := origin(r)
 		detail["train"] = p.ID
 		if err := t.record(audit.Opened, r, detail); err != nil {

@@ -88,7 +88,7 @@ func TestWhoMayRejectAndWhoMayLift(t *testing.T) {
 	if refusal := policy.MayAdopt(d, f, "bob"); refusal != "" {
 		t.Errorf("Bob can still ask for what was found: %q", refusal)
 	}
-	f.Overtaken = 9
+	f.Promotion.Successor = 9
 	if refusal := policy.MayLift(d, f, "ann"); !strings.Contains(refusal, "#9") {
 		t.Errorf("after something else has taken its place: %q", refusal)
 	}
@@ -99,18 +99,27 @@ func TestWhoMayRejectAndWhoMayLift(t *testing.T) {
 }
 
 func TestTheGroundOfARejection(t *testing.T) {
-	d := policy.Document{}
-	if g, refusal := policy.Objection(d, ""); g != promotion.OnOther || refusal != "" {
-		t.Errorf("none named: %q, %q", g, refusal)
-	}
-	if g, refusal := policy.Objection(d, promotion.OnSecurity); g != promotion.OnSecurity || refusal != "" {
-		t.Errorf("security: %q, %q", g, refusal)
-	}
-	d.Reject.Grounds = []promotion.Ground{"data", "law"}
-	if _, refusal := policy.Objection(d, ""); !strings.Contains(refusal, "data, law") {
-		t.Errorf("none named of two: %q", refusal)
-	}
-	if _, refusal := policy.Objection(d, promotion.OnSecurity); refusal == "" {
-		t.Error("a ground that the policy does not have")
+	usual, own := policy.Document{}, policy.Document{Reject: policy.Veto{Grounds: []promotion.Ground{"data", "law"}}}
+	for _, c := range []struct {
+		what        string
+		d           policy.Document
+		named       promotion.Ground
+		reason      string
+		ground      promotion.Ground
+		says, wrong string
+	}{
+		{"none is named", usual, "", "too slow", "other", "too slow", ""},
+		{"one is chosen", usual, "security", "CVE: bad", "security", "CVE: bad", ""},
+		{"one is typed", usual, "", "Security: it leaks", "security", "it leaks", ""},
+		{"another word is typed", usual, "", "note: it leaks", "other", "note: it leaks", ""},
+		{"nothing follows", usual, "", "timing:", "", "", "why"},
+		{"none is named of two", own, "", "too slow", "", "", "data, law"},
+		{"one of the two is typed", own, "", "law: no", "law", "no", ""},
+		{"one is chosen that the policy does not have", own, "security", "no", "", "", "data, law"},
+	} {
+		g, reason, refusal := policy.Objection(c.d, c.named, c.reason)
+		if g != c.ground || reason != c.says || (refusal == "") != (c.wrong == "") || !strings.Contains(refusal, c.wrong) {
+			t.Errorf("%s: %q, %q, %q", c.what, g, reason, refusal)
+		}
 	}
 }

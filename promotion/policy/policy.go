@@ -48,6 +48,7 @@ type Document struct {
 	OnFailure promotion.OnFailure `json:",omitempty"`
 
 	Checks    []Check              `json:",omitempty"` // the evidence that is asked for
+	Since     Since                `json:",omitempty"` // what the soak is counted from
 	Incidents Interruptions        `json:",omitzero"`  // what incidents do to the soak
 	Exposure  promotion.Exposure   `json:",omitzero"`  // one of these at least, in the environment
 	Windows   Windows              `json:",omitzero"`  // when it may go ahead
@@ -112,7 +113,6 @@ type Facts struct {
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
 	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
-	Overtaken promotion.ID         // what has come in the way of a rejected promotion since; 0 when nothing has
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 
 	Checks    []promotion.Check    // oldest first: of each name the last counts

@@ -77,27 +77,33 @@ func MayLift(d Document, f Facts, id promotion.PersonID) (refusal string) {
 		}
 		return "a rejection can be lifted by whoever rejected, and by holders of the roles that the policy names for it"
 	}
-	if f.Overtaken != 0 {
-		return fmt.Sprintf("#%d has taken its place since: what is to be promoted is decided there", f.Overtaken)
+	if next := f.Promotion.Successor; next != 0 {
+		return fmt.Sprintf("#%d has taken its place since: what is to be promoted is decided there", next)
 	}
 	return ""
 }
 
-// Objection checks the ground of a rejection. It is the one for whoever names
-// none, when none is named; the refusal says which there are.
-func Objection(d Document, g promotion.Ground) (ground promotion.Ground, refusal string) {
+// Objection is the ground and the reason of a rejection. Who types may begin the
+// reason with the ground, as in "security: it leaks memory". The refusal says
+// which grounds there are.
+func Objection(d Document, g promotion.Ground, reason string) (promotion.Ground, string, string) {
 	grounds := d.Grounds()
+	if begins, rest, named := strings.Cut(reason, ":"); g == "" && named && slices.Contains(grounds, promotion.Ground(strings.ToLower(strings.TrimSpace(begins)))) {
+		g, reason = promotion.Ground(strings.ToLower(strings.TrimSpace(begins))), strings.TrimSpace(rest)
+	}
 	switch {
+	case reason == "":
+		return "", "", "it has to be said why: others will read it"
 	case slices.Contains(grounds, g):
-		return g, ""
+		return g, reason, ""
 	case g == "" && slices.Contains(grounds, promotion.OnOther):
-		return promotion.OnOther, ""
+		return promotion.OnOther, reason, ""
 	case g == "" && len(grounds) == 1:
-		return grounds[0], ""
+		return grounds[0], reason, ""
 	}
 	var names []string
 	for _, known := range grounds {
 		names = append(names, string(known))
 	}
-	return "", fmt.Sprintf("it has to be said what kind of reason it is: begin with one of %s, and a colon", strings.Join(names, ", "))
+	return "", "", fmt.Sprintf("it has to be said what kind of reason it is: begin with one of %s, and a colon", strings.Join(names, ", "))
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -84,6 +83,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		len(q.Purposes) > 0 && !slices.Contains(q.Purposes, p.Purpose),
 		q.Train != 0 && p.Train != q.Train,
 		q.Apart && p.Train != 0,
+		q.NotSucceeded && p.Successor != 0,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
@@ -131,7 +131,7 @@ func (t *tx) put(what string, p promotion.Promotion) error {
 }
 
 var states = []promotion.State{
-	promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded,
+	promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired,
 }
 
 var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt, promotion.Train, promotion.Ride, "rollback"}
@@ -160,43 +160,12 @@ func violated(p *promotion.Promotion) string {
 		return "finished exactly when final"
 	case begun && p.StartedAt == nil:
 		return "started before it was executed"
+	case p.EndedBy != "" && p.FinishedAt == nil:
+		return "ended by somebody before it has finished"
 	}
 	return ""
 }
 
 func isDigest(d promotion.Digest) bool {
 	return len(d) == 71 && strings.HasPrefix(string(d), "sha256:")
-}
-
-func (t *tx) Votes(of promotion.ID) ([]promotion.Vote, error) {
-	var all []promotion.Vote
-	for k, v := range t.votes.rows {
-		if k.of == of {
-			v.Terms.Targets = slices.Clone(v.Terms.Targets)
-			all = append(all, v)
-		}
-	}
-	slices.SortFunc(all, func(a, b promotion.Vote) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Person, b.Person))
-	})
-	return all, nil
-}
-
-func (t *tx) SaveVote(v promotion.Vote) error {
-	if err := t.writable(); err != nil {
-		return err
-	}
-	_, exists := t.promotions.rows[v.Promotion]
-	switch {
-	case !exists:
-		return forbidden("record a vote", "promotion")
-	case v.Person == "":
-		return forbidden("record a vote", "person <> ''")
-	case v.Decision != promotion.Approve && v.Decision != promotion.Reject:
-		return forbidden("record a vote", "decision")
-	}
-	v.At = instant(v.At)
-	v.Terms.Targets = slices.Clone(v.Terms.Targets)
-	t.votes.set(voteKey{v.Promotion, v.Person}, v)
-	return nil
 }

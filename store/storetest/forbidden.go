@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -21,6 +23,8 @@ func forbiddenRows(t *testing.T, s Store) {
 		"a vote on no promotion":   vote(func(v *promotion.Vote) { v.Promotion = 99 }),
 		"a vote by nobody":         vote(func(v *promotion.Vote) { v.Person = "" }),
 		"a vote that says neither": vote(func(v *promotion.Vote) { v.Decision = "abstain" }),
+		"a ground for approving":   vote(func(v *promotion.Vote) { v.Ground = promotion.OnSecurity }),
+		"a lifted approval":        vote(func(v *promotion.Vote) { v.LiftedBy = "U2" }),
 		"a standing that is none": func(tx gate.Tx) error {
 			return tx.SavePerson(promotion.Person{ID: "U1", Standing: "trusted", ReadAt: noon})
 		},
@@ -98,4 +102,27 @@ func ownCopies(t *testing.T, s Store) {
 			return err
 		})
 	}
+}
+
+func rejections(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	no := promotion.Vote{Promotion: p.ID, Person: "U1", Decision: promotion.Reject, Ground: promotion.OnSecurity, Reason: "<no>", Terms: p.TermsNow(), At: noon, LiftedBy: "U2"}
+	back := promotion.Vote{Promotion: p.ID, Person: "U2", Decision: promotion.Withdraw, Terms: p.TermsNow(), At: noon.Add(time.Minute)}
+	update(t, s, func(tx gate.Tx) error { return errors.Join(tx.SaveVote(no), tx.SaveVote(back)) })
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Votes(p.ID)
+		if want := []promotion.Vote{no, back}; !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		return err
+	})
+	no.Decision, no.Ground, no.LiftedBy, no.Reason = promotion.Approve, "", "", ""
+	update(t, s, func(tx gate.Tx) error { return tx.SaveVote(no) })
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Votes(p.ID)
+		if len(got) != 2 || got[0].Ground != "" || got[0].LiftedBy != "" {
+			t.Errorf("an approval after it has %+v", got)
+		}
+		return err
+	})
 }

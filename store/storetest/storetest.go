@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"one promotion at a time executes":                   oneExecuting,
 		"queries select what they say":                       queries,
 		"a person's later vote replaces the earlier":         votes,
+		"a rejection comes back with all that was said":      rejections,
 		"a failed update leaves no trace":                    rollback,
 		"updates exclude each other":                         exclusion,
 		"a view sees one instant":                            snapshot,
@@ -129,7 +130,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	p.Copy = &promotion.Copy{StartedAt: noon, DoneAt: &later, Bytes: promotion.Count{Done: 7, All: 7}, Attached: []promotion.Attachment{{Digest: digest("2"), Subject: p.Digest, Type: "cosign/sig"}}}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
-	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason = "1.2", 3, &later, "it's \"done\""
+	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
 		got, err := tx.Promotion(p.ID)
@@ -184,6 +185,8 @@ func forbidden(t *testing.T, s Store) {
 		"a revision below the first":    func(p *promotion.Promotion) { p.Revision = 0 },
 		"a successor that is not there": func(p *promotion.Promotion) { p.Successor = 99 },
 		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
+		"expired and not finished":      func(p *promotion.Promotion) { p.State = promotion.Expired },
+		"ended by somebody, and open":   func(p *promotion.Promotion) { p.EndedBy = "U1" },
 	} {
 		p := sample("shop", "a")
 		spoil(&p)

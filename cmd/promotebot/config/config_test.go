@@ -120,6 +120,9 @@ func interrupted(t *testing.T, c gate.Catalog, careful policy.Document) {
 	if i := careful.Incidents; !slices.Equal(i.Pause, []promotion.Severity{"warning"}) || !slices.Equal(i.Reset, []promotion.Severity{"critical"}) || !slices.Equal(careful.FreezeOn, i.Reset) {
 		t.Errorf("incidents do %+v, and freeze on %v", i, careful.FreezeOn)
 	}
+	if careful.Since != policy.SinceArrival {
+		t.Errorf("the soak counts from %q", careful.Since)
+	}
 	if careful.Exposure != (promotion.Exposure{Requests: 100_000, PodTime: 48 * time.Hour}) {
 		t.Errorf("exposure is %+v", careful.Exposure)
 	}

@@ -41,7 +41,7 @@ var ours = []string{
 	"soak", "approvals", "requester", "apps", "image", "roles", "reminders", "schedule", "time_zone", "trains", "on_failure",
 	"api", "listen",
 	"checks", "max_age", "numbers", "advisory", "reviewed_by",
-	"incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
+	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {

@@ -109,7 +109,7 @@ func (j *judge) committed(r *replica, s *recorder) {
 	for _, e := range s.entries {
 		j.w.note("%s records %s, #%d %v", r.name, e.Kind, e.Promotion, e.Detail)
 		switch e.Kind {
-		case audit.Opened, audit.Drifted, audit.Intended, audit.Ended:
+		case audit.Opened, audit.Drifted, audit.Intended, audit.Ended, audit.Lifted:
 			entries++
 		case audit.Configured:
 			for _, hash := range e.Detail["policies"].(map[string]any) {
@@ -129,11 +129,28 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	case was == promotion.Open && p.State == promotion.Executing:
 		j.intends(r, p)
 	case was == promotion.Open && (p.State == promotion.Rejected || p.State == promotion.Superseded):
+	case was == promotion.Rejected && p.State == promotion.Open:
+		j.lifted(s, p)
 	case was == promotion.Executing && p.State == promotion.Promoted:
 		j.promoted(p)
 	case was == promotion.Executing && (p.State == promotion.Failed || p.State == promotion.Conflicted):
 	default:
 		j.w.violated("#%d goes from %q to %s", p.ID, was, p.State)
+	}
+}
+
+// lifted judges that a rejection was taken back: by whoever rejected, and before
+// anything else was asked about.
+func (j *judge) lifted(s *recorder, p promotion.Promotion) {
+	for _, e := range s.entries {
+		if by := j.promotions[p.ID].EndedBy; e.Kind == audit.Lifted && e.Promotion == p.ID && e.Actor != string(by) {
+			j.w.violated("%s lifts the rejection of #%d by %s", e.Actor, p.ID, by)
+		}
+	}
+	for _, other := range j.promotions {
+		if other.ID > p.ID && other.Purpose == promotion.Forward && p.Purpose == promotion.Forward && !other.ObservedAt.Before(p.ObservedAt) {
+			j.w.violated("#%d is open again, and #%d came after it", p.ID, other.ID)
+		}
 	}
 }
 
@@ -188,6 +205,9 @@ func (j *judge) filled(slots []string, people []promotion.PersonID, fits func(pr
 // digest, these tags, what they point at, under this policy.
 func (j *judge) behind(who promotion.PersonID, p promotion.Promotion) bool {
 	terms := p.TermsNow().Hash()
+	if j.votes[standsBehind{who, p.ID}].Decision != promotion.Approve {
+		return false // taken back since
+	}
 	for _, a := range j.agreements {
 		if a.who == who && a.of == p.ID && a.terms == terms && strings.Contains(a.text, p.Digest.Short()) {
 			return true

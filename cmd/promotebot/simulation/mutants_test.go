@@ -89,6 +89,15 @@ var mutants = []mutant{
 	{"R10 people, and not the requester", "one person fills a slot for each role", []edit{
 		{"promotion/policy/ballots.go", "			b.voters = append(b.voters, s.voter)\n", "			for i := range p.roles {\n				if s.roles>>i&1 == 1 {\n					b.voters = append(b.voters, voter{s.person, 1 << i, s.votes})\n				}\n			}\n"},
 	}},
+	{"what is taken back does not count", "an approval that was taken back counts", []edit{
+		{"promotion/gate/withdraw.go", "	if err := t.SaveVote(v); err != nil {", "	v.Decision = promotion.Approve\n	if err := t.SaveVote(v); err != nil {"},
+	}},
+	{"nothing but lifting undoes a rejection", "anybody lifts a rejection", []edit{
+		{"promotion/policy/veto.go", "	if (by == \"\" || ", "	if id == \"\" && (by == \"\" || "},
+	}},
+	{"nothing but lifting undoes a rejection", "a rejection is lifted whatever came after it", []edit{
+		{"promotion/gate/veto.go", "	old.Successor = shownAs(p)\n", ""},
+	}},
 	{"an older one never overwrites a newer one", "nothing is asked of what was promoted before", []edit{
 		{"promotion/policy/target.go", "	if f.Newer == nil {", "	if f.Newer == nil || f.Newer != nil {"},
 	}},

@@ -139,7 +139,9 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 			slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
 		}
 		return !j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
-			voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool { return vote.Person == who && vote.Terms.Differs(p.TermsNow()) == "" })
+			voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool {
+				return vote.Person == who && vote.Decision == promotion.Approve && vote.Terms.Differs(p.TermsNow()) == ""
+			})
 			yes, no := j.held(r.gate.Catalog(), who, role, time.Now().Add(-readEvery))
 			return voted && yes > 0 && no == 0 && (who != p.Requester || v.Document.RequesterMayApprove)
 		})
@@ -233,7 +235,11 @@ func (j *judge) logIsWhole() {
 		restore := p.Purpose == promotion.Restore
 		want := map[audit.Kind]bool{audit.Opened: !restore, audit.Drifted: restore, audit.Intended: p.StartedAt != nil, audit.Ended: p.State.Final()}
 		for kind, once := range want {
-			if got := count[fmt.Sprint(kind, " ", id)]; got > 1 || (got == 1) != once {
+			got := count[fmt.Sprint(kind, " ", id)]
+			if kind == audit.Ended { // each time but the last, it was lifted
+				got -= count[fmt.Sprint(audit.Lifted, " ", id)]
+			}
+			if got > 1 || (got == 1) != once {
 				j.w.violated("the log has %d entries that #%d, which is %s, was %s", got, id, p.State, kind)
 			}
 		}

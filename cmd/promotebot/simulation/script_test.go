@@ -89,6 +89,8 @@ var events = []struct {
 		}
 	}},
 	{1, (*world).reject},
+	{2, func(w *world) { w.takeBack(render.ActionWithdraw, promotion.Withdraw) }},
+	{2, func(w *world) { w.takeBack(render.ActionLift, promotion.Lift) }},
 	{2, (*world).approveInWords},
 	{2, (*world).request},
 	{4, func(w *world) { w.build(w.draw(images)) }},
@@ -278,6 +280,18 @@ func (w *world) reject() {
 			Key:  fmt.Sprintf("submit/%s/%s/V%d/%d", team, who, len(w.sent), len(w.sent)),
 			Kind: promotion.GestureVote, Person: who, Channel: channel, Reply: true,
 			Promotion: s.of, Decision: promotion.Reject, Reason: "no", Terms: s.terms, CardTS: s.ts,
+		})
+	}
+}
+
+// takeBack is a click on what takes an approval or a rejection back.
+func (w *world) takeBack(action string, what promotion.Decision) {
+	if s, ok := w.see(action); ok {
+		who := w.somebody()
+		w.deliver(promotion.Gesture{
+			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%d", team, who, channel, s.ts, action, len(w.sent)),
+			Kind: promotion.GestureVote, Person: who, Channel: channel, ResponseURL: "https://hooks.slack.test/1", Reply: true,
+			Promotion: s.of, Decision: what, Terms: s.terms, CardTS: s.ts,
 		})
 	}
 }
