@@ -65,13 +65,14 @@ func TokenActor(name string) string { return "token:" + name }
 // a while, so that what is sent again is answered as it was and not done twice.
 type Receipt struct {
 	Verb       Verb
-	App        string   `json:",omitempty"`
-	Digest     Digest   `json:",omitempty"`
-	Promotions []ID     `json:",omitempty"` // those it is about
-	Reason     string   `json:",omitempty"` // why not
-	Report     int64    `json:",omitempty"` // the number of the check
-	Steps      []string `json:",omitempty"` // the environments whose policy asks for the check
-	Look       []string `json:",omitempty"` // the environments that are to be looked at now
+	App        string     `json:",omitempty"`
+	Digest     Digest     `json:",omitempty"`
+	Promotions []ID       `json:",omitempty"` // those it is about
+	Reason     string     `json:",omitempty"` // why not
+	Report     int64      `json:",omitempty"` // the number of the check
+	Steps      []string   `json:",omitempty"` // the environments whose policy asks for the check
+	Look       []string   `json:",omitempty"` // the environments that are to be looked at now
+	Incident   IncidentID `json:",omitempty"`
 }
 
 // Kept is a receipt with what it was given for.

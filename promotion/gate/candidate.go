@@ -20,7 +20,7 @@ func (g *Gate) Candidate(ctx context.Context, call Call, app, ref string) (promo
 			return promotion.Receipt{}, err
 		}
 	}
-	return g.receive(ctx, call, promotion.ScopeCandidates, app, func(t *turn, k promotion.Token) (promotion.Receipt, error) {
+	return g.receive(ctx, call, promotion.ScopeCandidates, on(app), func(t *turn, k promotion.Token) (promotion.Receipt, error) {
 		a, _ := t.catalog.App(app)
 		gesture := promotion.Gesture{Kind: promotion.GestureRequest, At: t.now, App: app, Ref: ref, Token: k.Name,
 			Key: fmt.Sprintf("token/%s/%s/%s/%d", k.ID, app, ref, t.now.UnixMicro())}

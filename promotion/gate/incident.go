@@ -52,68 +52,72 @@ func (g *Gate) ResolveIncident(ctx context.Context, actor, key string) (i promot
 // ReportHealth says how an environment is doing from now on. Time during which
 // it is unhealthy counts for no soak in it.
 func (g *Gate) ReportHealth(ctx context.Context, actor string, r promotion.HealthReport) error {
-	return g.update(ctx, actor, func(t *turn) error {
-		if err := t.catalog.knows(r.App, r.Environment); err != nil {
-			return err
-		}
-		if r.Environment == "" {
-			return promotion.Errorf(promotion.Invalid, "the report names no environment")
-		}
-		had, err := t.Unhealth(r.App, r.Environment, nil)
-		if err != nil {
-			return err
-		}
-		ill := slices.ContainsFunc(had, func(u promotion.Unhealth) bool { return u.App == r.App })
-		switch {
-		case ill == !r.Healthy:
-			return nil
-		case r.Healthy:
-			err = t.CloseUnhealth(r.App, r.Environment, t.now)
-		default:
-			err = t.OpenUnhealth(promotion.Unhealth{App: r.App, Environment: r.Environment, Reason: clipped(r.Reason), From: t.now})
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.record(audit.HealthChanged, nil, map[string]any{"app": r.App, "environment": r.Environment, "healthy": r.Healthy}); err != nil {
-			return err
-		}
-		return t.settleAll(Query{App: r.App, From: r.Environment, States: []promotion.State{promotion.Open}}, true)
-	})
+	return g.update(ctx, actor, func(t *turn) error { return t.reportHealth(r) })
+}
+
+func (t *turn) reportHealth(r promotion.HealthReport) error {
+	if err := t.catalog.knows(r.App, r.Environment); err != nil {
+		return err
+	}
+	if r.Environment == "" {
+		return promotion.Errorf(promotion.Invalid, "the report names no environment")
+	}
+	had, err := t.Unhealth(r.App, r.Environment, nil)
+	if err != nil {
+		return err
+	}
+	ill := slices.ContainsFunc(had, func(u promotion.Unhealth) bool { return u.App == r.App })
+	switch {
+	case ill == !r.Healthy:
+		return nil
+	case r.Healthy:
+		err = t.CloseUnhealth(r.App, r.Environment, t.now)
+	default:
+		err = t.OpenUnhealth(promotion.Unhealth{App: r.App, Environment: r.Environment, Reason: clipped(r.Reason), From: t.now})
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.record(audit.HealthChanged, nil, map[string]any{"app": r.App, "environment": r.Environment, "healthy": r.Healthy}); err != nil {
+		return err
+	}
+	return t.settleAll(Query{App: r.App, From: r.Environment, States: []promotion.State{promotion.Open}}, true)
 }
 
 // ReportExposure takes the newest reading of a counter. What it says nothing
 // about, which is 0, stays as it was; the error is Conflict when it is below
 // what it was before.
 func (g *Gate) ReportExposure(ctx context.Context, actor string, r promotion.ExposureReport) error {
-	return g.update(ctx, actor, func(t *turn) error {
-		if err := t.catalog.knows(r.App, r.Environment); err != nil {
-			return err
-		}
-		if _, err := promotion.ParseDigest(string(r.Digest)); err != nil || r.App == "" || r.Environment == "" || r.Requests < 0 || r.PodTime < 0 {
-			return promotion.Errorf(promotion.Invalid, "a report of exposure names an app, an environment and a digest, and counts from 0")
-		}
-		sources, err := t.Exposure(r.App, r.Environment, r.Digest)
-		if err != nil {
-			return err
-		}
-		had := sources[r.Source]
-		if r.Requests > 0 && r.Requests < had.Requests || r.PodTime > 0 && r.PodTime < had.PodTime {
-			return promotion.Errorf(promotion.Conflict, "the counter %q stood higher before: a counter only grows, and whoever begins to count anew is another source", r.Source)
-		}
-		r.Requests, r.PodTime = max(r.Requests, had.Requests), max(r.PodTime, had.PodTime)
-		if r.Exposure == had {
-			return nil
-		}
-		if err := t.SaveExposure(r); err != nil {
-			return err
-		}
-		detail := map[string]any{"app": r.App, "environment": r.Environment, "digest": r.Digest, "source": r.Source, "requests": r.Requests, "pod_hours": r.PodTime.Hours()}
-		if err := t.record(audit.Exposed, nil, detail); err != nil {
-			return err
-		}
-		return t.settleAll(Query{App: r.App, From: r.Environment, Digest: r.Digest, States: []promotion.State{promotion.Open}}, true)
-	})
+	return g.update(ctx, actor, func(t *turn) error { return t.reportExposure(r) })
+}
+
+func (t *turn) reportExposure(r promotion.ExposureReport) error {
+	if err := t.catalog.knows(r.App, r.Environment); err != nil {
+		return err
+	}
+	if _, err := promotion.ParseDigest(string(r.Digest)); err != nil || r.App == "" || r.Environment == "" || r.Requests < 0 || r.PodTime < 0 {
+		return promotion.Errorf(promotion.Invalid, "a report of exposure names an app, an environment and a digest, and counts from 0")
+	}
+	sources, err := t.Exposure(r.App, r.Environment, r.Digest)
+	if err != nil {
+		return err
+	}
+	had := sources[r.Source]
+	if r.Requests > 0 && r.Requests < had.Requests || r.PodTime > 0 && r.PodTime < had.PodTime {
+		return promotion.Errorf(promotion.Conflict, "the counter %q stood higher before: a counter only grows, and whoever begins to count anew is another source", r.Source)
+	}
+	r.Requests, r.PodTime = max(r.Requests, had.Requests), max(r.PodTime, had.PodTime)
+	if r.Exposure == had {
+		return nil
+	}
+	if err := t.SaveExposure(r); err != nil {
+		return err
+	}
+	detail := map[string]any{"app": r.App, "environment": r.Environment, "digest": r.Digest, "source": r.Source, "requests": r.Requests, "pod_hours": r.PodTime.Hours()}
+	if err := t.record(audit.Exposed, nil, detail); err != nil {
+		return err
+	}
+	return t.settleAll(Query{App: r.App, From: r.Environment, Digest: r.Digest, States: []promotion.State{promotion.Open}}, true)
 }
 
 // knows says what is not configured of an app and an environment, either of

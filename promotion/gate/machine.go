@@ -36,7 +36,7 @@ func (g *Gate) Token(ctx context.Context, id string) (k promotion.Token, err err
 
 // receive takes something that a machine has sent, once. What the token is not
 // about is answered as if it did not exist.
-func (g *Gate) receive(ctx context.Context, c Call, scope promotion.Scope, app string, f func(*turn, promotion.Token) (promotion.Receipt, error)) (r promotion.Receipt, err error) {
+func (g *Gate) receive(ctx context.Context, c Call, scope promotion.Scope, about func(*turn, promotion.Token) bool, f func(*turn, promotion.Token) (promotion.Receipt, error)) (r promotion.Receipt, err error) {
 	err = g.update(ctx, audit.Self, func(t *turn) error {
 		k, err := t.Token(c.Token)
 		if errors.Is(err, promotion.NotFound) || err == nil && (!k.Live(t.now) || !k.Allows(scope)) {
@@ -59,8 +59,8 @@ func (g *Gate) receive(ctx context.Context, c Call, scope promotion.Scope, app s
 				return err
 			}
 		}
-		if _, ok := t.catalog.App(app); !ok || !k.About(app) {
-			r = promotion.Receipt{Verb: promotion.Missing, App: app}
+		if !about(t, k) {
+			r = promotion.Receipt{Verb: promotion.Missing}
 			return nil
 		}
 		if r, err = f(t, k); err != nil || c.Key == "" {
@@ -71,13 +71,22 @@ func (g *Gate) receive(ctx context.Context, c Call, scope promotion.Scope, app s
 	return r, err
 }
 
+// on tells whether the token may speak of the app: of all of them at once, only
+// one that is about all of them.
+func on(app string) func(*turn, promotion.Token) bool {
+	return func(t *turn, k promotion.Token) bool {
+		_, ok := t.catalog.App(app)
+		return ok && k.About(app) || app == "" && len(k.Apps) == 0
+	}
+}
+
 // Check takes a report by a machine. What people have to look at themselves,
 // no machine can report.
 func (g *Gate) Check(ctx context.Context, call Call, c promotion.Check) (promotion.Receipt, error) {
 	if err := c.Tidy(); err != nil {
 		return promotion.Receipt{}, err
 	}
-	return g.receive(ctx, call, promotion.ScopeChecks, c.App, func(t *turn, k promotion.Token) (promotion.Receipt, error) {
+	return g.receive(ctx, call, promotion.ScopeChecks, on(c.App), func(t *turn, k promotion.Token) (promotion.Receipt, error) {
 		r := promotion.Receipt{Verb: promotion.Counted, App: c.App, Digest: c.Digest}
 		var machine bool
 		r.Steps, machine = t.catalog.asking(c.App, c.Name)
@@ -90,6 +99,52 @@ func (g *Gate) Check(ctx context.Context, call Call, c promotion.Check) (promoti
 		r.Promotions, err = t.reported(&c)
 		r.Report = c.ID
 		return r, err
+	})
+}
+
+// Incident takes a machine's report of an incident. Its key is the machine's own:
+// the same key of another token is another incident.
+func (g *Gate) Incident(ctx context.Context, call Call, r promotion.IncidentReport) (promotion.Receipt, error) {
+	if r.Key == "" {
+		return promotion.Receipt{}, promotion.Errorf(promotion.Invalid, "the incident has no key: send what it is called where it was noticed, so that it can be resolved")
+	}
+	return g.receive(ctx, call, promotion.ScopeIncidents, on(r.App), func(t *turn, k promotion.Token) (promotion.Receipt, error) {
+		r.Key = ownKey(k, r.Key)
+		i, err := t.openIncident(r)
+		return promotion.Receipt{Verb: promotion.Counted, App: i.App, Incident: i.ID}, err
+	})
+}
+
+// Resolve takes a machine's word that its incident with the key is over.
+func (g *Gate) Resolve(ctx context.Context, call Call, key string) (promotion.Receipt, error) {
+	anything := func(*turn, promotion.Token) bool { return true } // what it has opened itself
+	return g.receive(ctx, call, promotion.ScopeIncidents, anything, func(t *turn, k promotion.Token) (promotion.Receipt, error) {
+		i, err := t.IncidentByKey(ownKey(k, key))
+		if errors.Is(err, promotion.NotFound) {
+			return promotion.Receipt{Verb: promotion.Missing}, nil
+		}
+		if err == nil && i.ResolvedAt == nil {
+			i, err = t.resolveIncident(i)
+		}
+		return promotion.Receipt{Verb: promotion.Counted, App: i.App, Incident: i.ID}, err
+	})
+}
+
+func ownKey(k promotion.Token, key string) string { return k.Name + "/" + key }
+
+// Health takes a machine's report of how an environment is doing.
+func (g *Gate) Health(ctx context.Context, call Call, r promotion.HealthReport) (promotion.Receipt, error) {
+	return g.receive(ctx, call, promotion.ScopeHealth, on(r.App), func(t *turn, _ promotion.Token) (promotion.Receipt, error) {
+		return promotion.Receipt{Verb: promotion.Counted, App: r.App}, t.reportHealth(r)
+	})
+}
+
+// Exposure takes a machine's reading of how much a digest is used. Each token
+// counts by itself.
+func (g *Gate) Exposure(ctx context.Context, call Call, r promotion.ExposureReport) (promotion.Receipt, error) {
+	return g.receive(ctx, call, promotion.ScopeHealth, on(r.App), func(t *turn, k promotion.Token) (promotion.Receipt, error) {
+		r.Source = ownKey(k, r.Source)
+		return promotion.Receipt{Verb: promotion.Counted, App: r.App}, t.reportExposure(r)
 	})
 }
 

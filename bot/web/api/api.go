@@ -30,7 +30,10 @@ type Options struct {
 	// GitHub is the secret with which GitHub signs its webhooks. Without one they
 	// have to show a token.
 	GitHub promotion.Secret
-	Log    *slog.Logger
+	// PagerDuty is the secret with which PagerDuty signs its webhooks, besides the
+	// token that they show. Without one their signature is not asked for.
+	PagerDuty promotion.Secret
+	Log       *slog.Logger
 }
 
 // Bounds of a request. None is near what an honest one needs.
@@ -68,9 +71,15 @@ func routes() []route {
 		{http.MethodGet, "/v1/openapi.json", "", false, document},
 		{http.MethodPost, "/v1/candidates", promotion.ScopeCandidates, false, candidate},
 		{http.MethodPost, "/v1/checks", promotion.ScopeChecks, false, check},
+		{http.MethodPost, "/v1/incidents", promotion.ScopeIncidents, false, incident},
+		{http.MethodPost, "/v1/incidents/resolve", promotion.ScopeIncidents, false, resolve},
+		{http.MethodPost, "/v1/health", promotion.ScopeHealth, false, health},
+		{http.MethodPost, "/v1/exposure", promotion.ScopeHealth, false, exposure},
 		{http.MethodGet, "/v1/apps", promotion.ScopeRead, false, apps},
 		{http.MethodGet, "/v1/apps/{app}", promotion.ScopeRead, false, app},
 		{http.MethodGet, "/v1/apps/{app}/promotions/{id}", promotion.ScopeRead, false, promoted},
+		{http.MethodPost, "/v1/hooks/alertmanager", promotion.ScopeIncidents, false, alertmanager},
+		{http.MethodPost, "/v1/hooks/pagerduty", promotion.ScopeIncidents, false, pagerduty},
 		{http.MethodPost, "/v1/hooks/{kind}", promotion.ScopeCandidates, true, webhook},
 	}
 }
@@ -85,10 +94,15 @@ func Handler(o Options) http.Handler {
 		allowed[r.path] = append(allowed[r.path], r.method)
 	}
 	for path, methods := range allowed {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Allow", strings.Join(methods, ", "))
-			s.refuse(w, problem(http.StatusMethodNotAllowed, "this can't be done here", "use "+strings.Join(methods, " or ")))
-		})
+		for _, other := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if slices.Contains(methods, other) {
+				continue
+			}
+			mux.HandleFunc(other+" "+path, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Allow", strings.Join(methods, ", "))
+				s.refuse(w, problem(http.StatusMethodNotAllowed, "this can't be done here", "use "+strings.Join(methods, " or ")))
+			})
+		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { s.refuse(w, errNothing()) })
 	return mux

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -60,7 +61,7 @@ func newStation(t testing.TB) *station {
 	}
 	s.handler = api.Handler(api.Options{
 		Gate: s.gate, Hint: func(app, env string) { s.hints = append(s.hints, app+" in "+env) },
-		GitHub: promotion.NewSecret("between us"), Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		GitHub: promotion.NewSecret("between us"), PagerDuty: promotion.NewSecret("pager"), Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
 	return s
 }
@@ -121,17 +122,15 @@ func (s *station) ask(method, path, token string, body any, change ...func(*http
 
 func (s *station) holds(r *http.Request, sent []byte, w *httptest.ResponseRecorder) {
 	s.t.Helper()
-	operation := s.contract.Paths["/v1/hooks/{kind}"]["post"]
-	if !strings.HasPrefix(r.URL.Path, "/v1/hooks/") {
-		found := false
-		for path, operations := range s.contract.Paths {
-			if matches(path, r.URL.Path) {
-				operation, found = operations[strings.ToLower(r.Method)], true
-			}
+	operations, exact := s.contract.Paths[r.URL.Path]
+	for path, others := range s.contract.Paths {
+		if !exact && matches(path, r.URL.Path) {
+			operations = others
 		}
-		if !found || operation.Responses == nil {
-			return // what is not there is not in the document
-		}
+	}
+	operation, found := operations[strings.ToLower(r.Method)]
+	if !found {
+		return // what is not there is not in the document
 	}
 	response, ok := operation.Responses[fmt.Sprint(w.Code)]
 	content, ok2 := response.Content[w.Header().Get("Content-Type")]
@@ -436,11 +435,127 @@ func TestGitHubSigns(t *testing.T) {
 	}
 }
 
+func TestIncidentsAreReportedAndResolved(t *testing.T) {
+	s := newStation(t)
+	all, shop := s.token("all", nil, promotion.ScopeIncidents), s.token("shop", []string{"shop"}, promotion.ScopeIncidents)
+	s.stage("a")
+	fire := map[string]any{"key": "fire-1", "app": "shop", "environment": "staging", "severity": "critical", "summary": "the checkout\nfails", "since": noon.Add(-time.Hour)}
+	with := func(key string, value any) map[string]any {
+		changed := maps.Clone(fire)
+		changed[key] = value
+		return changed
+	}
+	for _, c := range []struct {
+		name, path, token string
+		body              any
+		status            int
+		says              string
+	}{
+		{"one is opened", "/v1/incidents", shop, fire, 200, `"incident":1`},
+		{"the same is opened again", "/v1/incidents", shop, fire, 200, `"incident":1`},
+		{"the key of another token", "/v1/incidents", all, fire, 200, `"incident":2`},
+		{"of another app", "/v1/incidents", shop, with("app", "wiki"), 404, "nothing here"},
+		{"of all apps, by a token about one", "/v1/incidents", shop, with("app", ""), 404, "nothing here"},
+		{"of all apps", "/v1/incidents", all, map[string]any{"key": "flood", "severity": "critical", "summary": "everything"}, 200, `"incident":3`},
+		{"of an environment that is not there", "/v1/incidents", shop, with("environment", "moon"), 404, "nothing here"},
+		{"without a key", "/v1/incidents", shop, with("key", ""), 422, "no key"},
+		{"without a summary", "/v1/incidents", shop, with("summary", " "), 422, "needs a summary"},
+		{"of a severity that is none", "/v1/incidents", shop, with("severity", "Very Bad"), 422, "is not a name"},
+		{"it is over", "/v1/incidents/resolve", shop, map[string]any{"key": "fire-1"}, 200, `"incident":1`},
+		{"it is over still", "/v1/incidents/resolve", shop, map[string]any{"key": "fire-1"}, 200, `"incident":1`},
+		{"one that never was is over", "/v1/incidents/resolve", shop, map[string]any{"key": "flood"}, 404, "nothing here"},
+	} {
+		if status, body := s.ask(http.MethodPost, c.path, c.token, c.body); status != c.status || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %d %s, want %d and %q", c.name, status, body, c.status, c.says)
+		}
+	}
+}
+
+func TestHealthAndExposureAreReported(t *testing.T) {
+	s := newStation(t)
+	k8s := s.token("k8s", []string{"shop"}, promotion.ScopeHealth)
+	s.stage("a")
+	used := map[string]any{"app": "shop", "environment": "staging", "digest": string(digest("a")), "source": "cluster-1", "requests": 100, "pod_hours": 1.5}
+	fewer := maps.Clone(used)
+	fewer["requests"] = 99
+	for _, c := range []struct {
+		name, path string
+		body       any
+		status     int
+		says       string
+	}{
+		{"it is ill", "/v1/health", map[string]any{"app": "shop", "environment": "staging", "healthy": false, "reason": "pods crash"}, 200, "recorded"},
+		{"it is well", "/v1/health", map[string]any{"app": "shop", "environment": "staging", "healthy": true}, 200, "recorded"},
+		{"it does not say", "/v1/health", map[string]any{"app": "shop", "environment": "staging"}, 422, "healthy: true or false"},
+		{"nowhere", "/v1/health", map[string]any{"app": "shop", "healthy": true}, 422, "names no environment"},
+		{"all of an environment, by a token about one app", "/v1/health", map[string]any{"environment": "staging", "healthy": false}, 404, "nothing here"},
+		{"it is used", "/v1/exposure", used, 200, "recorded"},
+		{"it was used less", "/v1/exposure", fewer, 409, "only grows"},
+		{"it has run for ever", "/v1/exposure", map[string]any{"app": "shop", "environment": "staging", "digest": string(digest("a")), "pod_hours": 1e12}, 422, "so many pod_hours"},
+		{"no digest", "/v1/exposure", map[string]any{"app": "shop", "environment": "staging", "digest": "v1"}, 422, "digest"},
+	} {
+		if status, body := s.ask(http.MethodPost, c.path, k8s, c.body); status != c.status || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %d %s, want %d and %q", c.name, status, body, c.status, c.says)
+		}
+	}
+}
+
+const (
+	firing   = `{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"High","severity":"Critical","app":"shop","environment":"staging"},"annotations":{"summary":"too many errors"},"startsAt":"2026-03-02T11:59:00Z","fingerprint":"f1"},{"status":"firing","labels":{"app":"unknown","severity":"critical"},"startsAt":"2026-03-02T11:59:00Z","fingerprint":"f2"}]}`
+	paged    = `{"event":{"id":"1","event_type":"incident.triggered","occurred_at":"2026-03-02T11:59:00Z","data":{"id":"PGR0VU2","title":"it is down","urgency":"high","service":{"summary":"Shop"},"priority":{"summary":"P1"},"created_at":"2026-03-02T11:58:00Z"}}}`
+	resolved = `{"event":{"event_type":"incident.resolved","data":{"id":"PGR0VU2","service":{"summary":"Shop"}}}}`
+)
+
+func TestAlertsAreIncidents(t *testing.T) {
+	s := newStation(t)
+	k := s.token("alerts", nil, promotion.ScopeIncidents)
+	s.stage("a")
+	sign := func(body string) func(*http.Request) {
+		mac := hmac.New(sha256.New, []byte("pager"))
+		mac.Write([]byte(body))
+		return func(r *http.Request) {
+			r.Header.Set("X-PagerDuty-Signature", "v1=0123, v1="+hex.EncodeToString(mac.Sum(nil)))
+		}
+	}
+	unsigned := func(*http.Request) {}
+	for _, c := range []struct {
+		name, path, body string
+		change           func(*http.Request)
+		status           int
+		says             string
+	}{
+		{"one that is known and one that is not", "/v1/hooks/alertmanager", firing, unsigned, 200, `{"opened":1,"resolved":0,"ignored":1}`},
+		{"the same again", "/v1/hooks/alertmanager", firing, unsigned, 200, `{"opened":1,"resolved":0,"ignored":1}`},
+		{"it is over", "/v1/hooks/alertmanager", strings.ReplaceAll(firing, `"status":"firing"`, `"status":"resolved"`), unsigned, 200, `{"opened":0,"resolved":1,"ignored":1}`},
+		{"what began then stays over when it is replayed", "/v1/hooks/alertmanager", firing, unsigned, 200, `{"opened":1,"resolved":0,"ignored":1}`},
+		{"somebody is paged", "/v1/hooks/pagerduty", paged, sign(paged), 200, `{"opened":1,"resolved":0,"ignored":0}`},
+		{"somebody is paged by somebody else", "/v1/hooks/pagerduty", paged, unsigned, 401, "token"},
+		{"it is over", "/v1/hooks/pagerduty", resolved, sign(resolved), 200, `{"opened":0,"resolved":1,"ignored":0}`},
+		{"no webhook", "/v1/hooks/alertmanager", `{"a":1}`, unsigned, 422, "not a webhook"},
+	} {
+		if status, body := s.ask(http.MethodPost, c.path, k, c.body, c.change); status != c.status || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %d %s, want %d and %q", c.name, status, body, c.status, c.says)
+		}
+	}
+	v, err := s.gate.View(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range v.Facts.Incidents {
+		if i.ResolvedAt == nil {
+			t.Errorf("still open: %+v", i)
+		}
+	}
+	if status, _ := s.ask(http.MethodPost, "/v1/hooks/alertmanager?token="+k, "", firing); status != http.StatusUnauthorized {
+		t.Errorf("an alert with the token in the address: %d", status)
+	}
+}
+
 // Whatever is sent, the answer is in the document, nothing panics, and nothing
 // is opened or approved by it.
 func FuzzBodies(f *testing.F) {
-	for _, path := range []string{"/v1/checks", "/v1/candidates", "/v1/hooks/distribution", "/v1/hooks/harbor", "/v1/hooks/docker-hub", "/v1/hooks/github", "/v1/hooks/quay"} {
-		for _, body := range []string{"", "{}", "null", "[]", `{"app":"shop"}`, `{"events":[{"action":"push","target":{"repository":"shop/api"}}]}`, `{"repository":{"repo_name":"shop/api"}}`, `{"package":null}`} {
+	for _, path := range []string{"/v1/checks", "/v1/candidates", "/v1/hooks/distribution", "/v1/hooks/harbor", "/v1/hooks/docker-hub", "/v1/hooks/github", "/v1/hooks/quay", "/v1/incidents", "/v1/incidents/resolve", "/v1/health", "/v1/exposure", "/v1/hooks/alertmanager", "/v1/hooks/pagerduty"} {
+		for _, body := range []string{"", "{}", "null", "[]", `{"app":"shop"}`, `{"events":[{"action":"push","target":{"repository":"shop/api"}}]}`, `{"repository":{"repo_name":"shop/api"}}`, `{"package":null}`, firing, paged, `{"key":"k","severity":"critical","summary":"s","since":"0001-01-01T00:00:00Z"}`, `{"environment":"staging","healthy":false}`, `{"app":"shop","environment":"staging","digest":"sha256:0","pod_hours":1e300}`} {
 			f.Add(path, body)
 		}
 	}
@@ -450,7 +565,7 @@ func FuzzBodies(f *testing.F) {
 	}
 	f.Add("/v1/checks", string(raw))
 	s := newStation(f)
-	all := s.token("all", nil, promotion.ScopeChecks, promotion.ScopeCandidates)
+	all := s.token("all", nil, promotion.Scopes()...)
 	f.Fuzz(func(t *testing.T, path, body string) {
 		if _, known := api.Paths()[path]; !known && !strings.HasPrefix(path, "/v1/hooks/") || strings.ContainsAny(path, " ?#%\x7f") || !strings.HasPrefix(path, "/") {
 			return

@@ -26,11 +26,15 @@ func (b *bot) open(ctx context.Context) ([]door, error) {
 	if err != nil {
 		return nil, err
 	}
+	pagerDuty, err := Secret(b.opts.Getenv, "PAGERDUTY_WEBHOOK_SECRET")
+	if err != nil {
+		return nil, err
+	}
 	// The watcher is made later; nothing is answered before that.
 	hint := func(app, environment string) { b.watcher.Hint(app, environment) }
 	all := []door{
 		{name: "http", handler: web.Handler(web.Options{Gate: b.gate, Writable: b.db.Writable, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})},
-		{name: "api", handler: api.Handler(api.Options{Gate: b.gate, Hint: hint, GitHub: github, Log: b.opts.Log})},
+		{name: "api", handler: api.Handler(api.Options{Gate: b.gate, Hint: hint, GitHub: github, PagerDuty: pagerDuty, Log: b.opts.Log})},
 	}
 	var doors []door
 	for _, d := range all {
