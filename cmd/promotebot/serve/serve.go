@@ -152,7 +152,7 @@ func Looks(c *gate.Catalog) []registry.Look {
 	var looks []registry.Look
 	for _, app := range c.Apps {
 		for _, env := range c.Environments {
-			look := registry.Look{App: app.Name, Environment: env.Name, Repository: app.Repository}
+			look := registry.Look{App: app.Name, Environment: env.Name, Repository: app.In(env.Name)}
 			if tag, fixed := env.Watch.Tag(); fixed {
 				look.Side, look.Tags = promotion.Source, []string{tag}
 				looks = append(looks, look)
