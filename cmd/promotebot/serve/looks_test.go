@@ -1,9 +1,10 @@
-package serve
+package serve_test
 
 import (
 	"slices"
 	"testing"
 
+	"github.com/promotebot/promotebot/cmd/promotebot/serve"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
 )
@@ -13,7 +14,7 @@ func TestAnEnvironmentIsWatchedWhereItsImagesAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	looks := Looks(&gate.Catalog{
+	looks := serve.Looks(&gate.Catalog{
 		Apps:         []gate.App{{Name: "shop", Repository: "registry.example.com/shop", Images: map[string]promotion.Repository{"production": "production.example.com/shop"}}},
 		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {Name: "production", Tags: []promotion.TagTemplate{"production"}}},
 	})
