@@ -91,11 +91,11 @@ type CompareWork struct {
 	Tags             []string
 }
 
-// ResolveWork asks what one tag points at, for the gesture that named it: in
-// the first of the repositories that has it.
+// ResolveWork asks what one tag points at, or whether a digest exists, for the
+// gesture that named it: in the first of the repositories that has it.
 type ResolveWork struct {
 	Repositories []Repository
-	Tag          string
+	Tag          string // or the digest
 	Gesture      string
 }
 
@@ -122,14 +122,29 @@ const (
 	NoticeEnded      NoticeKind = "ended"
 	NoticeReminder   NoticeKind = "reminder"
 	NoticeSuperseded NoticeKind = "superseded"
+	NoticeSigned     NoticeKind = "signed"
+	NoticeIncident   NoticeKind = "incident"
+	NoticeResolved   NoticeKind = "resolved"
+	NoticeFrozen     NoticeKind = "frozen"
+	NoticeUnfrozen   NoticeKind = "unfrozen"
+	NoticeHeld       NoticeKind = "held"
+	NoticeUnheld     NoticeKind = "unheld"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
 type NoticeWork struct {
 	Kind     NoticeKind
-	Person   PersonID // who did it, for a vote
+	Person   PersonID // who did it; empty when it was no person
 	Decision Decision
 	Reason   string
+	App      string      `json:",omitempty"` // whose check was signed off
+	Check    string      `json:",omitempty"`
+	Status   CheckStatus `json:",omitempty"`
+
+	Incident IncidentID `json:",omitempty"`
+	Severity Severity   `json:",omitempty"`
+	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
+	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
 }
 
 // TellWork is a private answer to one person.

@@ -9,6 +9,14 @@ type GestureKind string
 const (
 	GestureVote    GestureKind = "vote"
 	GestureRequest GestureKind = "request"
+	GestureSign    GestureKind = "sign" // sign off a check of Promotion's digest, or say that it failed
+
+	GestureIncident GestureKind = "incident" // something is wrong with an app
+	GestureResolve  GestureKind = "resolve"  // it is not any more
+	GestureFreeze   GestureKind = "freeze"   // nothing of an app, or nothing at all, is promoted for now
+	GestureUnfreeze GestureKind = "unfreeze"
+	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
+	GestureUnhold   GestureKind = "unhold"
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is
@@ -26,13 +34,33 @@ type Gesture struct {
 	// A vote.
 	Promotion ID
 	Decision  Decision
+	Ground    Ground // of a rejection; empty when none was named
 	Reason    string
 	Terms     string // hash of the terms that were shown or, when typed, that held; empty for whatever holds when it is decided
 	CardTS    string // the message that was clicked; empty when typed
 
+	// A sign-off, with Reason for a summary.
+	Check  string      `json:",omitempty"`
+	Status CheckStatus `json:",omitempty"`
+
 	// A request.
 	App string
-	Ref string // tag, digest, or empty for what is in the environment now
+	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
+
+	// An incident, or a freeze.
+	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
+	Severity Severity   `json:",omitempty"`
+	Until    string     `json:",omitempty"` // as ReadUntil understood it; empty until it is lifted
+
+	Token string `json:",omitempty"` // the name of the token, when a machine asks and no person
+}
+
+// Actor is how the log calls whoever made the gesture.
+func (g Gesture) Actor() string {
+	if g.Token != "" {
+		return TokenActor(g.Token)
+	}
+	return string(g.Person)
 }
 
 // Verb says what came of a gesture.
@@ -49,12 +77,14 @@ const (
 	Requested Verb = "requested" // a promotion was opened
 	Existing  Verb = "existing"  // there is one open already
 	Missing   Verb = "missing"   // no such promotion, app or digest
+	Differs   Verb = "differs"   // the key was used before, for something else
 )
 
 // Answer is what the person is told. It holds facts, not sentences.
 type Answer struct {
 	Verb      Verb
 	Decision  Decision
+	Ground    Ground `json:",omitempty"`
 	Promotion ID
 	App       string
 	Digest    Digest
@@ -62,7 +92,15 @@ type Answer struct {
 	Reason    string   // why not
 	Could     []string // which roles could
 	Missing   []string // what is still missing, in words
+	Check     string   `json:",omitempty"` // that was to be signed off
 	Late      bool     // decided after the gesture was acknowledged
+
+	Deed     GestureKind `json:",omitempty"` // what was done, unless it was a vote or a request
+	Incident IncidentID  `json:",omitempty"`
+	Severity Severity    `json:",omitempty"`
+	Until    *time.Time  `json:",omitempty"` // when the freeze ends by itself
+	Whose    []PersonID  `json:",omitempty"` // whose holds were lifted
+	Others   int         `json:",omitempty"` // how many holds are left
 }
 
 // Sighting is one complete look at the watched tags of an app in an

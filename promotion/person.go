@@ -57,3 +57,21 @@ type Roster struct {
 func (r Roster) Has(p PersonID) bool {
 	return slices.Contains(r.Members, p)
 }
+
+// Identities say which accounts, and which e-mail addresses, belong to one
+// person. Whoever is not in them has one account and no address.
+type Identities struct {
+	Accounts  map[PersonID]PersonID // of each account, the first one of its person
+	Addresses map[string]PersonID   // of each address, in lower case, the same; empty when its person has no account
+}
+
+// Of is the person to whom the account belongs, named by their first account.
+func (i Identities) Of(account PersonID) PersonID {
+	if first, ok := i.Accounts[account]; ok {
+		return first
+	}
+	return account
+}
+
+// Same tells whether two accounts belong to one person.
+func (i Identities) Same(a, b PersonID) bool { return i.Of(a) == i.Of(b) }

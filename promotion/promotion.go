@@ -34,9 +34,10 @@ type Promotion struct {
 	Captures    map[string]string
 
 	State     State
-	Reason    string // why it ended; empty while it has not
-	Successor ID     // the promotion that superseded it, if any
-	Revision  int64  // grows with every visible change; the card shows one revision
+	Reason    string   // why it ended; empty while it has not
+	EndedBy   PersonID // whose decision that was; empty when it was nobody's
+	Successor ID       // the promotion that superseded it, if any
+	Revision  int64    // grows with every visible change; the card shows one revision
 
 	PolicyHash string
 	OnFailure  OnFailure // of a train, as it stood when the intent to execute was written
@@ -80,6 +81,7 @@ const (
 	LabelSource   = "org.opencontainers.image.source"
 	LabelVersion  = "org.opencontainers.image.version"
 	LabelCreated  = "org.opencontainers.image.created"
+	LabelAuthors  = "org.opencontainers.image.authors"
 )
 
 // Target is one tag that the promotion sets.
@@ -174,6 +176,9 @@ const (
 	Approve Decision = "approve"
 	Reject  Decision = "reject"
 	Instead Decision = "adopt" // don't put it back, ask for what was found; no vote by itself
+
+	Withdraw Decision = "withdraw" // take an approval back
+	Lift     Decision = "lift"     // take a rejection back, one's own or another's; no vote by itself
 )
 
 // Vote is a decision that was recorded. It counts only while Terms are still
@@ -182,10 +187,22 @@ type Vote struct {
 	Promotion ID
 	Person    PersonID
 	Decision  Decision
+	Ground    Ground // of a rejection
 	Reason    string
 	Terms     Terms
 	At        time.Time
 }
+
+// Ground is what kind of reason a rejection has.
+type Ground string
+
+// The usual grounds. A policy can have others.
+const (
+	OnSecurity Ground = "security"
+	OnQuality  Ground = "quality"
+	OnTiming   Ground = "timing"
+	OnOther    Ground = "other"
+)
 
 // Interval is a stretch of time during which a digest was behind a watched
 // tag of an environment.

@@ -39,7 +39,7 @@ func (t *tx) nodes(indexes []int64) ([]audit.Hash, error) {
 	hashes := make([]audit.Hash, len(indexes))
 	for i, index := range indexes {
 		var b []byte
-		if err := t.q.QueryRowContext(t.ctx, `SELECT hash FROM audit_node WHERE id = $1`, index).Scan(&b); err != nil {
+		if err := t.row(`SELECT hash FROM audit_node WHERE id = $1`, index).Scan(&b); err != nil {
 			return nil, promotion.Errorf(promotion.Conflict, "audit node %d is missing: %w", index, err)
 		}
 		if len(b) != len(hashes[i]) {
@@ -99,7 +99,7 @@ func (db *DB) VerifyAudit(ctx context.Context) (size int64, root audit.Hash, err
 // their numbers are still there.
 func (t *tx) nothingBeyond(size int64) error {
 	var nodes, last int64
-	err := t.q.QueryRowContext(t.ctx, `SELECT (SELECT COUNT(*) FROM audit_node), (SELECT COALESCE(MAX(last), 0) FROM sequence WHERE name = 'audit')`).Scan(&nodes, &last)
+	err := t.row(`SELECT (SELECT COUNT(*) FROM audit_node), (SELECT COALESCE(MAX(last), 0) FROM sequence WHERE name = 'audit')`).Scan(&nodes, &last)
 	if err != nil {
 		return broken("read the audit log", err)
 	}

@@ -69,7 +69,7 @@ func (t *tx) Watches() ([]gate.Watch, error) {
 }
 
 func (t *tx) Watch(app, environment string, side promotion.Side) (gate.Watch, error) {
-	w, err := scanWatch(t.q.QueryRowContext(t.ctx, `SELECT `+watchColumns+` FROM watch WHERE app = $1 AND environment = $2 AND side = $3`, app, environment, string(side)))
+	w, err := scanWatch(t.row(`SELECT `+watchColumns+` FROM watch WHERE app = $1 AND environment = $2 AND side = $3`, app, environment, string(side)))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return w, promotion.Errorf(promotion.NotFound, "%s of %s has never been looked at", environment, app)

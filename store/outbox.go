@@ -14,7 +14,7 @@ import (
 func (t *tx) Gesture(key string) (promotion.Gesture, *promotion.Answer, error) {
 	var body string
 	var answer sql.NullString
-	err := t.q.QueryRowContext(t.ctx, `SELECT body, answer FROM gesture WHERE key = $1`, key).Scan(&body, &answer)
+	err := t.row(`SELECT body, answer FROM gesture WHERE key = $1`, key).Scan(&body, &answer)
 	var g promotion.Gesture
 	switch {
 	case errors.Is(err, sql.ErrNoRows):

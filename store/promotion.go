@@ -97,7 +97,7 @@ func marshal(v any) (string, error) {
 }
 
 func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
-	p, err := scanPromotion(t.q.QueryRowContext(t.ctx, `SELECT `+columns+` FROM promotion WHERE id = $1`, int64(id)))
+	p, err := scanPromotion(t.row(`SELECT `+columns+` FROM promotion WHERE id = $1`, int64(id)))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return p, promotion.Errorf(promotion.NotFound, "there is no promotion #%d", id)
@@ -152,6 +152,9 @@ func selection(q gate.Query) (query string, args []any) {
 	}
 	if q.ApprovedBy != "" {
 		and("EXISTS (SELECT 1 FROM vote WHERE vote.promotion = promotion.id AND vote.person = $%d AND vote.decision = 'approve')", string(q.ApprovedBy))
+	}
+	if q.SignedBy != "" {
+		and("EXISTS (SELECT 1 FROM check_report WHERE check_report.app = promotion.app AND check_report.digest = promotion.digest AND check_report.person = $%d)", string(q.SignedBy))
 	}
 	if q.ObservedAfter != nil {
 		and("observed_at > $%d", micros(*q.ObservedAfter))

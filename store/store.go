@@ -37,12 +37,17 @@ type Dialect struct {
 // DB is an open database. Its two pools may be the same.
 type DB struct {
 	write, read *sql.DB
+	texts       struct{ write, read *statements }
 	dialect     Dialect
 }
 
 // New makes a DB of two open pools: write must let only one transaction in at
 // a time.
-func New(write, read *sql.DB, d Dialect) *DB { return &DB{write: write, read: read, dialect: d} }
+func New(write, read *sql.DB, d Dialect) *DB {
+	db := &DB{write: write, read: read, dialect: d}
+	db.texts.write, db.texts.read = prepares(write), prepares(read)
+	return db
+}
 
 // Close closes both pools.
 func (db *DB) Close() error { return errors.Join(db.read.Close(), db.write.Close()) }
@@ -64,12 +69,14 @@ func (db *DB) change(ctx context.Context, f func(*tx) error) error {
 		return broken("begin", err)
 	}
 	defer q.Rollback() //nolint:errcheck // after a commit it says that it was committed; before, the cause is already on its way
-	if err := f(&tx{ctx: ctx, q: q, d: db.dialect}); err != nil {
+	t := &tx{ctx: ctx, q: q, d: db.dialect, s: db.texts.write}
+	if err := f(t); err != nil {
 		return err
 	}
 	if err := q.Commit(); err != nil {
 		return broken("commit", err)
 	}
+	t.s.learn(ctx, t.missed)
 	return db.intact()
 }
 
@@ -98,18 +105,25 @@ func (db *DB) View(ctx context.Context, f func(gate.Tx) error) error {
 	if err != nil {
 		return broken("begin", err)
 	}
-	defer q.Rollback() //nolint:errcheck // nothing was written
-	return f(&tx{ctx: ctx, q: q, d: db.dialect})
+	t := &tx{ctx: ctx, q: q, d: db.dialect, s: db.texts.read}
+	defer func() {
+		_ = q.Rollback() // nothing was written
+		t.s.learn(ctx, t.missed)
+	}()
+	return f(t)
 }
 
 type tx struct {
 	ctx context.Context
 	q   *sql.Tx
 	d   Dialect
+
+	s      *statements
+	missed []string // texts that were not prepared
 }
 
 func (t *tx) exec(what, query string, args ...any) (sql.Result, error) {
-	r, err := t.q.ExecContext(t.ctx, query, args...)
+	r, err := t.execute(query, args)
 	if err != nil {
 		return nil, t.classify(what, err)
 	}
@@ -141,7 +155,7 @@ func (t *tx) classify(what string, err error) error {
 
 // scan reads all rows of a query through one function.
 func scan[T any](t *tx, what string, one func(row) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := t.q.QueryContext(t.ctx, query, args...)
+	rows, err := t.query(query, args)
 	if err != nil {
 		return nil, broken(what, err)
 	}
@@ -170,7 +184,7 @@ func broken(what string, err error) error {
 // the row is gone.
 func (t *tx) sequence(name string) (int64, error) {
 	var n int64
-	err := t.q.QueryRowContext(t.ctx, `INSERT INTO sequence (name, last) VALUES ($1, 1)
+	err := t.row(`INSERT INTO sequence (name, last) VALUES ($1, 1)
 		ON CONFLICT (name) DO UPDATE SET last = sequence.last + 1 RETURNING last`, name).Scan(&n)
 	if err != nil {
 		return 0, broken("number a "+name, err)
@@ -214,9 +228,17 @@ var schema embed.FS
 // Migrate brings the schema up to what this program knows. A schema that is
 // newer is refused and left alone.
 func (db *DB) Migrate(ctx context.Context) error {
-	names, err := fs.Glob(schema, "schema/[0-9][0-9][0-9][0-9]_*.sql")
+	migrations, err := db.migrations()
 	if err != nil {
 		return err
+	}
+	return db.migrate(ctx, migrations)
+}
+
+func (db *DB) migrations() ([]*goose.Migration, error) {
+	names, err := fs.Glob(schema, "schema/[0-9][0-9][0-9][0-9]_*.sql")
+	if err != nil {
+		return nil, err
 	}
 	var migrations []*goose.Migration
 	for _, name := range names {
@@ -225,15 +247,15 @@ func (db *DB) Migrate(ctx context.Context) error {
 		}
 		var version int64
 		if _, err := fmt.Sscanf(name, "schema/%d_", &version); err != nil {
-			return fmt.Errorf("migration %s: its name does not begin with a number: %w", name, err)
+			return nil, fmt.Errorf("migration %s: its name does not begin with a number: %w", name, err)
 		}
 		text, err := schema.ReadFile(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		own, err := schema.ReadFile(strings.TrimSuffix(name, ".sql") + "." + db.dialect.Name + ".sql")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return nil, err
 		}
 		statements := db.dialect.Schema.Replace(string(text)) + "\n" + string(own) //nolint:gosec // both are embedded files
 		migrations = append(migrations, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, q *sql.Tx) error {
@@ -241,7 +263,36 @@ func (db *DB) Migrate(ctx context.Context) error {
 			return err
 		}}, nil))
 	}
-	return db.migrate(ctx, migrations)
+	return migrations, nil
+}
+
+func newest(migrations []*goose.Migration) int64 {
+	version := int64(0)
+	for _, m := range migrations {
+		version = max(version, m.Version)
+	}
+	return version
+}
+
+// Current refuses a schema that is not exactly what this program knows: whoever
+// works on a database beside the bot must not change it under the bot.
+func (db *DB) Current(ctx context.Context) error {
+	migrations, err := db.migrations()
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(db.dialect.Goose, db.write, nil, goose.WithGoMigrations(migrations...), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
+	}
+	has, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return broken("read the schema version", err)
+	}
+	if knows := newest(migrations); has != knows {
+		return promotion.Errorf(promotion.Conflict, "the database has schema %d and this program knows %d: use the program that the bot runs", has, knows)
+	}
+	return nil
 }
 
 func (db *DB) migrate(ctx context.Context, migrations []*goose.Migration) error {
@@ -253,7 +304,7 @@ func (db *DB) migrate(ctx context.Context, migrations []*goose.Migration) error 
 	if err != nil {
 		return broken("read the schema version", err)
 	}
-	if knows := int64(len(migrations)); has > knows {
+	if knows := newest(migrations); has > knows {
 		return promotion.Errorf(promotion.Invalid, "the database has schema %d and this program knows %d: it was written by a newer promotebot; run that one, or restore a backup", has, knows)
 	}
 	if _, err := p.Up(ctx); err != nil {

@@ -399,6 +399,8 @@ func TestCommands(t *testing.T) {
 			{eve, "show shop", digest("a").Short(), "ephemeral"},
 			{eve, "why sho", "leads", "ephemeral"},
 			{eve, "why shop@bbbbbb", "shop", "ephemeral"},
+			{eve, "what-if approve <@" + ann + "|ann> shop", "would count as one of leads", "ephemeral"},
+			{eve, "what-if approve <@" + eve + ">", "would not count", "ephemeral"},
 			{eve, "history shop", "#1", "ephemeral"},
 			{eve, "approve nothere", "nothere", "ephemeral"},
 			{ann, "approve shop", "Approved", "in_channel"},

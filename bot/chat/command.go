@@ -50,10 +50,16 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return privately(render.History(past)), err
 	case command.Show, command.Why:
 		return c.explain(ctx, cmd)
+	case command.WhatIf:
+		return c.whatIf(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
 	case command.Approve, command.Reject, command.Adopt:
 		return c.vote(ctx, sc, cmd)
+	case command.Check:
+		return c.sign(ctx, sc, cmd)
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
+		return c.deed(ctx, sc, cmd)
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil
 	}
@@ -78,6 +84,26 @@ func (c *Chat) explain(ctx context.Context, cmd command.Command) (response, erro
 		return privately(render.Why(views[0])), nil
 	}
 	return privately(render.Show(views[0])), nil
+}
+
+func (c *Chat) whatIf(ctx context.Context, cmd command.Command) (response, error) {
+	open, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Apart: true, States: []promotion.State{promotion.Open}})
+	if err != nil {
+		return response{}, err
+	}
+	if len(open) == 0 && cmd.App != "" {
+		return c.nothingToVoteOn(ctx, cmd)
+	}
+	person := promotion.PersonID(cmd.Person)
+	var tries []render.Try
+	for _, p := range open {
+		var t render.Try
+		if t.Is, t.Would, t.Refusal, err = c.gate.WhatIf(ctx, p.ID, person); err != nil {
+			return response{}, err
+		}
+		tries = append(tries, t)
+	}
+	return privately(render.WhatIf(person, tries)), nil
 }
 
 func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {

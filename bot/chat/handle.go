@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -45,6 +46,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
 		payload, err = c.rejected(ctx, cb)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackHold:
+		payload, err = c.held(ctx, cb)
 	}
 	if err != nil {
 		// Nothing was recorded. Without an acknowledgement Slack shows that the
@@ -56,9 +59,12 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 }
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
-	id, terms, err := render.ParseValue(action.Value)
+	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
+	}
+	if strings.HasPrefix(action.ActionID, render.ActionSign) {
+		return c.signed(ctx, cb, action, id, value)
 	}
 	decision := promotion.Approve
 	switch action.ActionID {
@@ -69,25 +75,30 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-			Promotion: id, Decision: decision, Terms: terms, CardTS: cb.Message.Timestamp,
+			Promotion: id, Decision: decision, Terms: value, CardTS: cb.Message.Timestamp,
 		})
 		return err
-	case render.ActionReject, render.ActionDetails:
+	case render.ActionUnhold:
+		return c.lift(ctx, cb, action, id)
+	case render.ActionReject, render.ActionHold, render.ActionDetails:
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
 }
 
-// openModal asks for the reason of a rejection, or shows the details. Whoever
-// wants to reject what has ended is shown how it ended.
+// openModal asks for the reason of a rejection or a hold, or shows the details.
+// Whoever wants to reject what has ended is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
 		return err
 	}
 	modal := render.Details(v)
-	if action.ActionID == render.ActionReject && v.Facts.Promotion.State == promotion.Open {
+	switch open := v.Facts.Promotion.State == promotion.Open; {
+	case open && action.ActionID == render.ActionReject:
 		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+	case open && action.ActionID == render.ActionHold:
+		modal = render.HoldModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	}
 	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
 		return apiError("views.open", err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,6 +20,14 @@ const (
 	appAndDigest
 	ref
 	reason
+	approval
+	person
+	check
+	verdict
+	someApp
+	until
+	severity
+	appOrNumber
 )
 
 // arguments is what each kind looks like in a usage, what is said where it is
@@ -41,6 +50,15 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		appAndDigest: {"<app>[@digest]", nameTheApp, takeAppAndDigest},
 		ref:          {"<tag|digest>", nameTheApp, takeRef},
 		reason:       {"<reason>", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeReason},
+		approval:     {"approve", func([]string) string { return "What if what? Only an approval can be tried: what-if approve @ann." }, takeApproval},
+		person:       {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
+		check:        {"<check>", func([]string) string { return "Which check? The card names those that people sign off." }, takeCheck},
+		verdict:      {"<passed|failed>", func([]string) string { return "How did it end? Say passed or failed." }, takeVerdict},
+
+		someApp:     {"[app]", whyOrWhat, takeSomeApp},
+		until:       {"[until]", whyOrWhat, takeUntil},
+		severity:    {"<severity>", func([]string) string { return "How bad is it? Name a severity as the policies do, such as critical." }, takeSeverity},
+		appOrNumber: {"<app|number>", nameTheApp, takeAppOrNumber},
 	}
 }
 
@@ -79,7 +97,7 @@ func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 	words = words[1:]
 	// Phones put spaces around the @. Before a reason, which may begin with one
 	// ("@ann says no"), that is not forgiven.
-	if c.Name != Reject && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+	if c.Name != Reject && c.Name != Hold && c.Name != Check && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
 		word, words = word+strings.Join(words, ""), nil
 	}
 	name, digest, at := strings.Cut(bare(word), "@")
@@ -111,7 +129,7 @@ func takeRef(c *Command, words, _ []string) ([]string, *Usage) {
 }
 
 func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
-	c.Reason = unquote(strings.Join(words, " "))
+	c.Reason = unquote(mention.ReplaceAllString(strings.Join(words, " "), "@$2"))
 	switch n := utf8.RuneCountInString(c.Reason); {
 	case n < MinReason:
 		return nil, &Usage{Problem: "The reason is too short: say in a few words why, others will read it."}
@@ -119,6 +137,106 @@ func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
 		return nil, &Usage{Problem: fmt.Sprintf("The reason is too long: %d characters, and %d are allowed.", n, MaxReason)}
 	}
 	return nil, nil
+}
+
+func takeCheck(c *Command, words, _ []string) ([]string, *Usage) {
+	name, err := promotion.ParseName(strings.ToLower(bare(words[0])))
+	if err != nil {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not the name of a check.", clip(words[0]))}
+	}
+	c.Check = name
+	return words[1:], nil
+}
+
+func takeVerdict(c *Command, words, _ []string) ([]string, *Usage) {
+	switch status := promotion.CheckStatus(strings.ToLower(bare(words[0]))); status {
+	case promotion.CheckPassed, promotion.CheckFailed:
+		c.Status = status
+	default:
+		return words, &Usage{Problem: fmt.Sprintf("“%s” says neither passed nor failed.", clip(words[0]))}
+	}
+	if c.Status == promotion.CheckFailed && len(words) == 1 {
+		return words, &Usage{Problem: "Say what you have found: others will read it on the card."}
+	}
+	return words[1:], nil
+}
+
+func takeApproval(_ *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) != string(Approve) {
+		return words, &Usage{Problem: arguments[approval].missing(apps)}
+	}
+	return words[1:], nil
+}
+
+// id is Slack's name for a person, which people see only in profiles.
+var id = regexp.MustCompile(`^@?([UW][A-Z0-9]{2,20})(?:\|.*)?$`)
+
+func takePerson(c *Command, words, _ []string) ([]string, *Usage) {
+	m := id.FindStringSubmatch(bare(words[0]))
+	if m == nil {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is nobody that Slack has named: begin with @ and choose from its list.", clip(words[0]))}
+	}
+	c.Person = m[1]
+	return words[1:], nil
+}
+
+func whyOrWhat([]string) string {
+	return "Say why: the reason is shown to everybody who has to wait."
+}
+
+// takeSomeApp takes the whole name of an app, if there is one. What is nearly
+// one is not taken for the beginning of a reason: that would freeze everything.
+func takeSomeApp(c *Command, words, apps []string) ([]string, *Usage) {
+	for len(words) > 0 && bare(words[0]) == "" { // quotation marks that stand apart
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return nil, nil
+	}
+	word := strings.ToLower(bare(words[0]))
+	if slices.Contains(apps, word) {
+		c.App = word
+		return words[1:], nil
+	}
+	if _, n := readUntil(words); n > 0 {
+		return words, nil
+	}
+	if near := nearest(word, apps); near != "" {
+		return words, &Usage{Problem: fmt.Sprintf("There is no app “%s”. Did you mean “%s”? Without the name of an app, everything is frozen.", clip(word), near), Nearest: near}
+	}
+	return words, nil
+}
+
+func readUntil(words []string) (end string, n int) {
+	var plain []string
+	for _, w := range words[:min(2, len(words))] {
+		plain = append(plain, strings.ToLower(bare(w)))
+	}
+	return promotion.ReadUntil(plain)
+}
+
+func takeUntil(c *Command, words, _ []string) ([]string, *Usage) {
+	end, n := readUntil(words)
+	c.Until = end
+	return words[n:], nil
+}
+
+func takeSeverity(c *Command, words, _ []string) ([]string, *Usage) {
+	word := strings.ToLower(bare(words[0]))
+	if _, err := promotion.ParseSeverity(word); err != nil {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not a severity: name one as the policies do, such as critical.", clip(word))}
+	}
+	c.Severity = word
+	return words[1:], nil
+}
+
+func takeAppOrNumber(c *Command, words, apps []string) ([]string, *Usage) {
+	word := strings.TrimPrefix(bare(words[0]), "#")
+	if n, err := strconv.ParseInt(word, 10, 64); err == nil && n > 0 && !slices.Contains(apps, word) {
+		c.Incident = promotion.IncidentID(n)
+		return words[1:], nil
+	}
+	return takeApp(c, words, apps)
 }
 
 func findApp(word string, apps []string) (string, *Usage) {

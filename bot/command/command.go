@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 // Name is the first word of a command.
@@ -25,11 +27,20 @@ const (
 	List    Name = "list"
 	Show    Name = "show"
 	Why     Name = "why"
+	WhatIf  Name = "what-if"
 	Request Name = "request"
 	Approve Name = "approve"
 	Reject  Name = "reject"
 	Adopt   Name = "adopt"
+	Check   Name = "check"
 	History Name = "history"
+
+	Incident Name = "incident"
+	Resolve  Name = "resolve"
+	Freeze   Name = "freeze"
+	Unfreeze Name = "unfreeze"
+	Hold     Name = "hold"
+	Unhold   Name = "unhold"
 )
 
 // Command is what was meant.
@@ -39,7 +50,14 @@ type Command struct {
 	App    string // one of the apps, or empty
 	Digest string // the first digits of a digest, in hexadecimal, or empty
 	Ref    string // a tag or a whole digest, of a request
+	Person string // Slack's id of somebody, as in U024BE7LH
 	Reason string
+	Check  string                // the name of one
+	Status promotion.CheckStatus // passed or failed
+
+	Severity string               // of an incident
+	Incident promotion.IncidentID // to be resolved; 0 for that of the app
+	Until    string               // when a freeze ends, as promotion.ReadUntil understands it; empty for when it is lifted
 }
 
 // row is a command of the grammar. The first need arguments are required.
@@ -57,10 +75,18 @@ var grammar = []row{
 	{List, nil, 0, "everything that is open", "list"},
 	{Show, []argument{appAndDigest}, 1, "the newest promotion of an app, in full", "show shop@4f1c2a9b"},
 	{Why, []argument{appAndDigest}, 1, "why it is not out yet, and who could change that", "why shop"},
+	{WhatIf, []argument{approval, person, appAndDigest}, 2, "what one more approval would do", "what-if approve @ann shop"},
 	{Request, []argument{app, ref}, 1, "ask for a promotion; without a tag, of what is in the environment now", "request shop v1.4.2"},
 	{Approve, []argument{appAndDigest}, 1, "the same as the button", "approve shop"},
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button", "reject shop it leaks memory"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
+	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
+	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},
+	{Unhold, []argument{appAndDigest}, 1, "lift what you hold yourself, or else what others do", "unhold shop"},
+	{Freeze, []argument{someApp, until, reason}, 3, "promote nothing of an app, or nothing at all, for now; until 18:00, monday 9:00, 2h or a date", "freeze shop monday 9:00 nobody is here over the weekend"},
+	{Unfreeze, []argument{app}, 0, "lift that", "unfreeze shop"},
+	{Incident, []argument{app, severity, reason}, 3, "say that something is wrong with an app; its soak may pause or begin again", "incident shop critical the checkout fails"},
+	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
 	{History, []argument{app}, 0, "past promotions", "history shop"},
 }
 
@@ -174,11 +200,18 @@ func (r row) parse(c *Command, words, apps []string) *Usage {
 // the same command.
 func Format(c Command) string {
 	words := []string{string(c.Name)}
+	if c.Name == WhatIf {
+		words = append(words, string(Approve), "@"+c.Person)
+	}
 	target := c.App
 	if c.Digest != "" {
 		target += "@" + c.Digest
 	}
-	for _, w := range []string{string(c.Topic), target, c.Ref, c.Reason} {
+	number := ""
+	if c.Incident != 0 {
+		number = fmt.Sprintf("#%d", c.Incident)
+	}
+	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Check, string(c.Status), c.Reason} {
 		if w != "" {
 			words = append(words, w)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/promotebot/promotebot/bot/command"
+	"github.com/promotebot/promotebot/promotion"
 )
 
 var apps = []string{"shop", "shop-api", "payments", "wiki"}
@@ -34,6 +35,8 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"a placeholder that was kept", "why &lt;shop&gt;", command.Command{Name: command.Why, App: "shop"}},
 		{"a name that Slack made a link of", "request shop <http://v1.4.io|v1.4.io>", command.Command{Name: command.Request, App: "shop", Ref: "v1.4.io"}},
 		{"an app and digest that Slack took for an address", "why <mailto:shop@4f1c2a.de|shop@4f1c2a>", command.Command{Name: command.Why, App: "shop", Digest: "4f1c2a"}},
+		{"somebody has looked", "check shop Review `passed`", command.Command{Name: command.Check, App: "shop", Check: "review", Status: promotion.CheckPassed}},
+		{"somebody has found something", "check shop@4f1c2a review failed “a hole”", command.Command{Name: command.Check, App: "shop", Digest: "4f1c2a", Check: "review", Status: promotion.CheckFailed, Reason: "a hole"}},
 		{"a request for what is there", "request wiki", command.Command{Name: command.Request, App: "wiki"}},
 		{"a request for a tag keeps its capitals", "request wiki RC.1", command.Command{Name: command.Request, App: "wiki", Ref: "RC.1"}},
 		{"a request for a digest", "request wiki " + whole, command.Command{Name: command.Request, App: "wiki", Ref: whole}},
@@ -43,8 +46,23 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"a reason with characters that Slack escapes", "reject shop p99 &gt; 2s &amp;&amp; rising", command.Command{Name: command.Reject, App: "shop", Reason: "p99 > 2s && rising"}},
 		{"what somebody typed of an entity stays what it was", "reject shop shows &amp;lt; on the page", command.Command{Name: command.Reject, App: "shop", Reason: "shows &lt; on the page"}},
 		{"a reason that names a person, a channel and everybody", "reject shop ask <@U024BE7LH|ann> in <#C024|ops>, not <!here>", command.Command{Name: command.Reject, App: "shop", Reason: "ask @ann in #ops, not here"}},
+		{"somebody who is chosen from Slack's list", "what-if approve <@U024BE7LH|ann lee> shop@4f1c2a", command.Command{Name: command.WhatIf, Person: "U024BE7LH", App: "shop", Digest: "4f1c2a"}},
+		{"somebody without a name, and everything that is open", "what-if Approve <@W024BE7LH>", command.Command{Name: command.WhatIf, Person: "W024BE7LH"}},
 		{"a reason that begins with a name", "reject shop @ann says no", command.Command{Name: command.Reject, App: "shop", Reason: "@ann says no"}},
 		{"a reason loses what turns its direction", "reject shop a\u202eb\u2066c\x07d", command.Command{Name: command.Reject, App: "shop", Reason: "abcd"}},
+		{"an incident", "incident shop Critical the checkout fails", command.Command{Name: command.Incident, App: "shop", Severity: "critical", Reason: "the checkout fails"}},
+		{"an incident that is over, by its number", "resolve #17", command.Command{Name: command.Resolve, Incident: 17}},
+		{"an incident that is over, by its app", "resolve pay", command.Command{Name: command.Resolve, App: "payments"}},
+		{"a hold with a reason that begins with a name", "hold shop @ann tests", command.Command{Name: command.Hold, App: "shop", Reason: "@ann tests"}},
+		{"a hold of one build", "hold shop@4f1c2a the load test", command.Command{Name: command.Hold, App: "shop", Digest: "4f1c2a", Reason: "the load test"}},
+		{"a hold that is lifted", "unhold shop @ 4f1c2a", command.Command{Name: command.Unhold, App: "shop", Digest: "4f1c2a"}},
+		{"everything is frozen", "freeze the database moves", command.Command{Name: command.Freeze, Reason: "the database moves"}},
+		{"an app is frozen", "freeze shop the database moves", command.Command{Name: command.Freeze, App: "shop", Reason: "the database moves"}},
+		{"everything is frozen until a time", "freeze 18:00 the database moves", command.Command{Name: command.Freeze, Until: "18:00", Reason: "the database moves"}},
+		{"an app is frozen until a time on a day", "freeze Shop Monday 9:00 “nobody is here”", command.Command{Name: command.Freeze, App: "shop", Until: "monday 9:00", Reason: "nobody is here"}},
+		{"a day without a time is a part of the reason", "freeze shop monday is no day for it", command.Command{Name: command.Freeze, App: "shop", Reason: "monday is no day for it"}},
+		{"an end within quotation marks", "freeze \"2h is enough\"", command.Command{Name: command.Freeze, Until: "2h", Reason: `is enough"`}},
+		{"everything thaws", "unfreeze", command.Command{Name: command.Unfreeze}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := command.Parse(row.text, apps)
@@ -77,9 +95,21 @@ func TestWhatIsNot(t *testing.T) {
 		{"half a digest is no tag and no digest", "request shop sha256:4f1c2a", "neither", "", "/promote request <app> [tag|digest]"},
 		{"a word too many", "approve shop now", "“now”", "", "/promote approve"},
 		{"no reason", "reject shop", "why", "", "/promote reject <app>[@digest] <reason>"},
+		{"a check without a result", "check shop review", "passed or failed", "", "/promote check <app>[@digest] <check> <passed|failed> [reason]"},
+		{"a check that went somehow", "check shop review fine", "“fine”", "", "/promote check"},
+		{"a check that failed for no reason", "check shop review failed", "found", "", "/promote check"},
+		{"a check of no name", "check shop Sécurité passed", "not the name", "", "/promote check"},
 		{"a reason of two letters", "reject shop no", "short", "", "/promote reject"},
 		{"a reason of nothing but what can't be seen", "reject shop \u200b\u2060\u00ad.", "short", "", "/promote reject"},
 		{"a reason that is too long by one", "reject shop " + strings.Repeat("ä", command.MaxReason+1), "501", "", "/promote reject"},
+		{"a freeze of an app that is misspelt", "freeze shpo it is late", "Without the name of an app, everything is frozen", "shop", "/promote freeze [app] [until] <reason>"},
+		{"a freeze of the beginning of an app", "freeze pay it is late", "Did you mean “payments”", "payments", "/promote freeze"},
+		{"a freeze without a reason", "freeze shop 2h", "Say why", "", "/promote freeze"},
+		{"a freeze of nothing", "freeze", "Say why", "", "/promote freeze"},
+		{"an incident without a severity", "incident shop", "How bad", "", "/promote incident <app> <severity> <reason>"},
+		{"an incident of a severity that is none", "incident shop !! down", "not a severity", "", "/promote incident"},
+		{"nothing that is over", "resolve", "shop, shop-api", "", "/promote resolve <app|number>"},
+		{"a number that is none", "resolve #0", "There is no app “#0”", "", "/promote resolve"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := command.Parse(row.text, apps)
@@ -109,13 +139,13 @@ func TestTheHelpIsTrue(t *testing.T) {
 		name = strings.TrimSuffix(name, ":")
 		for _, l := range command.Lines(command.Name(name))[1:] {
 			call, about, ok := strings.Cut(l, ": ")
-			got, err := command.Parse(call, apps)
+			got, err := command.Parse(strings.ReplaceAll(call, "@ann", "<@U024BE7LH|ann>"), apps) // as Slack delivers it
 			if !ok || about == "" || err != nil || got.Name != command.Name(name) {
 				t.Errorf("%q is %+v, %v", l, got, err)
 			}
 		}
 	}
-	if len(all) != 10 {
+	if len(all) != 18 {
 		t.Errorf("%d commands", len(all))
 	}
 }
@@ -123,7 +153,8 @@ func TestTheHelpIsTrue(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "help", "help why", "status", "list", "show shop@4f1c2a", "request shop v1", "approve pay", "reject shop “no & <http://x|y> &amp;lt;”",
-		"reject shop '\"``\"'", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
+		"reject shop '\"``\"'", "check shop review failed no", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
+		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay",
 	} {
 		f.Add(seed)
 	}

@@ -14,6 +14,10 @@ var sequence = regexp.MustCompile(`<([^<>|]*)(?:\|([^<>]*))?>`)
 
 var unescape = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
 
+// mention is what split leaves of a person: the id for what needs it, and the
+// name for what is shown.
+var mention = regexp.MustCompile(`@([UW][A-Z0-9]{2,20})\|(\S*)`)
+
 // split undoes what Slack has made of the text, and cuts it into words.
 func split(text string) []string {
 	text = sequence.ReplaceAllStringFunc(text, func(s string) string {
@@ -22,6 +26,12 @@ func split(text string) []string {
 		kind := ""
 		if strings.HasPrefix(inner, "@") || strings.HasPrefix(inner, "#") {
 			kind, inner = inner[:1], inner[1:]
+		}
+		if kind == "@" {
+			if label != "" {
+				inner += "|" + strings.ReplaceAll(strings.TrimPrefix(label, kind), " ", "_") // one word
+			}
+			return kind + inner
 		}
 		if label == "" {
 			label = strings.TrimPrefix(inner, "!")

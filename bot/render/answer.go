@@ -27,6 +27,12 @@ func answer(a promotion.Answer) page.Text {
 	case a.Digest != "":
 		it += page.Writef(" %s", a.Digest)
 	}
+	if a.Check != "" {
+		return signAnswer(a, it)
+	}
+	if a.Deed != "" {
+		return deedAnswer(a, it)
+	}
 	switch a.Verb {
 	case promotion.Counted:
 		return counted(a, it)
@@ -64,14 +70,7 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	if a.Role != "" {
 		m += page.Writef(" as one of %s", a.Role)
 	}
-	if len(a.Missing) == 0 {
-		return m + ". Nothing is missing any more."
-	}
-	var all []page.Text
-	for _, reason := range a.Missing {
-		all = append(all, because(reason))
-	}
-	return m + ". Still missing: " + page.Join(all, maxCalled) + "."
+	return m + stillMissing(a)
 }
 
 func refused(a promotion.Answer, it page.Text) page.Text {
@@ -79,14 +78,18 @@ func refused(a promotion.Answer, it page.Text) page.Text {
 		return page.Writef("No promotion of %s was opened: %s.", it, because(a.Reason))
 	}
 	m := page.Writef("Your %s of %s was not counted: %s. Nothing was changed.", deed(a.Decision), it, because(a.Reason))
-	if len(a.Could) == 0 {
-		return m
+	return m + coulds(a.Could)
+}
+
+func coulds(roles []string) page.Text {
+	if len(roles) == 0 {
+		return ""
 	}
-	var roles []page.Text
-	for _, r := range a.Could {
-		roles = append(roles, page.Writef("%s", r))
+	var all []page.Text
+	for _, r := range roles {
+		all = append(all, page.Writef("%s", r))
 	}
-	return m + " Who holds one of these roles could: " + page.Join(roles, maxCalled) + "."
+	return " Who holds one of these roles could: " + page.Join(all, maxCalled) + "."
 }
 
 func deed(d promotion.Decision) page.Text {

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -48,11 +49,13 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(append([]page.Text{sentence, soak(v)}, hindrances(v, sentence)...)...)
+		p.Section(slices.Concat([]page.Text{sentence, soak(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
+		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Context(becomes(v)...)
 	} else {
 		p.Section(sentence)
 		carriage(&p, v)
@@ -84,6 +87,8 @@ func summary(v policy.View) string {
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
 		s = append(s, hindrances(v, sentence)...)
+		s = append(s, evidence(v)...)
+		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
 	} else {
@@ -200,35 +205,64 @@ func soak(v policy.View) page.Text {
 		return ""
 	}
 	const cells = 10
-	share := min(1, float64(v.Facts.Soaked(v.At))/float64(v.Document.Soak))
+	share := min(1, float64(v.Facts.Soaked(v.Document, v.At))/float64(v.Document.Soak))
 	done := int(share * cells)
 	bar := strings.Repeat("▓", done) + strings.Repeat("░", cells-done)
 	return page.Writef("%s %d %% of %s, as of %s", page.Text(bar), int(100*share), span(v.Document.Soak), v.At)
 }
 
 func approvals(v policy.View, c cast) []page.Text {
+	if v.Document.Automatic {
+		return byItself(v)
+	}
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
-	for i, f := range top.Children {
-		line := "• " + because(f.Reason)
-		if f.Outcome == policy.Blocked {
-			line = "• *Blocked*: " + because(f.Reason)
-		}
-		var by []promotion.PersonID
-		for _, a := range v.Verdict.Assigned {
-			if i < len(v.Document.Approvals) && a.Role == v.Document.Approvals[i].Role {
-				by = append(by, a.Person)
-			}
-		}
-		if len(by) > 0 {
-			line += ": " + c.all(by, maxPeople)
-		}
-		if len(f.Who) > 0 && f.Outcome != policy.Met {
-			line += ". Could approve: " + c.all(f.Who, maxPeople)
-		}
-		lines = append(lines, line)
+	for _, f := range top.Children {
+		lines = append(lines, required(f, "", c)...)
 	}
 	return lines
+}
+
+// required is one requirement, or several with what is enough of them. Of a
+// choice that has been made, only what was chosen is told.
+func required(f policy.Finding, indent page.Text, c cast) []page.Text {
+	made := f.Rule == policy.RuleChoice && f.Outcome == policy.Met
+	if len(f.Children) > 0 {
+		var lines []page.Text
+		below := indent
+		if !made {
+			below += "      "
+			lines = append(lines, indent+"• "+gist(f)+":")
+		}
+		for _, child := range f.Children {
+			if !made || child.Outcome == policy.Met {
+				lines = append(lines, required(child, below, c)...)
+			}
+		}
+		return lines
+	}
+	line := indent + "• " + because(f.Reason)
+	if f.Outcome == policy.Blocked {
+		line = indent + "• *Blocked*: " + because(f.Reason)
+	}
+	if len(f.By) > 0 {
+		line += ": " + c.all(f.By, maxPeople)
+	}
+	if len(f.Who) > 0 && f.Outcome != policy.Met {
+		line += ". Could approve: " + c.all(f.Who, maxPeople)
+	}
+	return []page.Text{line}
+}
+
+// gist is what a finding says, without what the findings below it say.
+func gist(f policy.Finding) page.Text {
+	switch head, _, cut := strings.Cut(f.Reason, ": "); {
+	case f.Rule == policy.RuleAll:
+		return "all of these"
+	case f.Rule == policy.RuleChoice && f.Outcome != policy.Met && cut:
+		return because(head)
+	}
+	return because(f.Reason)
 }
 
 // approvers are those who had approved when it ended, whatever has become of
@@ -278,7 +312,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f.Outcome))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -311,16 +345,17 @@ func buttons(v policy.View) []slack.BlockElement {
 		return []slack.BlockElement{details}
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	if !p.Planned() {
-		return []slack.BlockElement{reject, details}
+	sign, hold := signs(v), holdButtons(v, value)
+	if !p.Planned() || v.Document.Automatic {
+		return slices.Concat(sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return []slack.BlockElement{approve, adopt, reject, details}
+		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 	}
-	return []slack.BlockElement{approve, reject, details}
+	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, hold, []slack.BlockElement{details})
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

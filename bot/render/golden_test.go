@@ -56,6 +56,16 @@ func TestCards(t *testing.T) {
 	}
 }
 
+// try is what becomes of each view if the person approves.
+func try(id promotion.PersonID, views ...policy.View) render.Message {
+	var all []render.Try
+	for _, v := range views {
+		would, refusal := policy.WhatIf(v.Document, v.Facts, id, v.At)
+		all = append(all, render.Try{Is: v, Would: would, Refusal: refusal})
+	}
+	return render.WhatIf(id, all)
+}
+
 func TestOtherSurfaces(t *testing.T) {
 	all := append(states(), trains()...)
 	find := func(name string) policy.View {
@@ -70,6 +80,10 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "details", render.Details(find("vote discounted for lack of role")))
 	golden(t, "reject", render.RejectModal(find("soaking"), "C1", "1.1"))
 	golden(t, "why", render.Why(find("partially approved")))
+	golden(t, "what if bob", try(bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))
+	golden(t, "what if somebody without a role", try(eve, find("partially approved")))
+	golden(t, "what if somebody again", try(ann, find("partially approved")))
+	golden(t, "why it waits for evidence", render.Why(find("waiting for evidence")))
 	golden(t, "show", render.Show(find("promoted")))
 	golden(t, "list", render.List([]policy.View{find("soaking"), find("waiting for approvals")}))
 	golden(t, "history", render.History([]promotion.Promotion{find("rejected").Facts.Promotion, find("superseded").Facts.Promotion, find("promoted").Facts.Promotion}))

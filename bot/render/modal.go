@@ -75,7 +75,7 @@ func ReadReject(view slack.View) (Rejection, map[string]string) {
 	err := json.Unmarshal([]byte(view.PrivateMetadata), &ref)
 	id, terms, err2 := ParseValue(ref.Value)
 	if err != nil || err2 != nil {
-		return Rejection{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click Reject again."}
+		return Rejection{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click the button again."}
 	}
 	r := Rejection{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
 	if view.State != nil {
@@ -108,8 +108,9 @@ func details(v policy.View) []slack.Block {
 	} else {
 		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
 	}
+	p.Section(stopped(v, nil)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)
-	p.Section("*Policy*"+named(" ", v.Document.Name), english(v.Document, promoted))
+	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
 	p.Fields(facts(promoted, nil)...)
 	p.Section(labels(promoted.Image)...)
@@ -122,9 +123,9 @@ func details(v policy.View) []slack.Block {
 func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range findings {
-		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), because(f.Reason))
-		if len(f.Who) > 0 && f.Outcome != policy.Met {
-			line += " (could approve: " + cast(nil).all(f.Who, maxCalled) + ")"
+		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), gist(f))
+		if len(f.Who) > 0 && len(f.Children) == 0 && f.Outcome != policy.Met {
+			line += " (" + could(f.Rule) + cast(nil).all(f.Who, maxCalled) + ")"
 		}
 		if f.ChangesAt != nil {
 			line += page.Writef(" (changes by itself %s)", page.Ago(*f.ChangesAt))
@@ -134,28 +135,13 @@ func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	return lines
 }
 
-// english is the policy in sentences.
-func english(d policy.Document, p *promotion.Promotion) page.Text {
-	if len(d.Approvals) == 0 {
-		return page.Writef("The configuration has no policy for promotions of %s to %s, so none can go ahead.", p.App, p.To)
+// english is the policy in sentences, a line each.
+func english(d policy.Document, p *promotion.Promotion) []page.Text {
+	all := []page.Text{"*Policy*" + named(" ", d.Name)}
+	for _, sentence := range d.Sentences(p.From, p.To, p.Purpose == promotion.Train) {
+		all = append(all, because(sentence)+".")
 	}
-	var s page.Text
-	if d.Soak > 0 {
-		it := page.Text("The digest")
-		if p.Purpose == promotion.Train {
-			it = "Each digest"
-		}
-		s = page.Writef("%s has to have been in %s for %s; time during which it was not there does not count. ", it, p.From, span(d.Soak))
-	}
-	var asked []page.Text
-	for _, r := range d.Approvals {
-		asked = append(asked, page.Writef("%d from %s", r.Count, r.Role))
-	}
-	s += "Approvals: " + page.Join(asked, maxCalled) + ", all from different people. "
-	if d.RequesterMayApprove {
-		return s + "Whoever requested it may be one of them." + afterFailure(d)
-	}
-	return s + "Whoever requested it can't be one of them." + afterFailure(d)
+	return all
 }
 
 func votes(v policy.View) []page.Text {

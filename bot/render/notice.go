@@ -19,6 +19,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
 		}
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
+	case promotion.NoticeSigned:
+		return page.Say(signedNotice(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Repairs() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
@@ -41,6 +43,9 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		}
 		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
 	}
+	if w.Kind != promotion.NoticeEnded {
+		return stirred(w, v, c, it)
+	}
 	_, sentence := state(v, c)
 	end := page.Writef("%s, %s: ", it, way(p)) + sentence
 	if p.Requester != "" {
@@ -59,7 +64,7 @@ func missing(v policy.View, c cast) page.Text {
 	for _, f := range v.Verdict.Missing() {
 		one := because(f.Reason)
 		if len(f.Who) > 0 {
-			one += " (could approve: " + c.all(f.Who, maxCalled) + ")"
+			one += " (" + could(f.Rule) + c.all(f.Who, maxCalled) + ")"
 		}
 		all = append(all, one)
 	}
@@ -67,4 +72,15 @@ func missing(v policy.View, c cast) page.Text {
 		return "Nothing is missing."
 	}
 	return "Still missing: " + page.Join(all, maxCalled) + "."
+}
+
+// could begins the list of those who could satisfy a rule.
+func could(r policy.Rule) page.Text {
+	switch r {
+	case policy.RuleHold:
+		return "could lift it: "
+	case policy.RuleCheck:
+		return "could sign off: "
+	}
+	return "could approve: "
 }

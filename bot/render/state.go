@@ -14,7 +14,7 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	switch p.State {
 	case promotion.Open:
-		word, sentence = waiting(v)
+		word, sentence = waiting(v, c)
 		return word, happened(p) + sentence
 	case promotion.Executing:
 		if p.Purpose == promotion.Train {
@@ -55,7 +55,7 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 }
 
 // waiting is the state of an open promotion: what the policy says about it.
-func waiting(v policy.View) (word string, sentence page.Text) {
+func waiting(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	unmet := func(r policy.Rule) (policy.Finding, bool) {
 		for _, f := range v.Verdict.Of(r) {
@@ -72,13 +72,29 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 	if away && v.Facts.Source.Fault == "" && p.Purpose != promotion.Train {
 		return "left " + p.From, page.Writef("*Left %s*: %s. Approvals are kept.", p.From, because(there.Reason))
 	}
-	if _, soaking := unmet(policy.RuleSoak); soaking && !away {
-		ends, _ := v.Facts.SoakEnds(v.Document, v.At)
-		return "soaking", page.Writef("*Soaking* in %s until %s (%s).", p.From, ends, page.Ago(ends)) + afterwards(v)
+	if soaking, unsoaked := unmet(policy.RuleSoak); unsoaked && !away {
+		ends, running := v.Facts.SoakEnds(v.Document, v.At)
+		if !running {
+			return "soak stands still", page.Writef("*Not soaking* in %s: %s.", p.From, because(soaking.Reason))
+		}
+		return "soaking", page.Writef("*Soaking* in %s until %s (%s).", p.From, ends, page.Ago(ends)) + anew(v) + afterwards(v)
+	}
+	if f, waits := unmet(policy.RuleLine); waits && !away {
+		return "waiting in line", page.Writef("*Waiting in line*: %s.", because(f.Reason))
 	}
 	if v.Verdict.OnlyApprovals() {
 		f, _ := v.Verdict.Finding(policy.RuleApprovals)
 		return "waiting for approvals", page.Writef("*Waiting for approvals*: %s so far. Nothing else is missing.", because(f.Reason))
+	}
+	// Why stands in lines of their own.
+	if f, held := unmet(policy.RuleHold); held {
+		return "on hold", page.Writef("*On hold* by %s: it goes ahead when nobody holds it any more.", c.all(f.Who, maxPeople))
+	}
+	if _, frozen := unmet(policy.RuleFreeze); frozen {
+		return "frozen", "*Frozen*: nothing is promoted for now."
+	}
+	if f, closed := unmet(policy.RuleWindow); closed {
+		return "waiting for a window", page.Writef("*Waiting for a window*: %s.", because(f.Reason))
 	}
 	if f, busy := unmet(policy.RuleTurn); busy {
 		return "waiting its turn", page.Writef("*Waiting its turn*: %s.", because(f.Reason))
@@ -92,14 +108,32 @@ func waiting(v policy.View) (word string, sentence page.Text) {
 		}
 		return "ready", "*Ready*: nothing is missing, it goes ahead now."
 	}
+	if f, lacking := unmet(policy.RuleChecks); lacking {
+		return "waiting for checks", "*Waiting for checks*: " + lacks(v, f)
+	}
 	for _, f := range v.Verdict.Missing() {
 		return "waiting", page.Writef("*Waiting*: %s.", because(f.Reason))
 	}
 	return "waiting", "*Waiting*."
 }
 
+// anew says why the soak ends later than people may have in mind.
+func anew(v policy.View) page.Text {
+	i, did := v.Facts.BeganAgain(v.Document)
+	if !did {
+		return ""
+	}
+	return page.Writef(" It began again %s, when incident #%d (%s: %s) was resolved.", *i.ResolvedAt, int64(i.ID), string(i.Severity), i.Summary)
+}
+
 // afterwards says what follows the soak.
 func afterwards(v policy.View) page.Text {
+	if f, _ := v.Verdict.Finding(policy.RuleLine); f.Outcome == policy.Waiting {
+		return ""
+	}
+	if v.Document.Automatic {
+		return " It goes ahead by itself then: no approval is asked for."
+	}
 	switch f, _ := v.Verdict.Finding(policy.RuleApprovals); f.Outcome {
 	case policy.Met:
 		return " All approvals are there: it goes ahead by itself then."

@@ -84,6 +84,20 @@ func with(change func(*policy.Facts)) func(*policy.Document, *policy.Facts) {
 	return func(_ *policy.Document, f *policy.Facts) { change(f) }
 }
 
+// evident has the policy ask for evidence, some of which has come.
+func evident(d *policy.Document, f *policy.Facts) {
+	d.Since = policy.SinceArrival
+	d.Checks = []policy.Check{
+		{Name: "perf", MaxAge: 72 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}},
+		{Name: "e2e", Advisory: true}, {Name: "scan"}, {Name: "security-review", ReviewedBy: "security"},
+	}
+	f.Checks = []promotion.Check{
+		{ID: 1, Name: "perf", Status: promotion.CheckPassed, Numbers: map[string]float64{"p99_ms": 240.5}, URL: "https://ci.example.com/run?a=1&b=2", Token: "ci", At: *at(time.Hour)},
+		{ID: 2, Name: "e2e", Status: promotion.CheckFailed, Summary: "3 of 40 failed: <!channel> & more", Token: "ci", At: *at(time.Hour)},
+		{ID: 3, Name: "scan", Status: promotion.CheckFailed, Summary: "1 critical", URL: "https://evil.example/<x|y>", Token: "ci", At: *at(2 * time.Hour)},
+	}
+}
+
 type named struct {
 	name string
 	view policy.View
@@ -101,6 +115,21 @@ func drifted(d *policy.Document, f *policy.Facts) {
 	p.Targets = []promotion.Target{{Tag: "production", Floating: true, Now: other, ReadAt: at(later)}}
 }
 
+// automatic asks nobody for an approval.
+func automatic(d *policy.Document, _ *policy.Facts) { d.Approvals, d.Automatic = nil, true }
+
+// queue has builds go one after the other, oldest keeps the oldest.
+func queue(d *policy.Document, f *policy.Facts) {
+	f.Promotion.Purpose, d.Supersede = promotion.Forward, policy.Queue
+}
+
+func oldest(d *policy.Document, f *policy.Facts) {
+	f.Promotion.Purpose, d.RideOldest = promotion.Forward, true
+}
+
+// behind has something before it.
+func behind(_ *policy.Document, f *policy.Facts) { f.Ahead = &promotion.Promotion{ID: 5} }
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -111,6 +140,15 @@ func states() []named {
 		{"soaking, first post", shop(time.Minute, with(func(f *policy.Facts) { f.Promotion.Card = promotion.Card{Channel: "C1"} }))},
 		{"soaking", shop(29 * time.Hour)},
 		{"soaking, approved", shop(29*time.Hour, approved(ann, bob, sam))},
+		{"soaking, goes by itself", shop(29*time.Hour, automatic)},
+		{"blocked, and would go by itself", shop(later, automatic, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = other }))},
+		{"first of a queue", shop(later, queue)},
+		{"waiting in a queue", shop(later, queue, approved(ann), behind)},
+		{"soaking in a queue", shop(29*time.Hour, queue, approved(ann, bob, sam), behind)},
+		{"riding", shop(29*time.Hour, oldest)},
+		{"waiting for the one that rides", shop(later, oldest, behind)},
+		{"kept beside newer ones", shop(later, func(d *policy.Document, _ *policy.Facts) { d.Supersede = policy.Keep })},
+		{"replaced while it waited", shop(later, oldest, ended(promotion.Superseded, "#5 keeps maturing, and of the builds that wait for it only the newest does"), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
 		{"waiting for approvals", shop(later)},
 		{"partially approved", shop(later, approved(ann))},
 		{"vote discounted because the tag moved", shop(later, approved(ann), with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = other }))},
@@ -131,6 +169,8 @@ func states() []named {
 			f.Rosters["security"] = promotion.Roster{Role: "security", Groups: []promotion.GroupID{"S1"}, Fault: "user groups need a paid Slack plan: name people instead"}
 		}))},
 		{"left staging", shop(29*time.Hour, with(func(f *policy.Facts) { f.Presence[0].Until = at(5 * time.Hour) }))},
+		{"soaking with evidence", shop(29*time.Hour, evident)},
+		{"waiting for evidence", shop(later, approved(ann, bob, sam), evident, with(func(f *policy.Facts) { f.Checks = f.Checks[:1] }))},
 		{"copying", shop(later+time.Minute, abroad, approved(ann, bob, sam), with(func(f *policy.Facts) {
 			f.Promotion.Copy = &promotion.Copy{
 				StartedAt: monday.Add(later), Manifests: promotion.Count{All: 3}, Blobs: promotion.Count{Done: 3, All: 12},

@@ -160,17 +160,6 @@ func whyTrain(begins page.Text, v policy.View) Message {
 	return Message{Text: string(page.Fit(append(text, discounted(v, nil)...), page.MaxText)), Blocks: p.Blocks}
 }
 
-// afterFailure is what has been agreed on for a train that fails halfway.
-func afterFailure(d policy.Document) page.Text {
-	switch d.OnFailure {
-	case promotion.Complete:
-		return " If one app fails, the others go on and stay."
-	case promotion.TakeBack:
-		return " If one app fails, the tags of the others that were moved are moved back; tags that are set once stay."
-	}
-	return ""
-}
-
 // withTrain is what a list says of a promotion that is a part of another.
 func withTrain(p *promotion.Promotion) page.Text {
 	if p.Train == 0 {

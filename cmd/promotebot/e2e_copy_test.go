@@ -60,7 +60,19 @@ func TestIntoARegistryOfItsOwnEverythingGoesAlong(t *testing.T) {
 	if err := os.WriteFile(w.config, []byte(abroad), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	before, err := random.Image(64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(production.Tag("production"), before); err != nil {
+		t.Fatal(err)
+	}
+	was, err := before.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.start()
+	w.eventually("what runs there is read where it is", func() bool { return strings.Contains(w.command(ann, "status shop"), was.Hex[:12]) })
 	d := w.stage("1.4.2")
 	sbom := attach(t, w.repo, d)
 	w.eventually("the card can be approved, and says where it goes", func() bool { return w.cardSays(approve)() && w.cardSays(production.Name())() })

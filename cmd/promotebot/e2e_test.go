@@ -67,6 +67,18 @@ func TestTheWholeStory(t *testing.T) {
 	if err != nil || !strings.Contains(out, "whole") {
 		t.Errorf("audit verify: %v\n%s", err, out)
 	}
+	strict := filepath.Join(w.dir, "strict.yaml")
+	text, err := os.ReadFile(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(strict, []byte(strings.Replace(string(text), twoLeads, "{soak: 24h, approvals: {leads: 2}}", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err = w.run("policy", "backtest", "-config", strict)
+	if err != nil || !strings.Contains(out, "staging to production, promoted") || !strings.Contains(out, "would not have gone ahead: soaks 24h in staging") || !strings.Contains(out, "1 promotions under "+strict+": 0 as they were, 1 blocked") {
+		t.Errorf("policy backtest: %v\n%s", err, out)
+	}
 	w.readsWell(bot)
 	bot.stop()
 	if v := w.slack.Violations(); len(v) > 0 {
@@ -423,6 +435,19 @@ func TestTheCommandLine(t *testing.T) {
 	out, err := w.run("config", "check", bad)
 	if err == nil || !strings.Contains(out, "bad.yaml:1:1") || !strings.Contains(out, "bad.yaml:2:") {
 		t.Errorf("config check of nonsense: %v %s", err, out)
+	}
+	const samples = "../../fixtures/configs/"
+	out, err = w.run("policy", "explain", "-config", samples+"full.yaml", "shop")
+	if err != nil || !strings.Contains(out, "shop, preview to production (policy careful):\n  The digest has to have been in preview for 36h") {
+		t.Errorf("policy explain: %v %s", err, out)
+	}
+	out, err = w.run("policy", "test", "-config", samples+"full.yaml", samples+"scenarios.yaml")
+	if err != nil || strings.Count(out, "ok   ") != 4 {
+		t.Errorf("policy test: %v %s", err, out)
+	}
+	out, err = w.run("policy", "test", "-config", w.config, samples+"scenarios.yaml")
+	if err == nil || !strings.Contains(out, `scenarios.yaml:48:10: the configuration has no app "handbook": there are shop`) {
+		t.Errorf("policy test of another configuration: %v %s", err, out)
 	}
 	out, err = w.run("manifest")
 	var manifest struct {

@@ -26,7 +26,7 @@ var rooms = []room{
 		why: "everybody speaks its words: whatever it imported, everybody would have, and a cycle would be one import away",
 	},
 	{
-		pkg: "promotion/policy", ours: []string{"promotion"}, pure: true,
+		pkg: "promotion/policy", ours: []string{"promotion"}, theirs: []string{"github.com/robfig/cron/v3"}, pure: true,
 		why: "the same document, facts and instant have to give the same verdict a year later, when somebody asks why",
 	},
 	{
@@ -109,6 +109,16 @@ var rooms = []room{
 		why:     "pages and metrics read through the gate, so that they can't show what it would not say",
 	},
 	{
+		pkg: "bot/web/api", ours: []string{"promotion", "promotion/policy", "promotion/gate", "bot/web/hook"},
+		theirs:  []string{"golang.org/x/time/rate"},
+		without: []string{"database/sql", "os", "os/exec"},
+		why:     "what a machine sends is handed to the gate, which asks whether its token allows it; what it asks is answered from the verdict that everybody sees",
+	},
+	{
+		pkg: "bot/web/hook", ours: []string{"promotion"}, pure: true,
+		why: "bodies that strangers wrote are read where nothing can be reached: it is what the fuzzer is let loose on",
+	},
+	{
 		pkg: "cmd/promotebot/config/strict", ours: []string{"promotion"}, theirs: []string{"go.yaml.in/yaml/v3"},
 		without: []string{"database/sql", "net/http", "os", "os/exec", "log/slog"}, timeless: true,
 		why: "how a document is read has nothing to do with what this program's sections mean",
@@ -118,6 +128,11 @@ var rooms = []room{
 		theirs:  []string{"go.yaml.in/yaml/v3", "github.com/robfig/cron/v3"},
 		without: []string{"database/sql", "net/http", "os/exec", "log/slog"}, timeless: true,
 		why: "a configuration can be checked on a laptop without the network, and the answer depends on the file alone",
+	},
+	{
+		pkg: "cmd/promotebot/scenario", ours: append([]string{"cmd/promotebot/config/strict"}, decides...), theirs: []string{"go.yaml.in/yaml/v3"},
+		without: []string{"database/sql", "net/http", "os/exec", "log/slog"}, timeless: true,
+		why: "what a team tries its policies on is a file and the policies, on a laptop and in its CI alike",
 	},
 	{
 		pkg: "cmd/promotebot/serve", ours: runs,
@@ -140,7 +155,7 @@ var rooms = []room{
 		why: "it is made of tests alone, whole lives of the real bot: nothing that runs in earnest has any business there",
 	},
 	{
-		pkg: "cmd/promotebot", ours: append([]string{"cmd/promotebot/demo"}, runs...), without: []string{"os/exec"},
+		pkg: "cmd/promotebot", ours: append([]string{"cmd/promotebot/demo", "cmd/promotebot/scenario"}, runs...), without: []string{"os/exec"},
 		why: "the command line says what is run; how is known further down",
 	},
 	{

@@ -46,6 +46,18 @@ const (
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
+	Checked    Kind = "checked"       // a check was reported or signed off
+	Tokened    Kind = "token-made"    // a machine may speak over HTTP
+	Untokened  Kind = "token-revoked" // it may not any more
+
+	IncidentOpened   Kind = "incident-opened"
+	IncidentResolved Kind = "incident-resolved"
+	HealthChanged    Kind = "health-changed" // an environment was reported unhealthy, or healthy again
+	Exposed          Kind = "exposed"        // how much a digest has been used
+	Frozen           Kind = "frozen"
+	Unfrozen         Kind = "unfrozen"
+	Held             Kind = "held"
+	Unheld           Kind = "unheld"
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

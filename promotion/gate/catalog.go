@@ -19,7 +19,9 @@ type Catalog struct {
 	Trains       []Train
 	Environments []Environment // the chain, first to last
 	Roles        map[string]Role
+	Identities   promotion.Identities // who has several accounts
 	Reminders    []Reminder
+	Freezes      []promotion.Freeze // of everything
 }
 
 // App is an image and the policy of each environment that it can be promoted
@@ -159,6 +161,31 @@ func (c *Catalog) members(role string) (people []promotion.PersonID, groups []pr
 	slices.Sort(people)
 	slices.Sort(groups)
 	return slices.Compact(people), slices.Compact(groups)
+}
+
+// Roster is who holds the role, given what was read of the groups that it leads
+// to.
+func (c *Catalog) Roster(role string, read map[promotion.GroupID]promotion.Group) promotion.Roster {
+	people, groups := c.members(role)
+	roster := promotion.Roster{Role: role, Members: people, Groups: groups}
+	var oldest *time.Time
+	for _, id := range groups {
+		g, ok := read[id]
+		switch {
+		case !ok:
+			return roster // never read: ReadAt stays nil, which is what "not known" means
+		case g.Fault != "":
+			roster.Fault = g.Fault
+		}
+		if oldest == nil || g.ReadAt.Before(*oldest) {
+			oldest = &g.ReadAt
+		}
+		roster.Members = append(roster.Members, g.Members...)
+	}
+	roster.ReadAt = oldest
+	slices.Sort(roster.Members)
+	roster.Members = slices.Compact(roster.Members)
+	return roster
 }
 
 // directory is everybody and every group that some role names.

@@ -26,7 +26,10 @@ func (t *turn) personRead(who promotion.Person) error {
 	if known && was.Standing != who.Standing || !known && who.Standing != promotion.Member {
 		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)
 	}
-	return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
+	if err := t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
+		return err
+	}
+	return t.settleAll(Query{SignedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
 }
 
 func (t *turn) groupRead(g promotion.Group) error {
@@ -58,8 +61,8 @@ func (t *turn) groupRead(g promotion.Group) error {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(d.Approvals, func(r policy.Requirement) bool {
-			_, groups := t.catalog.members(r.Role)
+		if !slices.ContainsFunc(d.Roles(), func(role string) bool {
+			_, groups := t.catalog.members(role)
 			return slices.Contains(groups, g.ID)
 		}) {
 			continue

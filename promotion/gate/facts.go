@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // facts gathers from rows, and only from rows, what the policy rests on.
 func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, error) {
-	f := policy.Facts{Promotion: *p}
+	f := policy.Facts{Promotion: *p, Identities: t.catalog.Identities}
 	d, err := t.document(p)
 	if err != nil {
 		return d, f, err
@@ -23,18 +24,36 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {
-		return d, f, t.surroundings(p, &f)
+		if err := t.surroundings(p, &f); err != nil {
+			return d, f, err
+		}
+		if err := t.evidence(d, &f); err != nil {
+			return d, f, err
+		}
+		if f.Ahead, err = t.ahead(p, d); err != nil {
+			return d, f, err
+		}
+		return d, f, t.involved(&f)
 	}
 	rides, err := t.rides(p.ID)
 	if err != nil {
 		return d, f, err
 	}
 	for _, r := range rides {
-		of := policy.Facts{Promotion: *r}
+		of := policy.Facts{Promotion: *r, Identities: t.catalog.Identities}
 		if err := t.surroundings(r, &of); err != nil {
 			return d, f, err
 		}
 		f.Rides = append(f.Rides, of)
+	}
+	if err := t.evidence(d, &f); err != nil {
+		return d, f, err
+	}
+	if err := t.stopped(p, &f); err != nil {
+		return d, f, err
+	}
+	if err := t.involved(&f); err != nil {
+		return d, f, err
 	}
 	return d, f, t.rivals(p, &f)
 }
@@ -57,7 +76,10 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	app, _ := t.catalog.App(name)
 	d := app.Policies[p.To]
 	if p.Repairs() {
-		d.Soak = 0 // what is put back has soaked, and what is adopted runs already
+		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
+	}
+	if p.Purpose == promotion.Restore {
+		d.Checks = nil // it passed them when it was promoted
 	}
 	return d, nil
 }
@@ -74,7 +96,69 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 	if f.Target, err = t.look(p.App, p.To, promotion.Held); err != nil {
 		return err
 	}
+	if err := t.passed(p, f); err != nil {
+		return err
+	}
+	if err := t.stopped(p, f); err != nil {
+		return err
+	}
 	return t.rivals(p, f)
+}
+
+// passed is what happened while the digest was where it soaks, and what is not
+// over.
+func (t *turn) passed(p *promotion.Promotion, f *policy.Facts) (err error) {
+	var since *time.Time
+	if len(f.Presence) > 0 {
+		since = &f.Presence[0].From
+	}
+	if f.Incidents, err = t.Incidents(p.App, since); err != nil {
+		return err
+	}
+	f.Incidents = slices.DeleteFunc(f.Incidents, func(i promotion.Incident) bool { return !i.Concerns(p.App, p.From, p.To) })
+	if f.Unhealthy, err = t.Unhealth(p.App, p.From, since); err != nil {
+		return err
+	}
+	sources, err := t.Exposure(p.App, p.From, p.Digest)
+	for _, e := range sources {
+		f.Exposure = f.Exposure.Plus(e)
+	}
+	return err
+}
+
+// stopped is what people have stopped. What is frozen for everything is asked of
+// a train once, and not of each ride.
+func (t *turn) stopped(p *promotion.Promotion, f *policy.Facts) (err error) {
+	if f.Freezes, err = t.Freezes(p.App, t.now); err != nil {
+		return err
+	}
+	if p.Purpose == promotion.Ride {
+		f.Freezes = slices.DeleteFunc(f.Freezes, func(z promotion.Freeze) bool { return z.App == "" })
+	} else {
+		f.Freezes = slices.Concat(t.catalog.Freezes, f.Freezes)
+	}
+	f.Holds, err = t.Holds(p.App)
+	f.Holds = slices.DeleteFunc(f.Holds, func(h promotion.Hold) bool { return h.Digest != "" && h.Digest != p.Digest })
+	return err
+}
+
+// involved adds to the people of the facts those who have stopped it.
+func (t *turn) involved(f *policy.Facts) error {
+	var ids []promotion.PersonID
+	for _, of := range append([]policy.Facts{*f}, f.Rides...) {
+		for _, h := range of.Holds {
+			ids = append(ids, h.By)
+		}
+		for _, z := range of.Freezes {
+			ids = append(ids, z.By)
+		}
+		for _, i := range of.Incidents {
+			ids = append(ids, promotion.PersonOf(i.ReportedBy))
+		}
+	}
+	people, err := t.People(ids)
+	maps.Copy(f.People, people)
+	return err
 }
 
 // look is how well the watched tags can be seen. Tags that are not watched
@@ -102,12 +186,12 @@ func (c *Catalog) watches(environment string, side promotion.Side) bool {
 func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]promotion.Roster, map[promotion.PersonID]promotion.Person, error) {
 	rosters := map[string]promotion.Roster{}
 	var ids []promotion.PersonID
-	for _, r := range d.Approvals {
-		roster, err := t.roster(r.Role)
+	for _, role := range d.Roles() {
+		roster, err := t.roster(role)
 		if err != nil {
 			return nil, nil, err
 		}
-		rosters[r.Role] = roster
+		rosters[role] = roster
 		ids = append(ids, roster.Members...)
 	}
 	for _, v := range votes {
@@ -118,34 +202,26 @@ func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]pro
 	return rosters, people, err
 }
 
+// acquaint adds to the facts what is known of somebody who may be neither a
+// voter nor hold a role.
+func (t *turn) acquaint(f *policy.Facts, id promotion.PersonID) error {
+	if _, known := f.People[id]; known {
+		return nil
+	}
+	some, err := t.People([]promotion.PersonID{id})
+	if who, known := some[id]; known {
+		f.People[id] = who
+	}
+	return err
+}
+
 func (t *turn) roster(role string) (promotion.Roster, error) {
-	people, groups := t.catalog.members(role)
-	roster := promotion.Roster{Role: role, Members: people, Groups: groups}
+	_, groups := t.catalog.members(role)
 	if len(groups) == 0 {
-		return roster, nil
+		return t.catalog.Roster(role, nil), nil
 	}
 	read, err := t.Groups(groups)
-	if err != nil {
-		return roster, err
-	}
-	var oldest *time.Time
-	for _, id := range groups {
-		g, ok := read[id]
-		switch {
-		case !ok:
-			return roster, nil // never read: ReadAt stays nil, which is what "not known" means
-		case g.Fault != "":
-			roster.Fault = g.Fault
-		}
-		if oldest == nil || g.ReadAt.Before(*oldest) {
-			oldest = &g.ReadAt
-		}
-		roster.Members = append(roster.Members, g.Members...)
-	}
-	roster.ReadAt = oldest
-	slices.Sort(roster.Members)
-	roster.Members = slices.Compact(roster.Members)
-	return roster, nil
+	return t.catalog.Roster(role, read), err
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {

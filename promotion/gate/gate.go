@@ -66,10 +66,51 @@ type Tx interface {
 	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
 	SaveGroup(g promotion.Group) error
 
+	// Checks are the newest report of each name, oldest first.
+	Checks(app string, d promotion.Digest) ([]promotion.Check, error)
+	// Reports are all of them, oldest first.
+	Reports(app string, d promotion.Digest) ([]promotion.Check, error)
+	// AddCheck numbers the report and stores it.
+	AddCheck(c *promotion.Check) error
+
+	Tokens() ([]promotion.Token, error) // by name; of one name, the newest last
+	Token(id string) (promotion.Token, error)
+	AddToken(t promotion.Token) error
+	RevokeToken(id string, at time.Time) error
+	Kept(token, key string) (promotion.Kept, error)
+	// Keep adds a receipt and forgets those that are older than since.
+	Keep(k promotion.Kept, since time.Time) error
+
 	Gesture(key string) (promotion.Gesture, *promotion.Answer, error) // nil answer: undecided
 	AddGesture(g promotion.Gesture, a *promotion.Answer) error
 	DecideGesture(key string, a promotion.Answer, at time.Time) error
 	UndecidedGestures() ([]promotion.Gesture, error)
+
+	// AddIncident numbers the incident and stores it; Conflict when one with its
+	// key is open.
+	AddIncident(i *promotion.Incident) error
+	// ResolveIncident ends it; Stale when it is not open.
+	ResolveIncident(id promotion.IncidentID, at time.Time, by string) error
+	Incident(id promotion.IncidentID) (promotion.Incident, error)
+	IncidentByKey(key string) (promotion.Incident, error) // the newest
+	// Incidents are those of an app and those of all apps that are open and, given
+	// an instant, those that were resolved since.
+	Incidents(app string, since *time.Time) ([]promotion.Incident, error)
+	// Unhealth is the same of ill health in an environment.
+	Unhealth(app, environment string, since *time.Time) ([]promotion.Unhealth, error)
+	OpenUnhealth(u promotion.Unhealth) error
+	CloseUnhealth(app, environment string, at time.Time) error
+	Exposure(app, environment string, d promotion.Digest) (map[string]promotion.Exposure, error) // by source
+	SaveExposure(r promotion.ExposureReport) error
+
+	// Freezes are those of an app and those of everything that are neither over
+	// nor lifted.
+	Freezes(app string, now time.Time) ([]promotion.Freeze, error)
+	AddFreeze(f *promotion.Freeze) error
+	LiftFreeze(id int64, at time.Time, by promotion.PersonID) error
+	Holds(app string) ([]promotion.Hold, error) // that have not been lifted
+	AddHold(h *promotion.Hold) error
+	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
@@ -92,6 +133,7 @@ type Query struct {
 	Train         promotion.ID // the rides of this train
 	Apart         bool         // only what is decided by itself: no rides
 	ApprovedBy    promotion.PersonID
+	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
 	Before        promotion.ID
 	Limit         int
@@ -148,16 +190,17 @@ type turn struct {
 	catalog *Catalog
 	actor   string
 	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
+	lines   map[line]bool          // in which something came, went or ended in this turn
 	trains  map[promotion.ID]bool  // of which a ride was settled in this turn; true when it has changed
 }
 
 func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) error {
 	err := g.store.Update(ctx, func(tx Tx) error {
-		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, trains: map[promotion.ID]bool{}}
+		t := &turn{Tx: tx, now: g.instant(), catalog: g.Catalog(), actor: actor, loaded: map[promotion.ID]int64{}, lines: map[line]bool{}, trains: map[promotion.ID]bool{}}
 		if err := f(t); err != nil {
 			return err
 		}
-		return t.pull()
+		return t.conclude()
 	})
 	if err == nil {
 		g.poke()
@@ -167,6 +210,20 @@ func (g *Gate) update(ctx context.Context, actor string, f func(*turn) error) er
 
 // instant is the clock as the rows keep it: UTC, in microseconds.
 func (g *Gate) instant() time.Time { return g.now().UTC().Truncate(time.Microsecond) }
+
+// conclude settles what waited for all of the turn to have happened. That can
+// concern more of the same.
+func (t *turn) conclude() error {
+	for len(t.trains)+len(t.lines) > 0 {
+		if err := t.pull(); err != nil {
+			return err
+		}
+		if err := t.moveUp(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (t *turn) load(id promotion.ID) (*promotion.Promotion, error) {
 	p, err := t.Promotion(id)
@@ -230,21 +287,22 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 	if err := t.uncouple(p, to, reason); err != nil {
 		return err
 	}
+	t.stirred(p.App, p.To)
 	kind := promotion.NoticeEnded
 	if to == promotion.Superseded {
 		kind = promotion.NoticeSuperseded
 	}
-	if err := t.notice(p, "end", promotion.NoticeWork{Kind: kind, Person: promotion.PersonID(actorPerson(t.actor)), Reason: reason}); err != nil {
+	if err := t.notice(p, "end", promotion.NoticeWork{Kind: kind, Person: actorPerson(t.actor), Reason: reason}); err != nil {
 		return err
 	}
 	return t.save(p)
 }
 
-func actorPerson(actor string) string {
+func actorPerson(actor string) promotion.PersonID {
 	if actor == audit.Self {
 		return ""
 	}
-	return actor
+	return promotion.PersonOf(actor)
 }
 
 func (t *turn) view(p *promotion.Promotion) (policy.View, error) {

@@ -51,6 +51,32 @@ func (g *Gate) Views(ctx context.Context, q Query) (views []policy.View, err err
 	return views, err
 }
 
+// WhatIf is a promotion as it is and as it would be if the person approved now,
+// or why that approval could not count.
+func (g *Gate) WhatIf(ctx context.Context, id promotion.ID, person promotion.PersonID) (is, would policy.View, refusal string, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		p, err := t.load(id)
+		if err != nil {
+			return err
+		}
+		d, f, err := t.facts(p)
+		if err != nil {
+			return err
+		}
+		if err := t.acquaint(&f, person); err != nil {
+			return err
+		}
+		is = policy.ViewAt(d, f, t.now)
+		if _, known := f.People[person]; !known {
+			would, refusal = is, "it has not been read in Slack yet who this is; a click has it read"
+			return nil
+		}
+		would, refusal = policy.WhatIf(d, f, person, t.now)
+		return nil
+	})
+	return is, would, refusal, err
+}
+
 // Promotions are the promotions that the query selects, as rows.
 func (g *Gate) Promotions(ctx context.Context, q Query) (found []promotion.Promotion, err error) {
 	err = g.store.View(ctx, func(tx Tx) error {
@@ -117,6 +143,17 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 		s.Environments = append(s.Environments, status)
 	}
 	return s, nil
+}
+
+// Waiting are the tags that brought what is open for an app in an environment.
+func (g *Gate) Waiting(ctx context.Context, app, environment string) (tags []string, err error) {
+	open, err := g.Promotions(ctx, Query{App: app, From: environment, States: live})
+	for _, p := range open {
+		if p.SourceTag != "" {
+			tags = append(tags, p.SourceTag)
+		}
+	}
+	return tags, err
 }
 
 // Blind are the watches that can't be seen, for metrics and health.

@@ -36,8 +36,15 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		if err := t.record(audit.Repoliced, p, nil); err != nil {
 			return policy.Verdict{}, err
 		}
+		if d.Automatic {
+			return policy.Verdict{}, t.end(p, promotion.Superseded, loosened, nil)
+		}
 	}
 	v := policy.Evaluate(d, f, t.now)
+	if p.SoakedAt != nil && v.Unsoaked() { // an incident had it begin again, or the policy asks for more
+		p.SoakedAt = nil
+		p.Touch()
+	}
 	if v.Soaked() && d.Soak > 0 && p.SoakedAt == nil {
 		if err := t.soaked(p); err != nil {
 			return v, err
@@ -64,6 +71,11 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 	}
 	return v, t.save(p)
 }
+
+// loosened is why what is open ends when its policy becomes one that asks
+// nobody, or another such. Where people approve, a changed policy has them asked
+// again; where nobody does, it would complete by itself what it did not open.
+const loosened = "its policy was changed since it was opened, and nobody has to approve under the new one; request it if it is still wanted"
 
 func (t *turn) settleAll(q Query, touch bool) error {
 	open, err := t.query(q)

@@ -166,6 +166,9 @@ func (t *turn) came(kind audit.Kind, s promotion.Sighting, td promotion.TaggedDi
 	if err := t.record(kind, nil, map[string]any{"app": s.App, "environment": s.Environment, "tag": td.Tag, "digest": td.Digest}); err != nil {
 		return err
 	}
+	if to, more := t.catalog.Next(s.Environment); more {
+		t.stirred(s.App, to.Name)
+	}
 	return t.settleAll(Query{App: s.App, From: s.Environment, Digest: td.Digest, States: live}, true)
 }
 
@@ -317,12 +320,17 @@ func origin(p *promotion.Promotion) map[string]any {
 func (t *turn) fresh(app App, from, to string, d promotion.Digest) *promotion.Promotion {
 	return &promotion.Promotion{
 		Purpose: promotion.Forward, App: app.Name, From: from, To: to, Repository: app.In(from), Destination: app.In(to), Digest: d,
-		State: promotion.Open, Revision: 1, PolicyHash: app.Policies[to].Hash(), ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
+		State: promotion.Open, Revision: 1, ObservedAt: t.now, OpenedAt: t.now, Card: promotion.Card{Channel: app.Channel},
 	}
 }
 
 // enter records a promotion, has its image read, and asks the policy about it.
 func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]any) error {
+	d, err := t.document(p)
+	if err != nil {
+		return err
+	}
+	p.PolicyHash = d.Hash() // what puts something right is under another document than what goes forward
 	if err := t.AddPromotion(p); err != nil {
 		return err
 	}
@@ -331,30 +339,31 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 		return err
 	}
 	if !p.Repairs() {
-		if err := t.supersede(p, promotion.Forward); err != nil {
+		if err := t.replace(p, d); err != nil {
 			return err
 		}
+		t.stirred(p.App, p.To)
 	}
 	if err := t.inspect(p); err != nil {
 		return err
 	}
-	_, err := t.settle(p)
+	_, err = t.settle(p)
 	return err
 }
 
 // supersede ends the open promotions of the purposes into the same environment
-// whose digest was observed no later than p's.
-func (t *turn) supersede(p *promotion.Promotion, purposes ...promotion.Purpose) error {
+// whose digest was observed no later than p's, but for the one that is spared.
+func (t *turn) supersede(p *promotion.Promotion, spare promotion.ID, reason string, purposes ...promotion.Purpose) error {
 	open, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}, Purposes: purposes})
 	if err != nil {
 		return err
 	}
 	for _, old := range open {
-		if old.ID == p.ID || old.ObservedAt.After(p.ObservedAt) {
+		if old.ID == p.ID || old.ID == spare || old.ObservedAt.After(p.ObservedAt) {
 			continue
 		}
 		old.Successor = p.ID
-		if err := t.end(old, promotion.Superseded, "", map[string]any{"successor": p.ID}); err != nil {
+		if err := t.end(old, promotion.Superseded, reason, map[string]any{"successor": p.ID}); err != nil {
 			return err
 		}
 	}

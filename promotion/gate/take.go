@@ -26,7 +26,10 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 			answer = *decided
 			return nil
 		case err == nil:
-			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App}
+			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App, Check: gesture.Check}
+			if gesture.Kind != promotion.GestureVote && gesture.Kind != promotion.GestureRequest && gesture.Kind != promotion.GestureSign {
+				answer.Deed = gesture.Kind
+			}
 			return nil
 		case !errors.Is(err, promotion.NotFound):
 			return err
@@ -60,10 +63,18 @@ type unknown struct {
 }
 
 func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) {
-	if g.Kind == promotion.GestureRequest {
+	switch g.Kind {
+	case promotion.GestureRequest:
+		if g.Token != "" {
+			return t.offered(g, u)
+		}
 		return t.request(g, u)
+	case promotion.GestureSign:
+		return t.sign(g, u)
+	case promotion.GestureVote:
+		return t.vote(g, u)
 	}
-	return t.vote(g, u)
+	return t.deed(g, u)
 }
 
 func anyone(promotion.Gesture) bool { return true }
@@ -81,7 +92,7 @@ func (t *turn) undecided(u unknown, match func(promotion.Gesture) bool) error {
 		if !match(g) {
 			continue
 		}
-		t.actor = string(g.Person)
+		t.actor = g.Actor()
 		answer, err := t.decide(g, u)
 		if err != nil {
 			return err
@@ -130,15 +141,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err != nil {
 		return answer, err
 	}
-	if _, known := f.People[g.Person]; !known {
-		// facts holds voters and holders of roles; this may be neither.
-		some, err := t.People([]promotion.PersonID{g.Person})
-		if err != nil {
-			return answer, err
-		}
-		if who, known := some[g.Person]; known {
-			f.People[g.Person] = who
-		}
+	if err := t.acquaint(&f, g.Person); err != nil {
+		return answer, err
 	}
 	if stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
 		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")
@@ -216,8 +220,6 @@ func (t *turn) reject(g promotion.Gesture, p *promotion.Promotion, d policy.Docu
 
 func (t *turn) refuse(g promotion.Gesture, p *promotion.Promotion, d policy.Document, answer promotion.Answer, refusal string) (promotion.Answer, error) {
 	answer.Verb, answer.Reason = promotion.Refused, refusal
-	for _, r := range d.Approvals {
-		answer.Could = append(answer.Could, r.Role)
-	}
+	answer.Could = append(answer.Could, d.Approvers()...)
 	return answer, t.record(audit.Denied, p, map[string]any{"decision": g.Decision, "why": refusal})
 }

@@ -248,7 +248,7 @@ func (t *turn) enterTrain(p *promotion.Promotion, rides, alone []*promotion.Prom
 	if err := t.record(audit.Opened, p, map[string]any{"carries": carries}); err != nil {
 		return err
 	}
-	if err := t.supersede(p, promotion.Train); err != nil {
+	if err := t.supersede(p, 0, "", promotion.Train); err != nil {
 		return err
 	}
 	for _, old := range alone {

@@ -69,7 +69,7 @@ func TestTimeInWhichNobodyLookedDoesNotCountForADigestThatWasGoneThen(t *testing
 			w.request(eve, "") // where the promotion has ended
 			w.wait(time.Minute)
 			v := w.newest()
-			if soaked := v.Facts.Soaked(w.now); soaked > time.Hour+2*time.Minute {
+			if soaked := v.Facts.Soaked(v.Document, w.now); soaked > time.Hour+2*time.Minute {
 				t.Errorf("it counts as soaked for %v: %+v", soaked, v.Facts.Presence)
 			}
 		})

@@ -11,27 +11,42 @@ import (
 // MayApprove says which of the required roles an approval by the person could
 // fill, or why it can't count.
 func MayApprove(d Document, f Facts, id promotion.PersonID) (roles []string, refusal string) {
-	if refusal := notAMember(f, id); refusal != "" {
-		return nil, refusal
+	p := newPlan(d.Asks()).staff(f)
+	held, refusal := p.admit(d, f, id)
+	for i, role := range p.roles {
+		if held>>i&1 == 1 {
+			roles = append(roles, role)
+		}
 	}
-	if id == f.Promotion.Requester && !d.RequesterMayApprove {
-		return nil, "whoever requested a promotion can't approve it"
-	}
-	roles = rolesOf(d, f, id)
-	if len(roles) == 0 {
-		return nil, noRole(d, f)
-	}
-	return roles, ""
+	return roles, refusal
 }
 
-// MayReject says why the person can't reject, or "". Whoever holds a role that
-// could approve can also say no; so can the requester.
-func MayReject(d Document, f Facts, id promotion.PersonID) (refusal string) {
+// admit are the roles that an approval by the account could fill, or why it
+// can't count.
+func (p *plan) admit(d Document, f Facts, id promotion.PersonID) (held roles, refusal string) {
 	if refusal := notAMember(f, id); refusal != "" {
-		return refusal
+		return 0, refusal
 	}
-	if id != f.Promotion.Requester && len(rolesOf(d, f, id)) == 0 {
-		return noRole(d, f)
+	if d.Automatic {
+		return 0, "no approval is asked for: it goes ahead by itself when everything else is met"
+	}
+	if refusal := excluded(d, f, id); refusal != "" {
+		return 0, refusal
+	}
+	if held = p.held[id]; held == 0 {
+		return 0, noRole(f, p.roles)
+	}
+	return held, ""
+}
+
+// excluded says why the person can't approve, whatever roles they hold. It is
+// asked of people and not of accounts.
+func excluded(d Document, f Facts, id promotion.PersonID) string {
+	if !d.RequesterMayApprove && f.Promotion.Requester != "" && f.Identities.Same(id, f.Promotion.Requester) {
+		return "whoever requested a promotion can't approve it"
+	}
+	if d.AuthorsCannotApprove && wrote(f, id) {
+		return "whoever wrote what is in an image can't approve it"
 	}
 	return ""
 }
@@ -53,182 +68,80 @@ func notAMember(f Facts, id promotion.PersonID) string {
 	}
 }
 
-func rolesOf(d Document, f Facts, id promotion.PersonID) []string {
-	var roles []string
-	for _, r := range d.Approvals {
-		if f.Rosters[r.Role].Has(id) {
-			roles = append(roles, r.Role)
-		}
-	}
-	return roles
+func holdsOne(f Facts, roles []string, id promotion.PersonID) bool {
+	return slices.ContainsFunc(roles, func(role string) bool { return f.Rosters[role].Has(id) })
 }
 
-func noRole(d Document, f Facts) string {
-	for _, r := range d.Approvals {
-		if fault := f.Rosters[r.Role].Fault; fault != "" {
-			return fmt.Sprintf("the members of %s can't be read: %s", r.Role, fault)
+func noRole(f Facts, roles []string) string {
+	for _, role := range roles {
+		if fault := f.Rosters[role].Fault; fault != "" {
+			return fmt.Sprintf("the members of %s can't be read: %s", role, fault)
 		}
 	}
 	return "this takes a role that the person does not hold"
 }
 
-// approvals places each approval that counts where it helps. One person fills
-// one slot; who fills which is a maximum matching, so that two roles that
-// share people never deadlock.
-func approvals(d Document, f Facts) (Finding, []Assignment, []Discount) {
-	var counting []promotion.Vote
-	var discounted []Discount
-	m := matching{}
-	for _, r := range d.Approvals {
-		m.slots = append(m.slots, slices.Repeat([]string{r.Role}, r.Count)...)
-	}
-	m.holder = slices.Repeat([]int{-1}, len(m.slots))
-	terms := f.Promotion.TermsNow()
-	for i, vote := range f.Votes {
-		again := func(later promotion.Vote) bool { return later.Person == vote.Person }
-		if vote.Decision != promotion.Approve || slices.ContainsFunc(f.Votes[i+1:], again) {
-			continue // a person's last word counts
-		}
-		roles, refusal := MayApprove(d, f, vote.Person)
-		if refusal == "" {
-			refusal = vote.Terms.Differs(terms)
-		}
-		if refusal != "" {
-			discounted = append(discounted, Discount{Person: vote.Person, Reason: refusal})
-			continue
-		}
-		counting = append(counting, vote)
-		m.add(roles)
-	}
-
-	assigned := []Assignment{}
-	filled := map[string]int{}
-	for slot, voter := range m.holder {
-		if voter >= 0 {
-			filled[m.slots[slot]]++
-			assigned = append(assigned, Assignment{Person: counting[voter].Person, Role: m.slots[slot], At: counting[voter].At})
-		}
-	}
-	slices.SortStableFunc(assigned, func(a, b Assignment) int { return a.At.Compare(b.At) })
-
-	if len(d.Approvals) == 0 {
+// approvals places each approval that counts where it helps: of all the ways to
+// fulfil the document, in the one that lacks the fewest. One person fills one
+// slot; who fills which is a maximum matching, so that two roles that share
+// people never deadlock.
+func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Discount) {
+	p := newPlan(d.Asks()).staff(f)
+	ballots := count(d, f, p, now)
+	top := Finding{Rule: RuleApprovals, Outcome: Blocked, ChangesAt: ballots.lapses}
+	switch {
+	case d.Automatic:
+		top.Outcome, top.Reason = Met, "no approval is asked for"
+		return top, nil, ballots.discounted
+	case d.Tree == nil && len(d.Approvals) == 0:
 		// An empty document is what a step has whose policy was taken out of the
 		// configuration. It must not read as "nothing is asked for".
-		return Finding{Rule: RuleApprovals, Outcome: Blocked, Reason: "the configuration has no policy for this step"}, nil, discounted
+		top.Reason = "the configuration has no policy for this step"
+		return top, nil, ballots.discounted
+	case p.fault != "":
+		top.Reason = "the policy can't be fulfilled: " + p.fault
+		return top, nil, ballots.discounted
 	}
-	top := Finding{Rule: RuleApprovals, Outcome: Met, Reason: fmt.Sprintf("%d of %d approvals", len(assigned), len(m.slots))}
-	if len(assigned) < len(m.slots) {
-		top.Outcome = Waiting
+	s := solution{plan: p, facts: f, voters: ballots.voters, others: stillCould(d, f, p, ballots.voters), unread: p.unread(f)}
+	best, equals := s.best(p.ways)
+	top.Reason = fmt.Sprintf("%d of %d approvals", best.filled(), p.slots(best.way))
+	tree := s.finding(0, best)
+	top.Outcome, top.Children = tree.Outcome, tree.Children
+	if root := p.nodes[0]; len(root.of) == 0 || root.count < len(root.of) {
+		top.Children = []Finding{tree}
 	}
-	could, enough := whoElse(d, f, m, counting)
-	for _, r := range d.Approvals {
-		child := requirement(f, r, filled[r.Role], could, enough)
-		top.Outcome = worse(top.Outcome, child.Outcome)
-		top.Children = append(top.Children, child)
+	if top.Outcome != Met {
+		top.Who = s.couldHelp(equals, anyRole)
 	}
-	return top, assigned, discounted
-}
-
-// whoElse finds the people whose approval would fill one more slot, and
-// whether all of them together would fill every slot. Somebody about whom
-// nothing has been read yet is given the benefit of the doubt here; the vote
-// itself is not.
-func whoElse(d Document, f Facts, m matching, counting []promotion.Vote) (could []promotion.PersonID, enough bool) {
-	all := m.clone()
-	var seen []promotion.PersonID
-	for _, r := range d.Approvals {
-		for _, id := range f.Rosters[r.Role].Members {
-			voted := slices.ContainsFunc(counting, func(v promotion.Vote) bool { return v.Person == id })
-			if voted || slices.Contains(seen, id) {
-				continue
-			}
-			seen = append(seen, id)
-			if _, known := f.People[id]; known {
-				if _, refusal := MayApprove(d, f, id); refusal != "" {
-					continue
-				}
-			} else if id == f.Promotion.Requester && !d.RequesterMayApprove {
-				continue
-			}
-			roles := rolesOf(d, f, id)
-			if one := m.clone(); one.add(roles) {
-				could = append(could, id)
-			}
-			all.add(roles)
-		}
-	}
-	return could, !slices.Contains(all.holder, -1)
-}
-
-func requirement(f Facts, r Requirement, filled int, could []promotion.PersonID, enough bool) Finding {
-	finding := Finding{Rule: RuleRole, Outcome: Met, Reason: fmt.Sprintf("%d of %d from %s", filled, r.Count, r.Role)}
-	if filled >= r.Count {
-		return finding
-	}
-	finding.Outcome = Waiting
-	roster := f.Rosters[r.Role]
-	for _, id := range could {
-		if roster.Has(id) {
-			finding.Who = append(finding.Who, id)
-		}
-	}
-	if len(finding.Who) == 0 {
-		// Somebody else's approval can free a holder of this role for this slot.
-		finding.Who = could
-	}
-	switch {
-	case roster.Fault != "":
-		finding.Reason += fmt.Sprintf("; its members can't be read: %s", roster.Fault)
-	case roster.ReadAt == nil && len(roster.Groups) > 0:
-		finding.Reason += "; its members have not been read yet"
-	case !enough:
-		finding.Outcome = Blocked
-		finding.Reason += "; not enough people are left who could"
-	}
-	return finding
-}
-
-// matching gives slots to voters: a maximum bipartite matching, grown one voter
-// at a time along augmenting paths. Whoever has a slot keeps one.
-type matching struct {
-	slots  []string   // the role of each slot
-	holder []int      // the voter in each slot, or -1
-	roles  [][]string // the roles of each voter
-}
-
-func (m *matching) clone() matching {
-	return matching{slots: m.slots, holder: slices.Clone(m.holder), roles: slices.Clone(m.roles)}
-}
-
-// add tells whether the voter fills one slot more.
-func (m *matching) add(roles []string) bool {
-	m.roles = append(m.roles, roles)
-	return m.place(len(m.roles)-1, make([]bool, len(m.slots)))
-}
-
-func (m *matching) place(voter int, tried []bool) bool {
-	for s, role := range m.slots {
-		if tried[s] || !slices.Contains(m.roles[voter], role) {
-			continue
-		}
-		tried[s] = true
-		if m.holder[s] < 0 || m.place(m.holder[s], tried) {
-			m.holder[s] = voter
-			return true
-		}
-	}
-	return false
+	return top, s.assigned(best), ballots.discounted
 }
 
 // Stale lists what has to be read before it can be said who the person is and
 // which of the required roles are theirs, given how old a reading may be.
 func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
+	return stale(f, d.Approvers(), id, maxAge, now)
+}
+
+// StaleFor is Stale for a decision that is not an approval.
+func StaleFor(decision promotion.Decision, d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
+	switch decision {
+	case promotion.Reject:
+		return stale(f, d.vetoers(), id, maxAge, now)
+	case promotion.Lift:
+		return stale(f, d.Reject.Lift, id, maxAge, now)
+	case promotion.Withdraw:
+		return stale(f, nil, id, maxAge, now)
+	}
+	return Stale(d, f, id, maxAge, now)
+}
+
+func stale(f Facts, roles []string, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
 	var stale []Subject
 	if known, ok := f.People[id]; !ok || now.Sub(known.ReadAt) > maxAge {
 		stale = append(stale, Subject{Person: id})
 	}
-	for _, r := range d.Approvals {
-		roster := f.Rosters[r.Role]
+	for _, role := range roles {
+		roster := f.Rosters[role]
 		if len(roster.Groups) == 0 || roster.ReadAt != nil && now.Sub(*roster.ReadAt) <= maxAge {
 			continue
 		}
@@ -241,17 +154,21 @@ func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now
 	return stale
 }
 
-func identity(d Document, f Facts, assigned []Assignment, now time.Time) (Finding, []Subject) {
-	var lookups []Subject
+func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Finding, []Subject) {
+	if d.Automatic && len(d.Reviewers()) == 0 {
+		return nil, nil
+	}
+	lookups := staleSigners(d, f, now)
+	roles := d.Approvers()
 	for _, a := range assigned {
-		for _, s := range Stale(d, f, a.Person, SureFor, now) {
+		for _, s := range stale(f, roles, a.Person, SureFor, now) {
 			if !slices.Contains(lookups, s) {
 				lookups = append(lookups, s)
 			}
 		}
 	}
 	if len(lookups) > 0 {
-		return Finding{Rule: RuleIdentity, Outcome: Waiting, Reason: "reading in Slack who the approvers are, once more"}, lookups
+		return []Finding{{Rule: RuleIdentity, Outcome: Waiting, Reason: "reading in Slack who the approvers are, once more"}}, lookups
 	}
-	return Finding{Rule: RuleIdentity, Outcome: Met, Reason: "who the approvers are was read just now"}, nil
+	return []Finding{{Rule: RuleIdentity, Outcome: Met, Reason: "who the approvers are was read just now"}}, nil
 }

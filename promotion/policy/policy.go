@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -23,13 +24,36 @@ import (
 
 // Document is what a team has written down for one step of the chain.
 type Document struct {
-	Name                string        // for people; renaming a policy does not change it
-	Soak                time.Duration // at least this long in the environment; 0 means none
-	Approvals           []Requirement // all of them, by distinct people
-	RequesterMayApprove bool
+	Name string        // for people; renaming a policy does not change it
+	Soak time.Duration // at least this long in the environment; 0 means none
+
+	Approvals []Requirement // all of them, by distinct people
+	// Tree is who has to approve instead of Approvals, where it is not just all
+	// of a list.
+	Tree *Tree `json:",omitempty"`
+	// Automatic says that nobody has to approve. It is said outright: a policy
+	// that is not there asks for nobody's approval either.
+	Automatic            bool `json:",omitempty"`
+	RequesterMayApprove  bool
+	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels say
+	Reject               Veto   `json:",omitzero"`
+	Expires              Expiry `json:",omitzero"`
+
+	// Supersede is what becomes of what is open when a newer build comes.
+	// RideOldest keeps the oldest open one of those that would give way.
+	Supersede  Supersede `json:",omitempty"`
+	RideOldest bool      `json:",omitempty"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
+
+	Checks    []Check              `json:",omitempty"` // the evidence that is asked for
+	Since     Since                `json:",omitempty"` // what the soak is counted from
+	Incidents Interruptions        `json:",omitzero"`  // what incidents do to the soak
+	Exposure  promotion.Exposure   `json:",omitzero"`  // one of these at least, in the environment
+	Windows   Windows              `json:",omitzero"`  // when it may go ahead
+	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
+	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -49,14 +73,15 @@ func (d Document) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Requires tells whether the document asks for approvals by the role.
-func (d Document) Requires(role string) bool {
-	for _, r := range d.Approvals {
-		if r.Role == role {
-			return true
+// Roles are all roles that the document rests on.
+func (d Document) Roles() []string {
+	roles := d.Approvers()
+	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers()) {
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
 		}
 	}
-	return false
+	return roles
 }
 
 // How old a reading of Slack's directory may be. People leave and groups
@@ -80,11 +105,23 @@ type Facts struct {
 	Presence  []promotion.Interval // of the digest in the From environment, oldest first
 	Source    Look                 // at the From environment
 	Target    Look                 // at the tags in the To environment
-	Rosters   map[string]promotion.Roster
-	People    map[promotion.PersonID]promotion.Person
+
+	Rosters    map[string]promotion.Roster
+	People     map[promotion.PersonID]promotion.Person
+	Identities promotion.Identities // which accounts and addresses are one person's
+
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
+	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
+	Overtaken promotion.ID         // what has come in the way of a rejected promotion since; 0 when nothing has
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
+
+	Checks    []promotion.Check    // oldest first: of each name the last counts
+	Incidents []promotion.Incident // of the app or of all: the open ones, and those that ended while the digest was there
+	Unhealthy []promotion.Unhealth // of the app or of all, in the From environment while the digest was there
+	Exposure  promotion.Exposure   // of the digest in the From environment
+	Freezes   []promotion.Freeze   // that have not been lifted and are not over
+	Holds     []promotion.Hold     // that have not been lifted, oldest first
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a
@@ -102,9 +139,9 @@ type Subject struct {
 
 // Evaluate is the verdict on the promotion.
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
-	approvals, assigned, discounted := approvals(d, f)
+	approvals, assigned, discounted := approvals(d, f, now)
 	v := Verdict{
-		Findings:   append(needs(d, f, now), approvals, turn(f)),
+		Findings:   append(append(needs(d, f, now), expiry(d, f, now)...), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
@@ -116,7 +153,7 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	}
 	if v.Outcome == Met {
 		who, lookups := identity(d, f, assigned, now)
-		v.Findings, v.Lookups = append(v.Findings, who), lookups
+		v.Findings, v.Lookups = append(v.Findings, who...), lookups
 		v.sum()
 	}
 	return v

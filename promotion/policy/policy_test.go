@@ -360,6 +360,9 @@ func TestChangedTermsDiscountEveryVote(t *testing.T) {
 		"production moved": func(_ *policy.Document, f *policy.Facts) { f.Promotion.Targets[1].Now = "sha256:9" },
 		"another tag":      func(_ *policy.Document, f *policy.Facts) { f.Promotion.Targets[0].Tag = "v2" },
 		"the policy":       func(_ *policy.Document, f *policy.Facts) { f.Promotion.PolicyHash = "other" },
+		"another digest":   func(_ *policy.Document, f *policy.Facts) { f.Promotion.Digest = before },
+		"another place":    func(_ *policy.Document, f *policy.Facts) { f.Promotion.Destination = "production.example.com/shop" },
+		"one tag less":     func(_ *policy.Document, f *policy.Facts) { f.Promotion.Targets = f.Promotion.Targets[1:] },
 	} {
 		d, f := ready()
 		change(&d, &f)

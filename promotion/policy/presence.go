@@ -11,7 +11,7 @@ func origin(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Repairs() {
 		return nil
 	}
-	return []Finding{source(f), soak(d, f, now)}
+	return append([]Finding{source(f), soak(d, f, now)}, exposed(d, f)...)
 }
 
 func source(f Facts) Finding {
@@ -28,59 +28,6 @@ func source(f Facts) Finding {
 func (f Facts) present() bool {
 	n := len(f.Presence)
 	return n > 0 && f.Presence[n-1].Until == nil
-}
-
-// Soaked is how long the digest has been in its environment. Time during
-// which it was not there does not count.
-func (f Facts) Soaked(now time.Time) time.Duration {
-	var soaked time.Duration
-	for _, i := range f.Presence {
-		soaked += i.Within(now)
-	}
-	return soaked
-}
-
-// SoakEnds is the instant at which the soak is complete if the digest stays
-// where it is. It is absent while the digest is elsewhere.
-func (f Facts) SoakEnds(d Document, now time.Time) (time.Time, bool) {
-	if len(f.Rides) > 0 {
-		return f.lastSoakEnds(d, now)
-	}
-	if !f.present() {
-		return time.Time{}, false
-	}
-	last := f.Presence[len(f.Presence)-1]
-	before := f.Soaked(now) - last.Within(now)
-	return last.From.Add(d.Soak - before), true
-}
-
-// lastSoakEnds is when the last ride of a train will have soaked.
-func (f Facts) lastSoakEnds(d Document, now time.Time) (last time.Time, running bool) {
-	for _, r := range f.Rides {
-		ends, running := r.SoakEnds(d, now)
-		if !running {
-			return time.Time{}, false
-		}
-		if ends.After(last) {
-			last = ends
-		}
-	}
-	return last, true
-}
-
-func soak(d Document, f Facts, now time.Time) Finding {
-	env := f.Promotion.From
-	if d.Soak == 0 {
-		return Finding{Rule: RuleSoak, Outcome: Met, Reason: "no soak is asked for"}
-	}
-	if f.Soaked(now) >= d.Soak {
-		return Finding{Rule: RuleSoak, Outcome: Met, Reason: fmt.Sprintf("soaked %s in %s", span(d.Soak), env)}
-	}
-	ends, running := f.SoakEnds(d, now)
-	if !running {
-		return Finding{Rule: RuleSoak, Outcome: Waiting, Reason: fmt.Sprintf("the soak of %s in %s stands still while the digest is not there", span(d.Soak), env)}
-	}
-	return Finding{Rule: RuleSoak, Outcome: Waiting, ChangesAt: &ends, Reason: fmt.Sprintf("soaks %s in %s, until %s", span(d.Soak), env, instant(ends))}
 }
 
 // instant is how reasons name a time: to the second, in UTC, so that a verdict

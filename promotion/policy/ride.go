@@ -16,16 +16,17 @@ import (
 // which it is told.
 func needs(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose != promotion.Train {
-		return append(origin(d, f, now), tags(f), order(f))
+		return slices.Concat(origin(d, f, now), authors(d, f), checks(d, f, now), []Finding{tags(f), order(f)}, line(d, f), stops(d, f, now))
 	}
 	if len(f.Rides) == 0 {
 		return []Finding{{Rule: RuleRide, Outcome: Blocked, Reason: "it carries nothing"}}
 	}
 	var all []Finding
 	for _, r := range f.Rides {
+		r.Rosters, r.People = f.Rosters, f.People
 		all = append(all, gather(RuleRide, r.Promotion.App+": ", append(needs(d, r, now), turn(r))))
 	}
-	return all
+	return append(all, stops(d, f, now)...)
 }
 
 // gather makes one finding of several: it is met when all of them are, says
@@ -82,7 +83,13 @@ func there(f Facts, now time.Time) (findings []Finding, bring []promotion.ID) {
 func (v Verdict) Soaked() bool {
 	soaks := v.Of(RuleSoak)
 	unmet := func(f Finding) bool { return f.Outcome != Met }
-	return len(soaks) > 0 && !slices.ContainsFunc(append(soaks, v.Of(RuleSource)...), unmet)
+	return len(soaks) > 0 && !slices.ContainsFunc(slices.Concat(soaks, v.Of(RuleExposure), v.Of(RuleSource)), unmet)
+}
+
+// Unsoaked tells whether something that the verdict is about has not soaked,
+// wherever it is now.
+func (v Verdict) Unsoaked() bool {
+	return slices.ContainsFunc(append(v.Of(RuleSoak), v.Of(RuleExposure)...), func(f Finding) bool { return f.Outcome != Met })
 }
 
 // Of returns what the rule says, of the promotion or of each of its rides.

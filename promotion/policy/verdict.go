@@ -30,6 +30,7 @@ type Finding struct {
 	Outcome   Outcome
 	Reason    string               // a sentence for people, without markup
 	Who       []promotion.PersonID // could satisfy it
+	By        []promotion.PersonID // whose approvals it has
 	ChangesAt *time.Time           // when it changes by itself
 	Children  []Finding
 }
@@ -41,15 +42,29 @@ type Rule string
 const (
 	RuleSource    Rule = "source"    // the digest is in the environment it comes from
 	RuleSoak      Rule = "soak"      // it has been there long enough
+	RuleExposure  Rule = "exposure"  // it has been used enough there
 	RuleTags      Rule = "tags"      // the tags to set are known and free
 	RuleOrder     Rule = "order"     // nothing newer has been promoted
+	RuleLine      Rule = "line"      // nothing is before it, where one goes after the other
+	RuleHold      Rule = "hold"      // nobody holds it
+	RuleFreeze    Rule = "freeze"    // nothing is frozen
+	RuleWindow    Rule = "window"    // it is a time at which the policy lets things go ahead
 	RuleApprovals Rule = "approvals" // enough people have approved
 	RuleRole      Rule = "role"      // one requirement of the approvals
+	RuleAll       Rule = "all"       // several of them, all of which are needed
+	RuleChoice    Rule = "choice"    // several of them, of which some are enough
+	RuleAuthors   Rule = "authors"   // it is known who wrote what is in the image
+	RuleExpiry    Rule = "expiry"    // the request has not expired
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
 	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
+	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
+	RuleCheck     Rule = "check"     // one piece of it
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 )
+
+// Rules are all of them: what a scenario can name.
+var Rules = []Rule{RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleTurn, RuleCopy, RuleIdentity, RuleRide}
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".
 type Verdict struct {
@@ -99,7 +114,7 @@ func (f Finding) missing() []Finding {
 	if f.Outcome == Met {
 		return nil
 	}
-	if len(f.Children) == 0 || f.Rule == RuleRide {
+	if len(f.Children) == 0 || f.Rule == RuleRide || f.Rule == RuleChoice {
 		return []Finding{f}
 	}
 	var missing []Finding

@@ -32,7 +32,11 @@ type WatchOptions struct {
 	Concurrency int           // how many looks at a time, for each registry
 	// Report takes a look.
 	Report func(ctx context.Context, sightings []promotion.Sighting) error
-	Logger *slog.Logger
+	// Waiting names tags that brought what is open for an app in an environment.
+	// They are looked at also when many are higher: what is about to go ahead has
+	// not left because builds come fast. Nil: there are none.
+	Waiting func(ctx context.Context, app, environment string) ([]string, error)
+	Logger  *slog.Logger
 }
 
 // Watcher looks at tags, round after round, and reports every look. One round
@@ -49,10 +53,14 @@ type Watcher struct {
 	looks   []Look
 	faults  map[string]string // of the looks that failed, so that each is logged once
 	changed chan struct{}
+	hints   map[string]bool          // keys of the looks that are to be taken at once
+	hinted  chan struct{}            // there are some
+	busy    map[string]chan struct{} // of each look, taken while it is under way
 }
 
 // MaxPatternTags is how many of the tags that match a pattern are looked at:
-// the highest, in version order. Older ones are not in the environment any more.
+// the highest, in version order, and those that something waits for. Other older
+// ones are not in the environment any more.
 const MaxPatternTags = 25
 
 // lookTimeout bounds one look, with its retries.
@@ -60,7 +68,10 @@ const lookTimeout = 30 * time.Second
 
 // NewWatcher makes a watcher; Set says what it watches.
 func NewWatcher(c *Client, o WatchOptions) *Watcher {
-	return &Watcher{client: c, opts: o, faults: map[string]string{}, changed: make(chan struct{}, 1)}
+	return &Watcher{
+		client: c, opts: o, faults: map[string]string{}, changed: make(chan struct{}, 1),
+		hints: map[string]bool{}, hinted: make(chan struct{}, 1), busy: map[string]chan struct{}{},
+	}
 }
 
 // Set replaces what is watched, also while the watcher runs.
@@ -96,6 +107,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		w.mu.Unlock()
 		unchanged, change := context.WithCancel(ctx)
 		var under sync.WaitGroup
+		under.Go(func() { w.follow(unchanged) })
 		for _, looks := range registries {
 			under.Go(func() { w.rounds(unchanged, looks, first) })
 		}
@@ -153,8 +165,66 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 	}
 }
 
+// Hint has what comes to an environment of an app looked at now instead of in
+// its turn. Many hints about the same are one: whoever gives them decides when
+// somebody looks, and nothing else.
+func (w *Watcher) Hint(app, environment string) {
+	l := Look{App: app, Environment: environment, Side: promotion.Source}
+	w.mu.Lock()
+	w.hints[l.key()] = true
+	w.mu.Unlock()
+	select {
+	case w.hinted <- struct{}{}:
+	default:
+	}
+}
+
+// follow takes the looks that were hinted at, one after the other.
+func (w *Watcher) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.hinted:
+		}
+		w.mu.Lock()
+		hints := w.hints
+		w.hints = map[string]bool{}
+		looks := slices.Clone(w.looks)
+		w.mu.Unlock()
+		for _, l := range looks {
+			if hints[l.key()] {
+				w.look(ctx, l)
+			}
+		}
+	}
+}
+
+// alone waits until nobody else takes the same look, so that what is reported
+// last was seen last.
+func (w *Watcher) alone(ctx context.Context, l Look) (done func(), ok bool) {
+	w.mu.Lock()
+	busy := w.busy[l.key()]
+	if busy == nil {
+		busy = make(chan struct{}, 1)
+		w.busy[l.key()] = busy
+	}
+	w.mu.Unlock()
+	select {
+	case busy <- struct{}{}:
+		return func() { <-busy }, true
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
 // look looks once and reports what is new.
 func (w *Watcher) look(ctx context.Context, l Look) {
+	done, ok := w.alone(ctx, l)
+	if !ok {
+		return
+	}
+	defer done()
 	began := time.Now()
 	call, cancel := context.WithTimeout(ctx, lookTimeout)
 	tags, err := w.see(call, l)
@@ -199,7 +269,9 @@ func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, er
 		}
 		slices.SortFunc(names, compareVersions)
 		names = slices.Compact(names) // pages of a list may overlap
-		names = names[max(0, len(names)-MaxPatternTags):]
+		if names, err = w.counting(ctx, l, names); err != nil {
+			return nil, err
+		}
 	}
 	readings, err := w.client.ReadTags(ctx, l.Repository, names)
 	if err != nil {
@@ -212,6 +284,20 @@ func (w *Watcher) see(ctx context.Context, l Look) ([]promotion.TaggedDigest, er
 		}
 	}
 	return tags, nil
+}
+
+// counting are those of the tags, which are in version order, that count.
+func (w *Watcher) counting(ctx context.Context, l Look, names []string) ([]string, error) {
+	low := max(0, len(names)-MaxPatternTags)
+	if low == 0 || w.opts.Waiting == nil {
+		return names[low:], nil
+	}
+	waiting, err := w.opts.Waiting(ctx, l.App, l.Environment)
+	if err != nil {
+		return nil, err
+	}
+	older := slices.DeleteFunc(slices.Clone(names[:low]), func(name string) bool { return !slices.Contains(waiting, name) })
+	return append(older, names[low:]...), nil
 }
 
 // compareVersions orders tags as people do: digits by their value, so that

@@ -27,6 +27,7 @@ import (
 
 // watched is a watcher of a registry that lives in the same bubble.
 type watched struct {
+	waiting []string
 	t       *testing.T
 	door    *door
 	client  *registry.Client
@@ -93,9 +94,11 @@ func approached(t *testing.T, every time.Duration, m wire.Manners) *watched {
 		}
 	})
 	w.client = registry.New(registry.Options{Named: anybody, Transport: transport, Manners: map[string]wire.Manners{host: m}})
-	w.watcher = registry.NewWatcher(w.client, registry.WatchOptions{Every: every, Concurrency: 4, Report: w.report, Logger: slog.New(slog.DiscardHandler)})
+	w.watcher = registry.NewWatcher(w.client, registry.WatchOptions{Every: every, Concurrency: 4, Report: w.report, Waiting: w.waits, Logger: slog.New(slog.DiscardHandler)})
 	return w
 }
+
+func (w *watched) waits(context.Context, string, string) ([]string, error) { return w.waiting, nil }
 
 func (w *watched) report(_ context.Context, sightings []promotion.Sighting) error {
 	w.mu.Lock()
@@ -308,6 +311,29 @@ func TestAPatternWatchesTheHighestVersions(t *testing.T) {
 		defer w.run()()
 		tags := strings.Fields(w.said())
 		if len(tags) != registry.MaxPatternTags || !strings.HasPrefix(tags[0], "v1.15-passed=") || !strings.HasPrefix(tags[len(tags)-1], "v1.39-passed=") {
+			t.Fatalf("%d tags: %q", len(tags), tags)
+		}
+	})
+}
+
+// With builds faster than a soak, the one that soaks is soon not among the highest.
+func TestAPatternWatchesWhatSomethingWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, 30*time.Second)
+		for i := range 40 {
+			w.put(fmt.Sprintf("v1.%d-passed", i), fmt.Sprint(i))
+		}
+		pattern, err := promotion.ParseTagPattern("v{version}-passed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := look()
+		l.Pattern = pattern
+		w.waiting = []string{"v1.3-passed", "v1.30-passed", "v1.99-passed"}
+		w.watcher.Set([]registry.Look{l})
+		defer w.run()()
+		tags := strings.Fields(w.said())
+		if len(tags) != registry.MaxPatternTags+1 || !strings.HasPrefix(tags[0], "v1.3-passed=") || !strings.HasPrefix(tags[1], "v1.15-passed=") {
 			t.Fatalf("%d tags: %q", len(tags), tags)
 		}
 	})

@@ -49,7 +49,15 @@ type tables struct {
 	people     table[promotion.PersonID, promotion.Person]
 	groups     table[promotion.GroupID, promotion.Group]
 	gestures   table[string, gesture]
+	incidents  table[promotion.IncidentID, promotion.Incident]
+	unhealth   table[int, promotion.Unhealth] // in the order in which it was reported
+	exposure   table[exposureKey, promotion.Exposure]
+	freezes    table[int64, promotion.Freeze]
+	holds      table[int64, promotion.Hold]
 	effects    table[string, promotion.Effect] // by key
+	checks     table[int64, promotion.Check]
+	tokens     table[string, promotion.Token]
+	receipts   table[receiptKey, promotion.Kept]
 	lastEffect int64
 	entries    [][]byte     // of the audit log
 	nodes      []audit.Hash // of its tree
@@ -104,6 +112,8 @@ func (t *table[K, V]) drop(k K) {
 func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
 	t.pins.mine = false
+	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
+	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

@@ -85,6 +85,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.Train != 0 && p.Train != q.Train,
 		q.Apart && p.Train != 0,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
+		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
 		q.Before != 0 && p.ID >= q.Before:
 		return false

@@ -52,6 +52,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
+		"the newest report of a check comes back":            checkReports,
+		"what the schema forbids of evidence is refused":     forbiddenEvidence,
+		"a token comes back and is revoked once":             tokens,
+		"a receipt is kept once, and for a while":            receipts,
 		"an effect is asked for once while unfinished":       effectKeys,
 		"a claim takes what is due, oldest first":            claims,
 		"a lease that ended is claimed by another":           leases,
@@ -60,6 +64,13 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"released leases are due at once":                    release,
 		"numbers are never given twice":                      numbers,
 		"the audit log grows without gaps and can be proved": auditLog,
+
+		"an incident is open once for a key":                incidents,
+		"ill health lasts until good health is reported":    unhealth,
+		"the newest reading of each counter counts":         exposures,
+		"a freeze holds until it is over or lifted":         freezes,
+		"a hold is there once for each person until lifted": holds,
+		"what stops time and promotions has to make sense":  forbiddenStops,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -213,6 +224,12 @@ func queries(t *testing.T, s Store) {
 			tx.SaveVote(promotion.Vote{Promotion: 2, Person: "U1", Decision: promotion.Approve, At: noon}),
 			tx.SaveVote(promotion.Vote{Promotion: 3, Person: "U1", Decision: promotion.Reject, At: noon}))
 	})
+	update(t, s, func(tx gate.Tx) error {
+		first, second := report("perf"), report("review")
+		second.Digest, second.Person, second.Token = digest("d"), "U1", ""
+		second.App = "cart"
+		return errors.Join(tx.AddCheck(&first), tx.AddCheck(&second))
+	})
 	b := noon.Add('b' * time.Minute)
 	for want, q := range map[string]gate.Query{
 		"5 4 3 2 1": {},
@@ -227,6 +244,7 @@ func queries(t *testing.T, s Store) {
 		"3":         {App: "shop", ObservedAfter: &b},
 		"2 ":        {ApprovedBy: "U1"},
 		"":          {To: "staging"},
+		" 5":        {SignedBy: "U1"},
 		"5 3 2 1":   {From: "staging", States: []promotion.State{promotion.Open, promotion.Executing}},
 	} {
 		view(t, s, func(tx gate.Tx) error {

@@ -24,7 +24,7 @@ func TestShortFormsAndOrdinaryVariantsAreAccepted(t *testing.T) {
 		"as many approvals as people are asked":     {"{leads: 1}", "{leads: 2}"},
 		"a policy is written out":                   {"policy: careful", "policy: {approvals: leads}"},
 		"a group can fill what people can't":        {"{leads: 1}}\nroles:", "{leads: 2, more: 1}}\nroles:\n  more: [S0MORE, U0ANN]"},
-		"people of two roles fill them in one way":  {"{leads: 1}}\nroles:", "{any: 1, leads: 2}}\nroles:\n  any: [leads, U0EVE]"},
+		"people of two roles fill them in one way":  {"{leads: 1}}\nroles:", "{anyone: 1, leads: 2}}\nroles:\n  anyone: [leads, U0EVE]"},
 		"no environment is watched":                 {", watch: \"v{version}-passed\"", ""},
 		"the tag of a promotion is watched there":   {"policy: careful}", "policy: careful, watch: production}\n  - {name: end, tags: end, policy: careful}"},
 		"an enterprise user and a private channel":  {"U0BOB", "W0BOB"},

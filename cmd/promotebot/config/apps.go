@@ -117,6 +117,7 @@ func (r *reader) overrides(n *yaml.Node, what, name string, into map[string]poli
 		switch i := slices.Index(names, p.Key); {
 		case i > 0:
 			into[p.Key] = d
+			r.beside(p.Value, d, chain[i-1])
 		case len(names) < 2 || slices.Contains(names, ""):
 			// What the environments are called is not known.
 		case i == 0:

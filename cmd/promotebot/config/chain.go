@@ -102,6 +102,7 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 	}
 	if at, ok := r.Required(n, in, keyPolicy, "the environment", "add policy: careful, a name from policies, or write it out: policy: "+examplePolicy); ok {
 		e.policy = r.policyOf(at, e.Name, policies)
+		r.beside(at, e.policy, before[len(before)-1])
 	}
 	return e, true
 }

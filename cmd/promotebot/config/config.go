@@ -35,6 +35,7 @@ type Config struct {
 	Database string // path of the SQLite file
 	Poll     Poll
 	HTTP     string // listen address of health and metrics, or HTTPOff
+	API      string // listen address of what machines send and ask; empty when they can't
 	Slack    Slack
 	// Registries are those about which the file says something.
 	Registries []Registry
@@ -63,6 +64,7 @@ type (
 const (
 	DefaultDatabase    = "promotebot.db"
 	DefaultHTTP        = "127.0.0.1:8484" // loopback: neither health nor metrics ask who is there
+	exampleAPI         = "127.0.0.1:8485" // loopback: it speaks no TLS, and tokens are secrets
 	DefaultEvery       = 30 * time.Second
 	DefaultConcurrency = 8
 
@@ -91,7 +93,7 @@ func Load(path string) (*Config, error) {
 // the document is at fault the error is *Problems.
 func Parse(name string, doc []byte) (*Config, error) {
 	decoder, root := strict.Parse(doc, "begin with "+exampleEnvironments+" and "+exampleApps)
-	r := &reader{decoder}
+	r := &reader{Reader: decoder, kinds: map[string]checkKind{}}
 	c := &Config{}
 	if root != nil {
 		sum := sha256.Sum256(doc)
@@ -105,13 +107,17 @@ func Parse(name string, doc []byte) (*Config, error) {
 }
 
 // reader reads this program's sections.
-type reader struct{ *strict.Reader }
+type reader struct {
+	*strict.Reader
+	kinds map[string]checkKind // by the name of the check
+}
 
 // The sections of the file.
 const (
 	keySlack        = "slack"
 	keyDatabase     = "database"
 	keyHTTP         = "http"
+	keyAPI          = "api"
 	keyPoll         = "poll"
 	keyEnvironments = "environments"
 	keyPolicies     = "policies"
@@ -135,22 +141,27 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyRegistries, keyReminders)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI)
 	if !ok {
 		return
 	}
 	named := r.settings(in, c)
-	roles := r.roles(root, in)
+	identities := r.people(in)
+	roles := r.roles(root, in, identities)
 	policies := r.policies(in, roles)
 	chain := r.chain(root, in, policies)
 	other := fallback{c.Slack.Channel, named}
 	apps := r.apps(root, in, other, chain, policies)
 	c.Catalog = gate.Catalog{
 		Roles:        roles.catalog(),
+		Identities:   identities,
 		Environments: chain.catalog(),
 		Apps:         apps,
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
+	}
+	if p, ok := in[keyFreezes]; ok {
+		c.Catalog.Freezes = r.freezes(p.Value)
 	}
 	c.Registries = r.registries(in, c.Catalog.Apps)
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,9 @@ func TestTheSmallestUsefulConfigIsShortAndComplete(t *testing.T) {
 
 func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	c := load(t, "full.yaml")
+	if c.API != "127.0.0.1:8485" {
+		t.Errorf("machines are answered at %q", c.API)
+	}
 	if c.Database != "/var/lib/promotebot/promotebot.db" || c.Slack.Channel != "C0123456789" {
 		t.Errorf("database %q, channel %q", c.Database, c.Slack.Channel)
 	}
@@ -82,6 +86,7 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 		len(careful.Approvals) != 2 || careful.Approvals[0] != (policy.Requirement{Role: "tech-leads", Count: 2}) || careful.Approvals[1].Role != "security" {
 		t.Errorf("shop goes to production under %+v", careful)
 	}
+	interrupted(t, c.Catalog, shop.Policies["production"])
 	handbook, _ := c.Catalog.App("handbook")
 	if quick := handbook.Policies["preview"]; quick.Name != "quick" || !quick.RequesterMayApprove || handbook.Channel != "C0123456789" {
 		t.Errorf("handbook goes to preview under %+v, in %s", quick, handbook.Channel)
@@ -107,6 +112,39 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 		t.Errorf("the roles are %+v", c.Catalog.Roles)
 	}
 	reminds(t, c.Catalog.Reminders)
+}
+
+// interrupted checks what makes careful wait.
+func interrupted(t *testing.T, c gate.Catalog, careful policy.Document) {
+	t.Helper()
+	if i := careful.Incidents; !slices.Equal(i.Pause, []promotion.Severity{"warning"}) || !slices.Equal(i.Reset, []promotion.Severity{"critical"}) || !slices.Equal(careful.FreezeOn, i.Reset) {
+		t.Errorf("incidents do %+v, and freeze on %v", i, careful.FreezeOn)
+	}
+	if careful.Since != policy.SinceArrival {
+		t.Errorf("the soak counts from %q", careful.Since)
+	}
+	if careful.Exposure != (promotion.Exposure{Requests: 100_000, PodTime: 48 * time.Hour}) {
+		t.Errorf("exposure is %+v", careful.Exposure)
+	}
+	w := careful.Windows
+	if len(w.Allow) != 1 || w.Allow[0].Spec != "CRON_TZ=Europe/Berlin 0 9 * * MON-THU" || w.Allow[0].For != 8*time.Hour || len(w.Deny) != 1 || w.Deny[0].For != 36*time.Hour {
+		t.Errorf("windows are %+v", w)
+	}
+	at := func(text string) time.Time {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.UTC()
+	}
+	for _, f := range []struct {
+		got         []promotion.Freeze
+		from, until string
+	}{{c.Freezes, "2026-12-19T23:00:00Z", "2027-01-02T23:00:00Z"}, {careful.Freezes, "2026-11-26T00:00:00Z", "2026-12-01T07:00:00Z"}} {
+		if len(f.got) != 1 || f.got[0].From != at(f.from) || *f.got[0].Until != at(f.until) || f.got[0].Reason == "" {
+			t.Errorf("frozen: %+v, want from %s until %s", f.got, f.from, f.until)
+		}
+	}
 }
 
 // reminds checks the schedules where the clocks change: nine in Berlin is

@@ -66,7 +66,7 @@ var faults = []fault{
 		`5:1: a key of the configuration must be text, not the number 1: if it is meant, put it in quotes: "1"`,
 	}},
 	{"a key far from any other", "policies:", "colour: red\npolicies:", []string{
-		`5:1: unknown key "colour" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, registries, reminders`,
+		`5:1: unknown key "colour" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, people, registries, reminders, freezes, api`,
 	}},
 	{"a token among the keys", "channel: C0SHIP", "app_token: x", []string{
 		`1:9: "app_token" is a secret, and secrets never live in this file: set SLACK_APP_TOKEN in the environment, or SLACK_APP_TOKEN_FILE`,
@@ -155,7 +155,7 @@ var faults = []fault{
 	}},
 	{"environments that are no list", "environments:", "environments: staging\npolicy:", []string{
 		`2:15: environments must be a list, not the text "staging": write it as environments: [{name: staging, watch: staging-passed}, {name: production, tags: [production], policy: careful}]`,
-		`3:1: unknown key "policy" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, registries, reminders`,
+		`3:1: unknown key "policy" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, people, registries, reminders, freezes, api`,
 	}},
 	{"an environment that is a name", `{name: staging, watch: "v{version}-passed"}`, "staging", []string{
 		`3:5: an environment must be a mapping, not the text "staging": write it as {name: production, tags: [production], policy: careful}`,
@@ -257,10 +257,10 @@ apps:
 		`7:3: "Very Careful" is not a name: up to 63 lower-case letters, digits and '-', beginning with a letter or digit`,
 	}},
 	{"a policy without approvals", "{approvals: {leads: 1}}", "{soak: 1h}", []string{
-		"6:12: the policy has no approvals: add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now",
+		"6:12: the policy has no approvals: add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's",
 	}},
 	{"approvals of nobody", "{approvals: {leads: 1}}", "{approvals: {}}", []string{
-		"6:24: approvals asks nobody: write {tech-leads: 1}, because promoting without anybody's approval is not possible for now",
+		"6:24: approvals asks nobody: write {tech-leads: 1}, or none when it is to go ahead without anybody's approval",
 	}},
 	{"approvals in a list", "{approvals: {leads: 1}}", "{approvals: [leads]}", []string{
 		"6:24: approvals must be a mapping, not a list: write it as {tech-leads: 2}, or as a role",
@@ -374,7 +374,7 @@ apps:
 		"10:61: nothing is promoted into staging, because it is the first environment: name production",
 	}},
 	{"an app with a faulty policy of its own", "com/shop", "com/shop, policy: {production: {soak: 1h}}", []string{
-		"10:73: the policy has no approvals: add approvals: {tech-leads: 1}, because promoting without anybody's approval is not possible for now",
+		"10:73: the policy has no approvals: add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's",
 	}},
 	{"reminders that are a mapping", "apps:", "reminders: {schedule: \"@daily\"}\napps:", []string{
 		`9:12: reminders must be a list, not a mapping: write it as reminders: [{schedule: "0 9 * * MON-FRI", time_zone: Europe/Berlin}]`,
@@ -470,8 +470,8 @@ apps:
 	{"a policy within an app that is not defined", "com/shop", "com/shop, policy: {production: carefull}", []string{
 		`10:73: there is no policy "carefull": did you mean "careful"? Otherwise define it under policies, or write it out here: {soak: 24h, approvals: {tech-leads: 2}}`,
 	}},
-	{"a role of people in a role of others", "{leads: 1}}\nroles:", "{all: 4}}\nroles:\n  all: [leads, U0EVE]", []string{
-		"6:30: all has to approve 4 times, and only 3 people hold it: ask for fewer, or add people to the role: one person is one approval",
+	{"a role of people in a role of others", "{leads: 1}}\nroles:", "{both: 4}}\nroles:\n  both: [leads, U0EVE]", []string{
+		"6:31: both has to approve 4 times, and only 3 people hold it: ask for fewer, or add people to the role: one person is one approval",
 	}},
 	{"an app with an environment that could be one of two", "policy: careful}\npolicies:\n  careful: {approvals: {leads: 1}}\nroles:\n  leads: [U0ANN, U0BOB]\napps:\n  - {name: shop, image: registry.example.com/shop}", "policy: careful}\n  - {name: finish, tags: finish, policy: careful}\npolicies:\n  careful: {approvals: {leads: 1}}\nroles:\n  leads: [U0ANN, U0BOB]\napps:\n  - {name: shop, image: registry.example.com/shop, policy: {finnish: careful}}", []string{
 		`11:61: there is no environment "finnish": did you mean "finish"? Otherwise name production or finish`,

@@ -18,6 +18,8 @@ type roles struct {
 	names  []string
 	by     map[string]*role
 	unread bool // nothing is known about them, so nothing can be missed
+
+	identities promotion.Identities
 }
 
 // role is a role and where it names others.
@@ -27,8 +29,8 @@ type role struct {
 	faulty bool // some of its members could not be read
 }
 
-func (r *reader) roles(root *yaml.Node, in map[string]strict.Pair) roles {
-	all := roles{by: map[string]*role{}}
+func (r *reader) roles(root *yaml.Node, in map[string]strict.Pair, identities promotion.Identities) roles {
+	all := roles{by: map[string]*role{}, identities: identities}
 	p, ok := in[keyRoles]
 	if !ok {
 		r.missing(root, keyRoles, exampleRoles)
@@ -38,7 +40,9 @@ func (r *reader) roles(root *yaml.Node, in map[string]strict.Pair) roles {
 	pairs, ok := r.Pairs(p.Value, keyRoles, exampleRoles)
 	all.unread = !ok
 	for _, p := range pairs {
-		r.name(p.At, p.Key)
+		if r.name(p.At, p.Key) && slices.Contains(combining, p.Key) {
+			r.Fault(p.At, fmt.Sprintf("%q says something about approvals, so it can't be a role", p.Key), "give the role another name")
+		}
 		all.names = append(all.names, p.Key)
 		all.by[p.Key] = r.role(p)
 	}
@@ -146,7 +150,7 @@ func (r *reader) cycles(all roles) {
 	}
 }
 
-// people are those who hold the role. It is not known here when the role leads
+// people are those who hold the role, each by their first account. It is not known here when the role leads
 // to a user group, whose members only Slack knows, or is itself at fault.
 func (all roles) people(name string) (people []promotion.PersonID, known bool) {
 	known = true
@@ -160,7 +164,9 @@ func (all roles) people(name string) (people []promotion.PersonID, known bool) {
 		}
 		seen[name] = true
 		known = known && !role.faulty && len(role.Groups) == 0
-		people = append(people, role.People...)
+		for _, account := range role.People {
+			people = append(people, all.identities.Of(account))
+		}
 		for _, other := range role.Roles {
 			visit(other)
 		}

@@ -73,6 +73,7 @@ func (r *reader) train(n *yaml.Node, taken map[string]bool, apps []gate.App, oth
 	}
 	for to, d := range train.Policies {
 		d.OnFailure = onFailure
+		d.Supersede, d.RideOldest = policy.Replace, false // a train takes what is there: a newer one replaces it
 		train.Policies[to] = d
 	}
 	return train

@@ -53,7 +53,7 @@ var mutants = []mutant{
 		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		who", "	if v.Outcome == Met && now.IsZero() {\n		who"},
 	}},
 	{"R4 decided anew at the intent", "an approval counts for whatever has become of the promotion since", []edit{
-		{"promotion/policy/approvals.go", "			refusal = vote.Terms.Differs(terms)", "			_ = terms"},
+		{"promotion/policy/ballots.go", "			refusal = vote.Terms.Differs(terms)", "			_ = terms"},
 	}},
 	{"R4 decided anew at the intent", "the policy of the day on which it was opened decides", []edit{
 		{"promotion/gate/settle.go", "p.PolicyHash != hash {", "p.PolicyHash == \"\" {"},
@@ -84,10 +84,10 @@ var mutants = []mutant{
 		{"bot/chat/perform.go", "	if card.TS == \"\" && e.Attempt > 1 {", "	if card.TS == \"\" && e.Attempt > 1000 {"},
 	}},
 	{"R10 people, and not the requester", "the requester counts", []edit{
-		{"promotion/policy/approvals.go", "	if id == f.Promotion.Requester && !d.RequesterMayApprove {\n		return nil", "	if id == \"\" && !d.RequesterMayApprove {\n		return nil"},
+		{"promotion/policy/approvals.go", "	if !d.RequesterMayApprove && f", "	if !d.RequesterMayApprove && id == \"\" && f"},
 	}},
 	{"R10 people, and not the requester", "one person fills a slot for each role", []edit{
-		{"promotion/policy/approvals.go", "		counting = append(counting, vote)\n		m.add(roles)\n", "		for _, role := range roles {\n			counting = append(counting, vote)\n			m.add([]string{role})\n		}\n"},
+		{"promotion/policy/ballots.go", "			b.voters = append(b.voters, s.voter)\n", "			for i := range p.roles {\n				if s.roles>>i&1 == 1 {\n					b.voters = append(b.voters, voter{s.person, 1 << i, s.votes})\n				}\n			}\n"},
 	}},
 	{"an older one never overwrites a newer one", "nothing is asked of what was promoted before", []edit{
 		{"promotion/policy/target.go", "	if f.Newer == nil {", "	if f.Newer == nil || f.Newer != nil {"},

@@ -79,7 +79,7 @@ func (w *world) boot(slot int) {
 	for _, l := range r.lanes {
 		r.rig(l)
 	}
-	r.watcher = registry.NewWatcher(client, registry.WatchOptions{Every: pollEvery, Concurrency: 8, Report: r.report, Logger: log})
+	r.watcher = registry.NewWatcher(client, registry.WatchOptions{Every: pollEvery, Concurrency: 8, Report: r.report, Waiting: r.gate.Waiting, Logger: log})
 	r.watcher.Set(serve.Looks(w.catalogs[slot]))
 	r.busy.Go(func() {
 		if err := r.release(); err != nil {

@@ -188,6 +188,7 @@ const (
 	intTag   = "!!int"
 	floatTag = "!!float"
 	nullTag  = "!!null"
+	boolTag  = "!!bool"
 	mergeTag = "!!merge"
 )
 
@@ -257,7 +258,7 @@ func Kind(n *yaml.Node) string {
 		return "the number " + Clip(n.Value)
 	case nullTag:
 		return "nothing"
-	case "!!bool":
+	case boolTag:
 		return Clip(n.Value)
 	case "!!timestamp":
 		return "the date " + Clip(n.Value)

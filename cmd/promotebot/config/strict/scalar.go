@@ -22,6 +22,21 @@ func (r *Reader) Count(n *yaml.Node, what string, most int) (int, bool) {
 	return count, true
 }
 
+// Bool reads true or false.
+func (r *Reader) Bool(n *yaml.Node, what string) (value, ok bool) {
+	if r.known[n] {
+		return false, false
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == boolTag {
+		switch n.Value {
+		case "true", "false":
+			return n.Value == "true", true
+		}
+	}
+	r.Fault(n, fmt.Sprintf("%s must be true or false, not %s", what, Kind(n)), "write true or false, without quotes")
+	return false, false
+}
+
 var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
 
 // Duration reads a Go duration in which d stands for 24 hours. Days are what

@@ -1,0 +1,195 @@
+package render
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/render/page"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// What the buttons for holds are called in Slack's payloads.
+const (
+	ActionHold   = "promotebot_hold"
+	ActionUnhold = "promotebot_unhold"
+)
+
+// CallbackHold names the modal in which the reason of a hold is given.
+const CallbackHold = "promotebot_hold"
+
+// HoldModal asks why. channel and ts are the card's.
+func HoldModal(v policy.View, channel, ts string) slack.ModalViewRequest {
+	p := &v.Facts.Promotion
+	meta, err := json.Marshal(reference{Value: Value(p.ID, p.TermsNow().Hash()), Channel: channel, TS: ts})
+	if err != nil {
+		panic("render: three strings always marshal: " + err.Error())
+	}
+	input := slack.NewPlainTextInputBlockElement(page.Words("What does it have to wait for?"), reasonAction)
+	input.Multiline, input.MinLength, input.MaxLength = true, minReason, maxReason
+	var body page.Page
+	body.Section(
+		page.Writef("Hold *%s* %s for *%s*?", p.App, p.Digest, p.To),
+		"It can be approved all the same, and goes ahead when every hold is lifted. "+
+			page.Writef("To hold all builds of it, also those to come: `/promote hold %s`.", p.App))
+	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: CallbackHold, PrivateMetadata: string(meta),
+		Title: page.Words("Hold"), Submit: page.Words("Hold"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
+	}
+}
+
+// holdButtons are the one to hold, and the one to lift where there is something
+// to lift. Whose hold that lifts depends on who clicks, so it asks first.
+func holdButtons(v policy.View, value string) []slack.BlockElement {
+	all := []slack.BlockElement{slack.NewButtonBlockElement(ActionHold, value, page.Words("Hold…"))}
+	if len(v.Facts.Holds) == 0 {
+		return all
+	}
+	lift := slack.NewButtonBlockElement(ActionUnhold, value, page.Words("Lift hold"))
+	lift.Confirm = slack.NewConfirmationBlockObject(page.Words("Lift the hold?"),
+		page.Words("If you hold it, your hold is lifted. If you don't, those of the others are, which takes a role, and the record says so."), page.Words("Lift"), page.Words("Not yet"))
+	return append(all, lift)
+}
+
+// stopped is what people and incidents keep it waiting for, and the incidents
+// that don't.
+func stopped(v policy.View, c cast) []page.Text {
+	var lines []page.Text
+	for _, h := range v.Facts.Holds {
+		what := page.Text("• *Held*")
+		if h.Digest == "" {
+			what += ", with every other build of it,"
+		}
+		lines = append(lines, what+page.Writef(" by %s since %s: %s.", c.call(h.By), h.At, because(h.Reason)))
+	}
+	for _, z := range append(v.Document.Freezes, v.Facts.Freezes...) {
+		if z.At(v.At) {
+			lines = append(lines, "• *Frozen*"+ending(z.Until)+by(z.By, c)+page.Writef(": %s.", because(z.Reason)))
+		}
+	}
+	return append(lines, incidents(v, c)...)
+}
+
+func by(who promotion.PersonID, c cast) page.Text {
+	if who == "" {
+		return ""
+	}
+	return page.Writef(" by %s", c.call(who))
+}
+
+// ending is nothing for what ends when somebody says so.
+func ending(until *time.Time) page.Text {
+	if until == nil {
+		return ""
+	}
+	return page.Writef(" until %s", *until)
+}
+
+// incidents are the open ones, with what they do.
+func incidents(v policy.View, c cast) []page.Text {
+	var lines []page.Text
+	said := map[promotion.IncidentID]bool{}
+	for _, f := range append([]policy.Facts{v.Facts}, v.Facts.Rides...) {
+		for _, i := range f.Incidents {
+			if i.ResolvedAt != nil || said[i.ID] {
+				continue
+			}
+			said[i.ID] = true
+			line := page.Writef("• *Incident #%d*, %s, since %s: %s", int64(i.ID), string(i.Severity), i.From, because(i.Summary))
+			if who := promotion.PersonOf(i.ReportedBy); who != "" {
+				line += page.Writef(" (reported by %s)", c.call(who))
+			}
+			lines = append(lines, line+". "+effects(v.Document, f.Promotion, i))
+		}
+	}
+	return lines
+}
+
+func effects(d policy.Document, p promotion.Promotion, i promotion.Incident) page.Text {
+	var all []page.Text
+	if d.Incidents.Interrupts(i.Severity) && i.Concerns(p.App, p.From) {
+		all = append(all, "the soak stands still")
+	}
+	if slices.Contains(d.FreezeOn, i.Severity) {
+		all = append(all, "nothing is promoted")
+	}
+	if len(all) == 0 {
+		return "This policy takes no notice of it."
+	}
+	return "Until it is resolved, " + page.Join(all, len(all)) + "."
+}
+
+// deedDone is what came of a hold, a freeze or an incident.
+func deedDone(a promotion.Answer, it page.Text) page.Text {
+	if a.App == "" && a.Promotion == 0 {
+		it = "everything"
+	}
+	switch a.Deed {
+	case promotion.GestureIncident:
+		return page.Writef("Incident #%d of %s is open, %s: %s. `/promote resolve %d` ends it.", int64(a.Incident), it, string(a.Severity), because(a.Reason), int64(a.Incident))
+	case promotion.GestureResolve:
+		return page.Writef("Incident #%d of %s is resolved: %s.", int64(a.Incident), it, because(a.Reason))
+	case promotion.GestureFreeze:
+		return page.Writef("Frozen, %s%s: %s. Approvals can be given, and nothing is promoted. %s lifts it.", it, ending(a.Until), because(a.Reason), page.Code(strings.TrimSpace("/promote unfreeze "+a.App)))
+	case promotion.GestureUnfreeze:
+		return page.Writef("Not frozen any more: %s. What lacks nothing goes ahead now.", it)
+	case promotion.GestureHold:
+		m := page.Writef("On hold: %s: %s.", it, because(a.Reason))
+		if a.Others > 0 {
+			m += page.Writef(" With others that makes %d; all have to be lifted.", a.Others+1)
+		}
+		return m
+	}
+	m := page.Writef("Not held any more by %s: %s.", cast(nil).all(a.Whose, maxCalled), it)
+	if a.Others > 0 {
+		return m + page.Writef(" Holds that are left: %d.", a.Others)
+	}
+	return m + " Nobody holds it now."
+}
+
+// deedAnswer is what is said about a hold, a freeze or an incident.
+func deedAnswer(a promotion.Answer, it page.Text) page.Text {
+	switch a.Verb {
+	case promotion.Counted:
+		return deedDone(a, it)
+	case promotion.Repeated:
+		return page.Writef("You hold %s already. Nothing was changed.", it)
+	case promotion.Closed:
+		return page.Writef("It was not done: %s %s. Nothing was changed.", it, ended(a.Reason))
+	case promotion.Checking:
+		return "That is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it."
+	case promotion.Refused:
+		return page.Writef("It was not done: %s. Nothing was changed.", because(a.Reason)) + coulds(a.Could)
+	}
+	return "There is no such app or promotion, and nothing was changed."
+}
+
+// stirred is told in the thread of what a deed concerns.
+func stirred(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message {
+	who := page.Text("promotebot was told of it.")
+	if w.Person != "" {
+		who = page.Writef("Said by %s.", c.call(w.Person))
+	}
+	of := page.Writef("Incident #%d, %s: %s", int64(w.Incident), string(w.Severity), because(w.Reason))
+	switch w.Kind {
+	case promotion.NoticeIncident:
+		return page.Say(of+". "+who, missing(v, c))
+	case promotion.NoticeResolved:
+		return page.Say(of+", is resolved. "+who, missing(v, c))
+	case promotion.NoticeFrozen:
+		return page.Say(page.Writef("%s has frozen %s%s: %s. Approvals can be given all the same.", c.call(w.Person), it, ending(w.Until), because(w.Reason)))
+	case promotion.NoticeUnfrozen:
+		return page.Say(page.Writef("%s has lifted the freeze.", c.call(w.Person)), missing(v, c))
+	case promotion.NoticeHeld:
+		return page.Say(page.Writef("%s holds %s: %s. It can be approved all the same.", c.call(w.Person), it, because(w.Reason)))
+	}
+	if len(w.Whose) == 1 && w.Whose[0] == w.Person {
+		return page.Say(page.Writef("%s does not hold %s any more.", c.call(w.Person), it), missing(v, c))
+	}
+	return page.Say(page.Writef("%s has lifted the hold of %s on %s.", c.call(w.Person), c.all(w.Whose, maxPeople), it), missing(v, c))
+}

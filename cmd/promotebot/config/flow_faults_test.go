@@ -1,0 +1,101 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func TestFlowFaults(t *testing.T) {
+	for _, f := range []fault{
+		{"nobody and a role called none", "{approvals: {leads: 1}}\nroles:", "{approvals: none}\nroles:\n  none: [U0EVE]", []string{
+			`8:3: "none" says something about approvals, so it can't be a role: give the role another name`,
+		}},
+		{"a requester among nobody", "{approvals: {leads: 1}}", "{approvals: none, requester: may-approve}", []string{
+			"6:30: requester says whether one person can approve, and nobody has to: take it out, or ask somebody for approval",
+		}},
+		{"an unknown way to supersede", "{approvals: {leads: 1}}", "{approvals: leads, supersede: merge}", []string{
+			`6:42: "merge" does not say what becomes of what is open when a newer build comes: write replace, which is the default, keep or queue`,
+		}},
+		{"an unknown one that rides", "{approvals: {leads: 1}}", "{approvals: leads, ride: first}", []string{
+			`6:37: "first" does not say which build keeps maturing: write newest, which is the default, or oldest`,
+		}},
+		{"one that rides in a queue", "{approvals: {leads: 1}}", "{approvals: leads, supersede: queue, ride: oldest}", []string{
+			"6:55: ride: oldest keeps one build from being replaced, and with supersede: queue none is: take one of the two out",
+		}},
+		{"a queue that nobody could clear", "{approvals: {leads: 1}}", "{approvals: none, supersede: queue}", []string{
+			"6:41: builds would wait for the first of the queue, and with approvals: none nobody could take it away when it is stuck: " +
+				"ask somebody for approval, or write ride: oldest instead, with which a newer build replaces one that is stuck",
+		}},
+		{"a queue behind one tag", "watch: \"v{version}-passed\"}\n  - {name: production, tags: [production], policy: careful}", "watch: passed}\n  - {name: production, tags: [production], policy: {approvals: leads, supersede: queue}}", []string{
+			`4:52: with supersede: queue an older build stays in staging beside newer ones, and it watches the one tag "passed": have staging watch a pattern that gives each build its own tag, such as v{version}-passed`,
+		}},
+		{"one that rides where builds are announced", "watch: \"v{version}-passed\"}\n  - {name: production, tags: [production], policy: careful}", "}\n  - {name: production, tags: [production], policy: {approvals: leads, ride: oldest}}", []string{
+			"4:52: with ride: oldest an older build stays in staging beside newer ones, and what comes to it takes the place of what was there: have staging watch a pattern that gives each build its own tag, such as v{version}-passed",
+		}},
+		{"an app that queues behind one tag", "watch: \"v{version}-passed\"", "watch: passed", nil},
+	} {
+		if f.want == nil {
+			f.old, f.new = sound, strings.Replace(strings.Replace(sound, "v{version}-passed", "passed", 1), "com/shop}", "com/shop, policy: {production: {approvals: leads, supersede: queue}}}", 1)
+			f.want = []string{
+				`10:73: with supersede: queue an older build stays in staging beside newer ones, and it watches the one tag "passed": have staging watch a pattern that gives each build its own tag, such as v{version}-passed`,
+			}
+		}
+		t.Run(f.with, func(t *testing.T) {
+			var got []string
+			for _, p := range problems(t, f.document(t)).List {
+				got = append(got, p.String())
+			}
+			if strings.Join(got, "\n") != strings.Join(f.want, "\n") {
+				t.Errorf("it is said:\n%s\nand should be:\n%s", strings.Join(got, "\n"), strings.Join(f.want, "\n"))
+			}
+		})
+	}
+}
+
+// production is what the policy of sound comes to with the text in its place.
+func production(t *testing.T, text string) policy.Document {
+	t.Helper()
+	c, err := config.Parse("promotebot.yaml", []byte(strings.Replace(sound, "{approvals: {leads: 1}}", text, 1)))
+	if err != nil {
+		t.Fatalf("%s is refused: %v", text, err)
+	}
+	return c.Catalog.Apps[0].Policies["production"]
+}
+
+func TestAStepThatAsksNobodyIsSaidOutright(t *testing.T) {
+	if d := production(t, "{approvals: none, soak: 1h}"); !d.Automatic || len(d.Approvals) != 0 {
+		t.Errorf("%+v", d)
+	}
+	if d := production(t, "{approvals: leads}"); d.Automatic {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestWhatBecomesOfWhatIsOpen(t *testing.T) {
+	for text, want := range map[string]policy.Document{
+		"{approvals: leads}": {},
+		"{approvals: leads, supersede: replace, ride: newest}": {},
+		"{approvals: leads, supersede: keep}":                  {Supersede: policy.Keep},
+		"{approvals: leads, supersede: queue, ride: newest}":   {Supersede: policy.Queue},
+		"{approvals: leads, supersede: replace, ride: oldest}": {RideOldest: true},
+	} {
+		if d := production(t, text); d.Supersede != want.Supersede || d.RideOldest != want.RideOldest {
+			t.Errorf("%s is %+v", text, d)
+		}
+	}
+}
+
+// A train takes what is there, whatever is usual for its apps.
+func TestATrainReplacesTheOneBefore(t *testing.T) {
+	c, err := config.Parse("promotebot.yaml", []byte(strings.Replace(soundTrain, "{approvals: {leads: 1}}", "{approvals: leads, ride: oldest}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, _ := c.Catalog.Train("both")
+	if train.Policies["production"].InLine() || !c.Catalog.Apps[0].Policies["production"].InLine() {
+		t.Errorf("the train: %+v, an app: %+v", train.Policies, c.Catalog.Apps[0].Policies)
+	}
+}

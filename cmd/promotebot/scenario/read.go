@@ -1,0 +1,262 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+const (
+	example         = "scenarios: [{name: two leads, app: shop, given: {stayed: 25h, votes: [{by: U0ANN}]}, expect: {outcome: waiting}}]"
+	exampleScenario = "{name: two leads, app: shop, given: {stayed: 25h}, expect: {outcome: waiting}}"
+	exampleGiven    = "{stayed: 25h, votes: [{by: U0ANN}]}"
+	exampleExpect   = "{outcome: waiting, missing: [approvals], says: [1 of 2 from leads]}"
+)
+
+// noon is when a scenario plays that does not say so: a Wednesday.
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+type reader struct {
+	*strict.Reader
+	catalog *gate.Catalog
+}
+
+func (r *reader) document(root *yaml.Node) []Scenario {
+	in, ok := r.Fields(root, "the scenarios", example, "scenarios")
+	if !ok {
+		return nil
+	}
+	at, ok := r.Required(root, in, "scenarios", "the document", "begin with "+example)
+	if !ok {
+		return nil
+	}
+	items, ok := r.List(at, "scenarios", "["+exampleScenario+"]")
+	if ok && len(items) == 0 {
+		r.Fault(at, "scenarios is empty", "write one: "+exampleScenario)
+	}
+	var all []Scenario
+	for _, n := range items {
+		all = append(all, r.scenario(n))
+	}
+	return all
+}
+
+func (r *reader) scenario(n *yaml.Node) Scenario {
+	s := Scenario{Line: n.Line, At: noon}
+	in, ok := r.Fields(n, "a scenario", exampleScenario, "name", "app", "to", "at", "given", "expect")
+	if !ok {
+		return s
+	}
+	if at, ok := r.Required(n, in, "name", "the scenario", "say in a few words what it is about"); ok {
+		s.Name, _ = r.Text(at, "the name of the scenario")
+	}
+	if at, ok := r.Required(n, in, "app", "the scenario", "name an app of the configuration"); ok {
+		s.App = r.app(at)
+	}
+	s.From, s.To = r.step(n, in)
+	if p, ok := in["at"]; ok {
+		s.At = r.instant(p.Value)
+	}
+	if p, ok := in["given"]; ok {
+		s.given = r.given(p.Value)
+	}
+	if at, ok := r.Required(n, in, "expect", "the scenario", "say what has to follow: "+exampleExpect); ok {
+		s.expect = r.expect(at)
+	}
+	return s
+}
+
+func (r *reader) app(at *yaml.Node) string {
+	name, ok := r.Text(at, "the app")
+	if _, known := r.catalog.App(name); ok && !known {
+		r.Fault(at, fmt.Sprintf("the configuration has no app %q", strict.Clip(name)), "there are "+strings.Join(r.catalog.Names(), ", "))
+	}
+	return name
+}
+
+// step is the step of the chain: the last one unless the scenario names another.
+func (r *reader) step(n *yaml.Node, in map[string]strict.Pair) (from, to string) {
+	chain := r.catalog.Environments
+	last := len(chain) - 1
+	p, ok := in["to"]
+	if !ok {
+		return chain[last-1].Name, chain[last].Name
+	}
+	name, ok := r.Text(p.Value, "to")
+	for i := 1; i <= last; i++ {
+		if chain[i].Name == name {
+			return chain[i-1].Name, name
+		}
+	}
+	if ok {
+		r.Fault(p.Value, fmt.Sprintf("nothing is promoted to %q", strict.Clip(name)), "name an environment of the configuration, but not the first, or take to out: the last is meant")
+	}
+	return "", name
+}
+
+// instant reads a time as RFC 3339 has it; YAML takes it for a time of its own.
+func (r *reader) instant(n *yaml.Node) time.Time {
+	t, err := time.Parse(time.RFC3339, n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil {
+		r.Fault(n, fmt.Sprintf("%q is not an instant", strict.Clip(n.Value)), "write it as 2026-03-04T12:00:00+01:00")
+		return noon
+	}
+	return t.UTC()
+}
+
+func (r *reader) given(n *yaml.Node) given {
+	g := given{standings: map[promotion.PersonID]promotion.Standing{}, groups: map[promotion.GroupID]promotion.Group{}}
+	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer")
+	if !ok {
+		return g
+	}
+	if p, ok := in["stayed"]; ok {
+		if d, ok := r.ago(p.Value, "stayed"); ok {
+			g.stayed = &d
+		}
+	}
+	if p, ok := in["requester"]; ok {
+		g.requester = r.person(p.Value)
+	}
+	if p, ok := in["votes"]; ok {
+		items, _ := r.List(p.Value, "votes", "[{by: U0ANN, ago: 1h}]")
+		for _, item := range items {
+			g.votes = append(g.votes, r.vote(item))
+		}
+	}
+	if p, ok := in["people"]; ok {
+		r.standings(p.Value, &g)
+	}
+	if p, ok := in["groups"]; ok {
+		r.groups(p.Value, &g)
+	}
+	if p, ok := in["newer"]; ok {
+		g.newer = r.truth(p.Value, "newer")
+	}
+	return g
+}
+
+func (r *reader) ago(n *yaml.Node, what string) (time.Duration, bool) {
+	d, ok := r.Duration(n, what, "25h")
+	if ok && d < 0 {
+		r.Fault(n, what+" is negative", "write how long ago, such as 25h")
+		return 0, false
+	}
+	return d, ok
+}
+
+func (r *reader) person(n *yaml.Node) promotion.PersonID {
+	id, _ := r.Text(n, "a person")
+	return promotion.PersonID(id)
+}
+
+func (r *reader) vote(n *yaml.Node) vote {
+	v := vote{decision: promotion.Approve}
+	in, ok := r.Fields(n, "a vote", "{by: U0ANN, ago: 1h}", "by", "ago", "decision")
+	if !ok {
+		return v
+	}
+	if at, ok := r.Required(n, in, "by", "the vote", "add by: U0ANN, Slack's id of a person"); ok {
+		v.by = r.person(at)
+	}
+	if p, ok := in["ago"]; ok {
+		v.ago, _ = r.ago(p.Value, "ago")
+	}
+	if p, ok := in["decision"]; ok {
+		text, ok := r.Text(p.Value, "decision")
+		switch v.decision = promotion.Decision(text); {
+		case !ok, v.decision == promotion.Approve, v.decision == promotion.Reject:
+		default:
+			r.Fault(p.Value, fmt.Sprintf("%q is no decision", strict.Clip(text)), "write approve, which is the default, or reject")
+		}
+	}
+	return v
+}
+
+var standings = []promotion.Standing{promotion.Member, promotion.Guest, promotion.External, promotion.Bot, promotion.Deactivated, promotion.Unknown}
+
+func (r *reader) standings(n *yaml.Node, g *given) {
+	pairs, _ := r.Pairs(n, "people", "{U0EVE: guest}")
+	for _, p := range pairs {
+		text, ok := r.Text(p.Value, "what "+p.Key+" is")
+		g.standings[promotion.PersonID(p.Key)] = promotion.Standing(text)
+		if ok && !slices.Contains(standings, promotion.Standing(text)) {
+			r.Fault(p.Value, fmt.Sprintf("nobody is %q", strict.Clip(text)), "write one of "+join(standings))
+		}
+	}
+}
+
+func (r *reader) groups(n *yaml.Node, g *given) {
+	pairs, _ := r.Pairs(n, "groups", "{S0SEC: [U0ANN]}")
+	for _, p := range pairs {
+		items, _ := r.Texts(p.Value, "the group "+p.Key, "[U0ANN]")
+		group := promotion.Group{ID: promotion.GroupID(p.Key)}
+		for _, item := range items {
+			group.Members = append(group.Members, r.person(item))
+		}
+		g.groups[group.ID] = group
+	}
+}
+
+func (r *reader) truth(n *yaml.Node, what string) bool {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		r.Fault(n, what+" must be true or false", "write true, or take the line out")
+	}
+	return n.Value == "true"
+}
+
+var outcomes = []policy.Outcome{policy.Met, policy.Waiting, policy.Blocked}
+
+func (r *reader) expect(n *yaml.Node) expect {
+	e := expect{}
+	in, ok := r.Fields(n, "what is expected", exampleExpect, "outcome", "missing", "says")
+	if !ok {
+		return e
+	}
+	if len(in) == 0 {
+		r.Fault(n, "nothing is expected", "write "+exampleExpect)
+	}
+	if p, ok := in["outcome"]; ok {
+		text, ok := r.Text(p.Value, "outcome")
+		e.outcome = policy.Outcome(text)
+		if ok && !slices.Contains(outcomes, e.outcome) {
+			r.Fault(p.Value, fmt.Sprintf("%q is no outcome", strict.Clip(text)), "write one of "+join(outcomes))
+		}
+	}
+	if p, ok := in["missing"]; ok {
+		items, _ := r.Texts(p.Value, "missing", "[soak, approvals]")
+		e.missing = []policy.Rule{}
+		for _, item := range items {
+			text, ok := r.Text(item, "a rule")
+			e.missing = append(e.missing, policy.Rule(text))
+			if ok && !slices.Contains(policy.Rules, policy.Rule(text)) {
+				r.Fault(item, fmt.Sprintf("there is no rule %q", strict.Clip(text)), "write one of "+join(policy.Rules))
+			}
+		}
+	}
+	if p, ok := in["says"]; ok {
+		items, _ := r.Texts(p.Value, "says", "[1 of 2 from leads]")
+		for _, item := range items {
+			if text, ok := r.Text(item, "a part of a reason"); ok {
+				e.says = append(e.says, text)
+			}
+		}
+	}
+	return e
+}
+
+func join[T ~string](all []T) string {
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, string(a))
+	}
+	return strings.Join(texts, ", ")
+}

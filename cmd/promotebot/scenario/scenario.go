@@ -1,0 +1,216 @@
+// Package scenario lets a team test its own policies: a file says what is given
+// and which verdict is expected, and each scenario is put to the same
+// policy.Evaluate that decides for real.
+//
+// What a scenario does not mention is in order: the registry can be read, the
+// tags are free, nothing newer has been promoted, nothing else is moving. So each
+// says only what it is about.
+package scenario
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Scenario is one case: what is given, and what has to follow.
+type Scenario struct {
+	Name   string
+	Line   int // where it begins, from 1
+	App    string
+	From   string
+	To     string
+	At     time.Time
+	given  given
+	expect expect
+}
+
+// given is what differs from everything being in order.
+type given struct {
+	stayed    *time.Duration // how long the digest has been in From; nil: it is not there
+	requester promotion.PersonID
+	votes     []vote
+	standings map[promotion.PersonID]promotion.Standing
+	groups    map[promotion.GroupID]promotion.Group
+	newer     bool
+}
+
+type vote struct {
+	by       promotion.PersonID
+	ago      time.Duration
+	decision promotion.Decision
+}
+
+// expect is what is compared; what is nil is not.
+type expect struct {
+	outcome policy.Outcome
+	missing []policy.Rule // exactly these rules are not met; nil: not compared
+	says    []string      // each is part of some reason
+}
+
+// Load reads a file of scenarios for the catalog. When the document is at fault
+// the error is *strict.Problems, with everything that is wrong with it.
+func Load(path string, c *gate.Catalog) ([]Scenario, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, promotion.Errorf(promotion.NotFound, "the scenarios can't be opened: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	doc, err := io.ReadAll(io.LimitReader(f, strict.MaxDocument))
+	if err != nil {
+		return nil, promotion.Errorf(promotion.Unavailable, "the scenarios can't be read: %w", err)
+	}
+	return Parse(path, doc, c)
+}
+
+// Parse reads a document; name is what its problems are reported under.
+func Parse(name string, doc []byte, c *gate.Catalog) ([]Scenario, error) {
+	decoder, root := strict.Parse(doc, "begin with "+example)
+	r := &reader{Reader: decoder, catalog: c}
+	var all []Scenario
+	if root != nil {
+		all = r.document(root)
+	}
+	if err := r.Problems(name); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Verdict puts the scenario to the policy that the catalog has for it.
+func (s Scenario) Verdict(c *gate.Catalog) policy.Verdict {
+	app, _ := c.App(s.App)
+	d := app.Policies[s.To]
+	return policy.Evaluate(d, s.facts(c, d), s.At)
+}
+
+// Differs says in what the verdict is not what was expected: nothing when it is.
+func (s Scenario) Differs(v policy.Verdict) []string {
+	var all []string
+	if s.expect.outcome != "" && v.Outcome != s.expect.outcome {
+		all = append(all, fmt.Sprintf("it is %s, and %s was expected", v.Outcome, s.expect.outcome))
+	}
+	var lacks []policy.Rule
+	var reasons []string
+	for _, f := range v.Findings {
+		if f.Outcome != policy.Met {
+			lacks = append(lacks, f.Rule)
+		}
+		reasons = append(reasons, told(f)...)
+	}
+	if s.expect.missing != nil && !slices.Equal(sorted(lacks), sorted(s.expect.missing)) {
+		all = append(all, fmt.Sprintf("not met: %s; expected: %s", list(lacks), list(s.expect.missing)))
+	}
+	for _, text := range s.expect.says {
+		if !slices.ContainsFunc(reasons, func(r string) bool { return strings.Contains(r, text) }) {
+			all = append(all, fmt.Sprintf("no reason says %q", text))
+		}
+	}
+	return all
+}
+
+// Reasons are everything that the verdict says, a line each.
+func Reasons(v policy.Verdict) []string {
+	var all []string
+	for _, f := range v.Findings {
+		all = append(all, told(f)...)
+	}
+	for _, d := range v.Discounted {
+		all = append(all, fmt.Sprintf("not counted: the approval of %s: %s", d.Person, d.Reason))
+	}
+	return all
+}
+
+func told(f policy.Finding) []string {
+	all := []string{fmt.Sprintf("%s %s: %s", f.Rule, f.Outcome, f.Reason)}
+	for _, c := range f.Children {
+		for _, line := range told(c) {
+			all = append(all, "  "+line)
+		}
+	}
+	return all
+}
+
+func sorted(rules []policy.Rule) []policy.Rule { return slices.Sorted(slices.Values(rules)) }
+
+func list(rules []policy.Rule) string {
+	if len(rules) == 0 {
+		return "nothing"
+	}
+	var names []string
+	for _, r := range rules {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
+}
+
+// The digests of a scenario are made up: what it is about is not which they are.
+var (
+	candidate = promotion.Digest("sha256:" + strings.Repeat("c", 64))
+	running   = promotion.Digest("sha256:" + strings.Repeat("a", 64))
+)
+
+func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
+	app, _ := c.App(s.App)
+	env, _ := c.Environment(s.To)
+	p := promotion.Promotion{
+		ID: 1, Purpose: promotion.Forward, App: s.App, From: s.From, To: s.To, Repository: app.In(s.From), Destination: app.In(s.From),
+		Digest: candidate, Requester: s.given.requester, State: promotion.Open, PolicyHash: d.Hash(), ObservedAt: s.At, OpenedAt: s.At,
+	}
+	for _, t := range env.Tags {
+		target := promotion.Target{Tag: string(t), Floating: t.Floating(), ReadAt: &s.At}
+		if target.Floating {
+			target.Now = running
+		}
+		p.Targets = append(p.Targets, target)
+	}
+	f := policy.Facts{Identities: c.Identities, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{}}
+	if s.given.stayed != nil {
+		p.ObservedAt = s.At.Add(-*s.given.stayed)
+		f.Presence = []promotion.Interval{{From: p.ObservedAt}}
+	}
+	p.OpenedAt = p.ObservedAt
+	f.Promotion = p
+	for _, v := range s.given.votes {
+		f.Votes = append(f.Votes, promotion.Vote{Promotion: p.ID, Person: v.by, Decision: v.decision, Terms: p.TermsNow(), At: s.At.Add(-v.ago)})
+	}
+	slices.SortStableFunc(f.Votes, func(a, b promotion.Vote) int { return a.At.Compare(b.At) })
+	if s.given.newer {
+		f.Newer = &promotion.Promotion{ID: 2, Digest: running, To: s.To}
+	}
+	s.people(c, d, &f)
+	return f
+}
+
+// people are all who are named anywhere: members of the workspace, read just
+// now, unless the scenario says otherwise.
+func (s Scenario) people(c *gate.Catalog, d policy.Document, f *policy.Facts) {
+	know := func(id promotion.PersonID) {
+		standing := promotion.Member
+		if other, ok := s.given.standings[id]; ok {
+			standing = other
+		}
+		f.People[id] = promotion.Person{ID: id, Standing: standing, ReadAt: s.At}
+	}
+	for _, role := range d.Roles() {
+		roster := c.Roster(role, s.given.groups)
+		if roster.ReadAt != nil {
+			roster.ReadAt = &s.At
+		}
+		f.Rosters[role] = roster
+		for _, id := range roster.Members {
+			know(id)
+		}
+	}
+	for _, v := range s.given.votes {
+		know(v.by)
+	}
+}

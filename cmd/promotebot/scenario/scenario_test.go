@@ -1,0 +1,157 @@
+package scenario_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
+	"github.com/promotebot/promotebot/cmd/promotebot/scenario"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func catalog(t testing.TB) *gate.Catalog {
+	t.Helper()
+	c, err := config.Parse("promotebot.yaml", []byte(`
+slack: {channel: C0SHOP}
+environments:
+  - {name: build, watch: "{commit}-built"}
+  - {name: staging, watch: staging-passed, tags: [staging], policy: {approvals: {leads: 1}, requester: may-approve}}
+  - {name: production, tags: [production], policy: {soak: 24h, approvals: {leads: 2, security: 1}}}
+apps: [{name: shop, image: registry.example.com/shop/api}]
+roles: {leads: [U0ANN, U0BOB, U0SUE], security: [S0SEC]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &c.Catalog
+}
+
+func parse(t testing.TB, text string) ([]scenario.Scenario, error) {
+	t.Helper()
+	return scenario.Parse("scenarios.yaml", []byte(text), catalog(t))
+}
+
+// Each scenario says what it expects; the test is that it is so, and that the
+// opposite would be noticed.
+func TestScenariosArePutToTheRealPolicy(t *testing.T) {
+	all, err := parse(t, `
+scenarios:
+  - name: everybody who has to has approved a digest that has soaked
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN, ago: 2h}, {by: U0BOB, ago: 1h}, {by: U0MEL}]}
+    expect: {outcome: met, missing: []}
+  - name: an hour too early
+    app: shop
+    given: {stayed: 23h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}]}
+    expect: {outcome: waiting, missing: [soak], says: "until 2026-03-04 13:00:00 UTC"}
+  - name: at another time of the year
+    app: shop
+    at: 2026-07-01T10:00:00+02:00
+    given: {stayed: 23h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}]}
+    expect: {says: "until 2026-07-01 09:00:00 UTC"}
+  - name: the requester does not count
+    app: shop
+    given: {stayed: 25h, requester: U0ANN, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}]}
+    expect: {outcome: waiting, missing: [approvals], says: "1 of 2 from leads"}
+  - name: whoever has left does not count, and nobody is left who could
+    app: shop
+    given: {stayed: 25h, people: {U0BOB: deactivated, U0SUE: guest}, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}]}
+    expect: {outcome: blocked, missing: [approvals], says: not enough people}
+  - name: a group that was never read
+    app: shop
+    given: {stayed: 25h, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: waiting, missing: [approvals], says: have not been read yet}
+  - name: a build that has left
+    app: shop
+    given: {votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {missing: [source, soak, approvals]}
+  - name: something newer runs
+    app: shop
+    given: {stayed: 25h, newer: true}
+    expect: {outcome: blocked, missing: [order, approvals]}
+  - name: another step of the chain has another policy
+    app: shop
+    to: staging
+    given: {stayed: 1m, requester: U0ANN, votes: [{by: U0ANN}]}
+    expect: {outcome: met}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		v := s.Verdict(catalog(t))
+		if lines := s.Differs(v); len(lines) > 0 {
+			t.Errorf("%s: %q; it says\n%s", s.Name, lines, strings.Join(scenario.Reasons(v), "\n"))
+		}
+		other := policy.Verdict{Outcome: "other", Findings: []policy.Finding{{Rule: "other", Outcome: policy.Waiting}}}
+		if len(s.Differs(other)) == 0 {
+			t.Errorf("%s: whatever the verdict, it is as expected", s.Name)
+		}
+	}
+	if len(all) != 9 || all[1].Line != 7 {
+		t.Errorf("%d scenarios, the second in line %d", len(all), all[1].Line)
+	}
+}
+
+func TestWhatIsWrongWithAFileIsSaidInOneGo(t *testing.T) {
+	_, err := parse(t, `
+scenarios:
+  - name: a
+    app: shpo
+    to: build
+    at: yesterday
+    given: {stayed: 25, votes: [{ago: 1h}, {by: U0ANN, decision: maybe}], people: {U0ANN: friend}, newer: yes please, nobody: x}
+    expect: {outcome: good, missing: [soaking], says: [[]]}
+  - app: shop
+    expect: {}
+`)
+	var problems *strict.Problems
+	if !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range problems.List {
+		got = append(got, p.String())
+		if p.Remedy == "" {
+			t.Errorf("no remedy: %s", p)
+		}
+	}
+	for _, want := range []string{
+		`4:10: the configuration has no app "shpo"`, `5:9: nothing is promoted to "build"`, `6:9: "yesterday" is not an instant`,
+		"7:21: stayed of 25 has no unit", "7:33: the vote has no by", `7:66: "maybe" is no decision`, `7:91: nobody is "friend"`,
+		"7:107: newer must be true or false", `7:119: unknown key "nobody"`, `8:23: "good" is no outcome`, `8:39: there is no rule "soaking"`,
+		"8:56: a part of a reason must be text", "9:5: the scenario has no name", "10:13: nothing is expected",
+	} {
+		if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, want) }) {
+			t.Errorf("not said: %s", want)
+		}
+	}
+	if len(got) != 14 {
+		t.Errorf("%d problems:\n%s", len(got), strings.Join(got, "\n"))
+	}
+}
+
+// Whatever a file holds, it is read or refused with a place, and what is read
+// has a verdict.
+func FuzzScenarios(f *testing.F) {
+	f.Add("scenarios: [{name: a, app: shop, given: {stayed: 25h, votes: [{by: U0ANN}]}, expect: {outcome: met}}]")
+	f.Add("scenarios: [{name: a, app: shop, to: staging, at: 2026-07-01T10:00:00Z, given: {groups: {S0SEC: U0ANN}}, expect: {missing: soak}}]")
+	f.Add("scenarios: []")
+	f.Fuzz(func(t *testing.T, text string) {
+		c := catalog(t)
+		all, err := scenario.Parse("scenarios.yaml", []byte(text), c)
+		var problems *strict.Problems
+		if err != nil && !errors.As(err, &problems) {
+			t.Fatalf("%v", err)
+		}
+		for _, s := range all {
+			if v := s.Verdict(c); v.Outcome == "" {
+				t.Errorf("%+v has no verdict", s)
+			}
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/promotebot/promotebot/promotion"
+)
+
+// Where authors can't approve, it has to be known who they are: an image that
+// does not say so, or names somebody who is nobody's account, could be anybody's.
+
+var address = regexp.MustCompile(`[^\s<>()"'=:,;]+@[^\s<>()"'=:,;]+`)
+
+// authors says whether it is known who wrote what is in the image.
+func authors(d Document, f Facts) []Finding {
+	if !d.AuthorsCannotApprove {
+		return nil
+	}
+	finding := Finding{Rule: RuleAuthors, Outcome: Blocked}
+	if f.Promotion.Image == nil {
+		finding.Outcome, finding.Reason = Waiting, "the image has not been read yet, so it is not known who its authors are"
+		return []Finding{finding}
+	}
+	named := authorsOf(f.Promotion.Image)
+	if len(named) == 0 {
+		finding.Reason = fmt.Sprintf("the image does not say who its authors are, and they can't approve it: build it with the label %s, with their e-mail addresses", promotion.LabelAuthors)
+		return []Finding{finding}
+	}
+	var unknown []string
+	for _, name := range named {
+		if _, known := f.Identities.Addresses[name.address]; !known {
+			unknown = append(unknown, name.text)
+		}
+	}
+	if len(unknown) > 0 {
+		finding.Reason = fmt.Sprintf("it is not known who the author %q is, and authors can't approve: add the e-mail address under people in the configuration", unknown[0])
+		if more := len(unknown) - 1; more > 0 {
+			finding.Reason += fmt.Sprintf(" (and %d more)", more)
+		}
+		return []Finding{finding}
+	}
+	finding.Outcome, finding.Reason = Met, "it is known who the authors are; they can't approve it"
+	return []Finding{finding}
+}
+
+// author is one part of the label, which may be any text.
+type author struct{ text, address string }
+
+func authorsOf(image *promotion.Image) (all []author) {
+	for part := range strings.FieldsFuncSeq(image.Labels[promotion.LabelAuthors], func(r rune) bool { return r == ',' || r == ';' || r == '\n' }) {
+		part = strings.TrimSpace(part)
+		found := address.FindAllString(part, -1)
+		switch {
+		case part == "":
+		case len(found) == 0:
+			all = append(all, author{text: part}) // a name can be anybody's
+		}
+		for _, a := range found {
+			all = append(all, author{text: a, address: strings.ToLower(a)})
+		}
+	}
+	return all
+}
+
+// wrote tells whether the person wrote what is in an image: of a train, in any.
+func wrote(f Facts, id promotion.PersonID) bool {
+	if image := f.Promotion.Image; image != nil {
+		for _, a := range authorsOf(image) {
+			if of := f.Identities.Addresses[a.address]; of != "" && f.Identities.Same(of, id) {
+				return true
+			}
+		}
+	}
+	for _, r := range f.Rides {
+		r.Identities, r.Rides = f.Identities, nil
+		if wrote(r, id) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,33 @@
+package promotion
+
+import "time"
+
+// Freeze is a stretch of time during which nothing is promoted.
+type Freeze struct {
+	ID       int64  // 0 for one that stands in the configuration
+	App      string // an app or a train; empty for everything
+	From     time.Time
+	Until    *time.Time // nil until somebody lifts it
+	Reason   string
+	By       PersonID // empty for one that stands in the configuration
+	LiftedAt *time.Time
+	LiftedBy PersonID
+}
+
+// At tells whether it is in force at the instant.
+func (f Freeze) At(now time.Time) bool {
+	return !now.Before(f.From) && (f.Until == nil || now.Before(*f.Until))
+}
+
+// Hold keeps an app, or one candidate of it, from being promoted until it is
+// lifted. Several people can hold the same; all of them have to be lifted.
+type Hold struct {
+	ID       int64
+	App      string // an app or a train
+	Digest   Digest // empty for every candidate, also those that come later
+	By       PersonID
+	Reason   string
+	At       time.Time
+	LiftedAt *time.Time
+	LiftedBy PersonID
+}
