@@ -111,7 +111,7 @@ var mutants = []mutant{
 		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
 	}},
 	{"cards show what is so", "who could approve is looked at only where they have (it was there)", []edit{
-		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy"},
+		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	if err := t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	if err := t.settleAll(Query{ApprovedBy"},
 	}},
 	{"what is believed of tags is so", "a look is news when it says other things than the last (it was there)", []edit{
 		{"promotion/registry/watch.go", "	err := w.opts.Report(ctx, []promotion.Sighting{s})\n", "	if key := l.key(); seen[w][key] == fmt.Sprint(s.Tags, s.Fault) {\n		return\n	}\n	err := w.opts.Report(ctx, []promotion.Sighting{s})\n	if err == nil {\n		remember(w, l.key(), fmt.Sprint(s.Tags, s.Fault))\n	}\n"},
@@ -143,7 +143,7 @@ var mutants = []mutant{
 		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		brought", "	if v.Outcome != Blocked {\n		brought"},
 	}},
 	{"a train is decided as one", "only what it carries first is asked whether it may go", []edit{
-		{"promotion/policy/ride.go", "	for _, r := range f.Rides {\n		all = append(all, gather(", "	for _, r := range f.Rides[:1] {\n		all = append(all, gather("},
+		{"promotion/policy/ride.go", "	for _, r := range f.Rides {\n		r.Rosters", "	for _, r := range f.Rides[:1] {\n		r.Rosters"},
 	}},
 	{"a train is decided as one", "what people agree to are the tags, and not what they point at", []edit{
 		{"promotion/train.go", "			t.Tag = string(r.Destination) + \":\" + t.Tag\n", "			t.Tag = string(r.Destination) + \":\" + t.Tag\n			t.Now = \"\"\n"},
