@@ -46,6 +46,7 @@ type Promotion struct {
 	PlanFault  string    // why the tags can't be named; empty when they can
 	ReadFault  string    // why the image or the tags could not be read so far
 	Copy       *Copy     // nil until the digest is brought into another repository, if it has to be
+	WayBack    *WayBack  // nil until what it would replace has been looked for
 	Moves      []Move    // what became of each target, once executed
 
 	ObservedAt time.Time // when the digest was first seen in From

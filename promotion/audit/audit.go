@@ -45,6 +45,7 @@ const (
 	Denied     Kind = "denied"    // somebody tried and may not
 	Copying    Kind = "copying"   // the digest is sent to another repository
 	Copied     Kind = "copied"    // it was found there, with what is attached to it
+	Proved     Kind = "proved"    // the way back was looked for
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"

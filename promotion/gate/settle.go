@@ -59,6 +59,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 	if err := t.bringAll(p, v.Bring); err != nil {
 		return v, err
 	}
+	if err := t.proveAll(p, v.Prove); err != nil {
+		return v, err
+	}
 	if err := t.lookUp(v.Lookups); err != nil {
 		return v, err
 	}

@@ -40,6 +40,7 @@ func ready() (policy.Document, policy.Facts) {
 	for i := range f.Promotion.Targets {
 		f.Promotion.Targets[i].ReadAt = &read
 	}
+	f.Promotion.WayBack = &promotion.WayBack{Digests: []promotion.Digest{before}, ReadAt: &read}
 	for _, id := range []promotion.PersonID{"ann", "bob", "sue", "mel", "eve"} {
 		f.People[id] = promotion.Person{ID: id, Standing: promotion.Member, ReadAt: noon}
 	}

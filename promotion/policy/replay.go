@@ -14,7 +14,8 @@ import (
 // instant is not known at it. Without such an instant the verdict is the last.
 //
 // What is asked anew before every execution (who is who, what has been copied,
-// whether something else is moving or goes before) counts as in order: no record says how it
+// whether the way back is there, whether something else is moving or goes before)
+// counts as in order: no record says how it
 // would have gone at another time.
 func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool, last Verdict) {
 	f.Promotion.PolicyHash = d.Hash()
@@ -42,6 +43,7 @@ func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool,
 func (f Facts) at(now time.Time) Facts {
 	p := &f.Promotion
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
+	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &now}
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
 	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })
 	f.Presence = slices.Clone(f.Presence)
