@@ -145,6 +145,8 @@ func oldest(d *policy.Document, f *policy.Facts) {
 // behind has something before it.
 func behind(_ *policy.Document, f *policy.Facts) { f.Ahead = &promotion.Promotion{ID: 5} }
 
+func asksForAPlan(d *policy.Document, _ *policy.Facts) { d.Plan = true }
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -168,6 +170,10 @@ func states() []named {
 		{"blocked because the way back is gone", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
 			f.Promotion.WayBack = &promotion.WayBack{Repository: f.Promotion.Destination, Digests: []promotion.Digest{former}, ReadAt: at(later), Proof: promotion.Proof{Manifests: 2, Missing: "the manifest 0123456789ab is gone"}}
 		}))},
+		{"without the plan that is asked for", shop(later, asksForAPlan)},
+		{"with a plan", shop(later, asksForAPlan, with(func(f *policy.Facts) {
+			f.Promotion.Plan = "Back to *v1*, then <https://wiki.example.com|undo> the migration."
+		}), approved(ann))},
 		{"waiting for approvals", shop(later)},
 		{"partially approved", shop(later, approved(ann))},
 		{"vote discounted because the tag moved", shop(later, approved(ann), with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = other }))},

@@ -46,6 +46,7 @@ const (
 	Copying    Kind = "copying"   // the digest is sent to another repository
 	Copied     Kind = "copied"    // it was found there, with what is attached to it
 	Proved     Kind = "proved"    // the way back was looked for
+	Prepared   Kind = "prepared"  // how it would be taken back was written
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"

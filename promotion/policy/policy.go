@@ -45,6 +45,8 @@ type Document struct {
 	RideOldest bool      `json:",omitempty"`
 	// NoWayBack is for steps whose way back need not be proved to be there.
 	NoWayBack bool `json:",omitempty"`
+	// Plan says that somebody has to have written how it would be taken back.
+	Plan bool `json:",omitempty"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
@@ -146,7 +148,7 @@ type Subject struct {
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f, now)
 	v := Verdict{
-		Findings:   append(append(needs(d, f, now), expiry(d, f, now)...), approvals, turn(f)),
+		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f)), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}

@@ -58,6 +58,7 @@ const (
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
 	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
 	RuleWayBack   Rule = "way-back"  // what a rollback would go back to is whole
+	RulePlan      Rule = "plan"      // it is written how it would be taken back
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
 	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
 	RuleCheck     Rule = "check"     // one piece of it

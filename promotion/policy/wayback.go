@@ -77,8 +77,12 @@ func shorts(digests []promotion.Digest) string {
 
 // backed is what the document asks of the way back.
 func (d Document) backed() []string {
+	var all []string
 	if d.NoWayBack {
-		return []string{"What it replaces need not be in the registry any more."}
+		all = append(all, "What it replaces need not be in the registry any more.")
 	}
-	return nil
+	if d.Plan {
+		all = append(all, "Somebody has to write a rollback plan before it can be approved.")
+	}
+	return all
 }

@@ -10,8 +10,9 @@ import (
 const (
 	keyRollback = "rollback"
 	keyReady    = "ready"
+	keyPlan     = "plan"
 
-	exampleRollback = "{ready: required}"
+	exampleRollback = "{ready: required, plan: required}"
 )
 
 // What the keys of rollback can say.
@@ -27,11 +28,14 @@ func (r *reader) rollback(in map[string]strict.Pair, d *policy.Document) {
 	if !ok {
 		return
 	}
-	of, ok := r.Fields(p.Value, keyRollback, exampleRollback, keyReady)
+	of, ok := r.Fields(p.Value, keyRollback, exampleRollback, keyReady, keyPlan)
 	if !ok {
 		return
 	}
 	d.NoWayBack = !r.demanded(of, keyReady, true)
+	if d.Plan = r.demanded(of, keyPlan, false); d.Plan && d.Automatic {
+		r.Fault(of[keyPlan].Value, "a rollback plan is for those who approve, and with approvals: none nobody does", "ask somebody for approval, or take plan out")
+	}
 }
 
 // demanded reads a key that says required or off.
