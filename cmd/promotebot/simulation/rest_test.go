@@ -69,7 +69,7 @@ func (j *judge) believed(tx gate.Tx, env string, side promotion.Side, is map[str
 
 // Effects that should be done when all is quiet; the others are appointments.
 var errands = []promotion.EffectKind{
-	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectMove, promotion.EffectCard,
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectProve, promotion.EffectMove, promotion.EffectCard,
 	promotion.EffectNotice, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake,
 }
 
