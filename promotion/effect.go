@@ -91,11 +91,11 @@ type CompareWork struct {
 	Tags             []string
 }
 
-// ResolveWork asks what one tag points at, for the gesture that named it: in
-// the first of the repositories that has it.
+// ResolveWork asks what one tag points at, or whether a digest exists, for the
+// gesture that named it: in the first of the repositories that has it.
 type ResolveWork struct {
 	Repositories []Repository
-	Tag          string
+	Tag          string // or the digest
 	Gesture      string
 }
 
@@ -122,6 +122,7 @@ const (
 	NoticeEnded      NoticeKind = "ended"
 	NoticeReminder   NoticeKind = "reminder"
 	NoticeSuperseded NoticeKind = "superseded"
+	NoticeSigned     NoticeKind = "signed"
 	NoticeIncident   NoticeKind = "incident"
 	NoticeResolved   NoticeKind = "resolved"
 	NoticeFrozen     NoticeKind = "frozen"
@@ -136,6 +137,9 @@ type NoticeWork struct {
 	Person   PersonID // who did it; empty when it was no person
 	Decision Decision
 	Reason   string
+	App      string      `json:",omitempty"` // whose check was signed off
+	Check    string      `json:",omitempty"`
+	Status   CheckStatus `json:",omitempty"`
 
 	Incident IncidentID `json:",omitempty"`
 	Severity Severity   `json:",omitempty"`

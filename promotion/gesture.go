@@ -9,6 +9,7 @@ type GestureKind string
 const (
 	GestureVote    GestureKind = "vote"
 	GestureRequest GestureKind = "request"
+	GestureSign    GestureKind = "sign" // sign off a check of Promotion's digest, or say that it failed
 
 	GestureIncident GestureKind = "incident" // something is wrong with an app
 	GestureResolve  GestureKind = "resolve"  // it is not any more
@@ -38,6 +39,10 @@ type Gesture struct {
 	Terms     string // hash of the terms that were shown or, when typed, that held; empty for whatever holds when it is decided
 	CardTS    string // the message that was clicked; empty when typed
 
+	// A sign-off, with Reason for a summary.
+	Check  string      `json:",omitempty"`
+	Status CheckStatus `json:",omitempty"`
+
 	// A request.
 	App string
 	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
@@ -46,6 +51,16 @@ type Gesture struct {
 	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
 	Severity Severity   `json:",omitempty"`
 	Until    string     `json:",omitempty"` // as ReadUntil understood it; empty until it is lifted
+
+	Token string `json:",omitempty"` // the name of the token, when a machine asks and no person
+}
+
+// Actor is how the log calls whoever made the gesture.
+func (g Gesture) Actor() string {
+	if g.Token != "" {
+		return TokenActor(g.Token)
+	}
+	return string(g.Person)
 }
 
 // Verb says what came of a gesture.
@@ -77,6 +92,7 @@ type Answer struct {
 	Reason    string   // why not
 	Could     []string // which roles could
 	Missing   []string // what is still missing, in words
+	Check     string   `json:",omitempty"` // that was to be signed off
 	Late      bool     // decided after the gesture was acknowledged
 
 	Deed     GestureKind `json:",omitempty"` // what was done, unless it was a vote or a request

@@ -100,15 +100,9 @@ type ExposureReport struct {
 	Exposure
 }
 
-// tokenActor begins the name of an actor that is a program with a token.
-const tokenActor = "token:"
-
-// TokenActor is the actor of what a program reports with the token of the name.
-func TokenActor(name string) string { return tokenActor + name }
-
 // PersonOf is the person behind an actor, or "" when a program acted.
 func PersonOf(actor string) PersonID {
-	if strings.HasPrefix(actor, tokenActor) {
+	if strings.Contains(actor, ":") { // no person's id has one
 		return ""
 	}
 	return PersonID(actor)

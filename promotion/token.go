@@ -57,6 +57,10 @@ func (t Token) About(app string) bool { return len(t.Apps) == 0 || slices.Contai
 // Actor is how the log calls whoever shows the token.
 func (t Token) Actor() string { return TokenActor(t.Name) }
 
+// TokenActor is how the log calls a token of the name. No person's id has a
+// colon.
+func TokenActor(name string) string { return "token:" + name }
+
 // Receipt is what came of something that a machine has sent. It is kept for
 // a while, so that what is sent again is answered as it was and not done twice.
 type Receipt struct {

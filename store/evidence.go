@@ -10,6 +10,14 @@ import (
 )
 
 func (t *tx) Checks(app string, d promotion.Digest) ([]promotion.Check, error) {
+	return t.reports(app, d, `AND NOT EXISTS (SELECT 1 FROM check_report AS n WHERE n.app = c.app AND n.digest = c.digest AND n.name = c.name AND n.id > c.id)`)
+}
+
+func (t *tx) Reports(app string, d promotion.Digest) ([]promotion.Check, error) {
+	return t.reports(app, d, "")
+}
+
+func (t *tx) reports(app string, d promotion.Digest, which string) ([]promotion.Check, error) {
 	return scan(t, "read checks", func(r row) (promotion.Check, error) {
 		c := promotion.Check{App: app, Digest: d}
 		var numbers string
@@ -19,9 +27,7 @@ func (t *tx) Checks(app string, d promotion.Digest) ([]promotion.Check, error) {
 		}
 		c.At = at(us)
 		return c, json.Unmarshal([]byte(numbers), &c.Numbers)
-	}, `SELECT id, name, status, url, summary, numbers, person, token, at FROM check_report AS c WHERE app = $1 AND digest = $2
-		AND NOT EXISTS (SELECT 1 FROM check_report AS n WHERE n.app = c.app AND n.digest = c.digest AND n.name = c.name AND n.id > c.id) ORDER BY name`,
-		app, string(d))
+	}, `SELECT id, name, status, url, summary, numbers, person, token, at FROM check_report AS c WHERE app = $1 AND digest = $2 `+which+` ORDER BY id`, app, string(d))
 }
 
 func (t *tx) AddCheck(c *promotion.Check) (err error) {

@@ -228,9 +228,17 @@ var schema embed.FS
 // Migrate brings the schema up to what this program knows. A schema that is
 // newer is refused and left alone.
 func (db *DB) Migrate(ctx context.Context) error {
-	names, err := fs.Glob(schema, "schema/[0-9][0-9][0-9][0-9]_*.sql")
+	migrations, err := db.migrations()
 	if err != nil {
 		return err
+	}
+	return db.migrate(ctx, migrations)
+}
+
+func (db *DB) migrations() ([]*goose.Migration, error) {
+	names, err := fs.Glob(schema, "schema/[0-9][0-9][0-9][0-9]_*.sql")
+	if err != nil {
+		return nil, err
 	}
 	var migrations []*goose.Migration
 	for _, name := range names {
@@ -239,15 +247,15 @@ func (db *DB) Migrate(ctx context.Context) error {
 		}
 		var version int64
 		if _, err := fmt.Sscanf(name, "schema/%d_", &version); err != nil {
-			return fmt.Errorf("migration %s: its name does not begin with a number: %w", name, err)
+			return nil, fmt.Errorf("migration %s: its name does not begin with a number: %w", name, err)
 		}
 		text, err := schema.ReadFile(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		own, err := schema.ReadFile(strings.TrimSuffix(name, ".sql") + "." + db.dialect.Name + ".sql")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return nil, err
 		}
 		statements := db.dialect.Schema.Replace(string(text)) + "\n" + string(own) //nolint:gosec // both are embedded files
 		migrations = append(migrations, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, q *sql.Tx) error {
@@ -255,7 +263,36 @@ func (db *DB) Migrate(ctx context.Context) error {
 			return err
 		}}, nil))
 	}
-	return db.migrate(ctx, migrations)
+	return migrations, nil
+}
+
+func newest(migrations []*goose.Migration) int64 {
+	version := int64(0)
+	for _, m := range migrations {
+		version = max(version, m.Version)
+	}
+	return version
+}
+
+// Current refuses a schema that is not exactly what this program knows: whoever
+// works on a database beside the bot must not change it under the bot.
+func (db *DB) Current(ctx context.Context) error {
+	migrations, err := db.migrations()
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(db.dialect.Goose, db.write, nil, goose.WithGoMigrations(migrations...), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
+	}
+	has, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return broken("read the schema version", err)
+	}
+	if knows := newest(migrations); has != knows {
+		return promotion.Errorf(promotion.Conflict, "the database has schema %d and this program knows %d: use the program that the bot runs", has, knows)
+	}
+	return nil
 }
 
 func (db *DB) migrate(ctx context.Context, migrations []*goose.Migration) error {
@@ -267,11 +304,7 @@ func (db *DB) migrate(ctx context.Context, migrations []*goose.Migration) error 
 	if err != nil {
 		return broken("read the schema version", err)
 	}
-	knows := int64(0)
-	for _, m := range migrations {
-		knows = max(knows, m.Version)
-	}
-	if has > knows {
+	if knows := newest(migrations); has > knows {
 		return promotion.Errorf(promotion.Invalid, "the database has schema %d and this program knows %d: it was written by a newer promotebot; run that one, or restore a backup", has, knows)
 	}
 	if _, err := p.Up(ctx); err != nil {

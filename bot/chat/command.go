@@ -56,6 +56,8 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
 	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift:
 		return c.vote(ctx, sc, cmd)
+	case command.Check:
+		return c.sign(ctx, sc, cmd)
 	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
 		return c.deed(ctx, sc, cmd)
 	default:

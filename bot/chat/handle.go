@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -66,16 +67,19 @@ var decisions = map[string]promotion.Decision{
 }
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
-	id, terms, err := render.ParseValue(action.Value)
+	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
+	}
+	if strings.HasPrefix(action.ActionID, render.ActionSign) {
+		return c.signed(ctx, cb, action, id, value)
 	}
 	switch decision, once := decisions[action.ActionID]; {
 	case once:
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-			Promotion: id, Decision: decision, Terms: terms, CardTS: cb.Message.Timestamp,
+			Promotion: id, Decision: decision, Terms: value, CardTS: cb.Message.Timestamp,
 		})
 		return err
 	case action.ActionID == render.ActionUnhold:

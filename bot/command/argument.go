@@ -22,6 +22,8 @@ const (
 	reason
 	approval
 	person
+	check
+	verdict
 	someApp
 	until
 	severity
@@ -50,6 +52,8 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		reason:       {"<reason>", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeReason},
 		approval:     {"approve", func([]string) string { return "What if what? Only an approval can be tried: what-if approve @ann." }, takeApproval},
 		person:       {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
+		check:        {"<check>", func([]string) string { return "Which check? The card names those that people sign off." }, takeCheck},
+		verdict:      {"<passed|failed>", func([]string) string { return "How did it end? Say passed or failed." }, takeVerdict},
 
 		someApp:     {"[app]", whyOrWhat, takeSomeApp},
 		until:       {"[until]", whyOrWhat, takeUntil},
@@ -93,7 +97,7 @@ func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 	words = words[1:]
 	// Phones put spaces around the @. Before a reason, which may begin with one
 	// ("@ann says no"), that is not forgiven.
-	if c.Name != Reject && c.Name != Hold && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+	if c.Name != Reject && c.Name != Hold && c.Name != Check && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
 		word, words = word+strings.Join(words, ""), nil
 	}
 	name, digest, at := strings.Cut(bare(word), "@")
@@ -133,6 +137,28 @@ func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
 		return nil, &Usage{Problem: fmt.Sprintf("The reason is too long: %d characters, and %d are allowed.", n, MaxReason)}
 	}
 	return nil, nil
+}
+
+func takeCheck(c *Command, words, _ []string) ([]string, *Usage) {
+	name, err := promotion.ParseName(strings.ToLower(bare(words[0])))
+	if err != nil {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not the name of a check.", clip(words[0]))}
+	}
+	c.Check = name
+	return words[1:], nil
+}
+
+func takeVerdict(c *Command, words, _ []string) ([]string, *Usage) {
+	switch status := promotion.CheckStatus(strings.ToLower(bare(words[0]))); status {
+	case promotion.CheckPassed, promotion.CheckFailed:
+		c.Status = status
+	default:
+		return words, &Usage{Problem: fmt.Sprintf("“%s” says neither passed nor failed.", clip(words[0]))}
+	}
+	if c.Status == promotion.CheckFailed && len(words) == 1 {
+		return words, &Usage{Problem: "Say what you have found: others will read it on the card."}
+	}
+	return words[1:], nil
 }
 
 func takeApproval(_ *Command, words, apps []string) ([]string, *Usage) {

@@ -32,6 +32,7 @@ const (
 	Approve Name = "approve"
 	Reject  Name = "reject"
 	Adopt   Name = "adopt"
+	Check   Name = "check"
 	History Name = "history"
 
 	Withdraw Name = "withdraw"
@@ -54,6 +55,8 @@ type Command struct {
 	Ref    string // a tag or a whole digest, of a request
 	Person string // Slack's id of somebody, as in U024BE7LH
 	Reason string
+	Check  string                // the name of one
+	Status promotion.CheckStatus // passed or failed
 
 	Severity string               // of an incident
 	Incident promotion.IncidentID // to be resolved; 0 for that of the app
@@ -82,6 +85,7 @@ var grammar = []row{
 	{Withdraw, []argument{appAndDigest}, 1, "take your approval back, until it is executed", "withdraw shop"},
 	{Lift, []argument{appAndDigest}, 1, "lift a rejection: yours, or with a role that the policy names for it", "lift shop"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
+	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
 	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},
 	{Unhold, []argument{appAndDigest}, 1, "lift what you hold yourself, or else what others do", "unhold shop"},
 	{Freeze, []argument{someApp, until, reason}, 3, "promote nothing of an app, or nothing at all, for now; until 18:00, monday 9:00, 2h or a date", "freeze shop monday 9:00 nobody is here over the weekend"},
@@ -212,7 +216,7 @@ func Format(c Command) string {
 	if c.Incident != 0 {
 		number = fmt.Sprintf("#%d", c.Incident)
 	}
-	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Reason} {
+	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Check, string(c.Status), c.Reason} {
 		if w != "" {
 			words = append(words, w)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/promotebot/promotebot/bot/command"
+	"github.com/promotebot/promotebot/promotion"
 )
 
 var apps = []string{"shop", "shop-api", "payments", "wiki"}
@@ -34,6 +35,8 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"a placeholder that was kept", "why &lt;shop&gt;", command.Command{Name: command.Why, App: "shop"}},
 		{"a name that Slack made a link of", "request shop <http://v1.4.io|v1.4.io>", command.Command{Name: command.Request, App: "shop", Ref: "v1.4.io"}},
 		{"an app and digest that Slack took for an address", "why <mailto:shop@4f1c2a.de|shop@4f1c2a>", command.Command{Name: command.Why, App: "shop", Digest: "4f1c2a"}},
+		{"somebody has looked", "check shop Review `passed`", command.Command{Name: command.Check, App: "shop", Check: "review", Status: promotion.CheckPassed}},
+		{"somebody has found something", "check shop@4f1c2a review failed “a hole”", command.Command{Name: command.Check, App: "shop", Digest: "4f1c2a", Check: "review", Status: promotion.CheckFailed, Reason: "a hole"}},
 		{"a request for what is there", "request wiki", command.Command{Name: command.Request, App: "wiki"}},
 		{"a request for a tag keeps its capitals", "request wiki RC.1", command.Command{Name: command.Request, App: "wiki", Ref: "RC.1"}},
 		{"a request for a digest", "request wiki " + whole, command.Command{Name: command.Request, App: "wiki", Ref: whole}},
@@ -92,6 +95,10 @@ func TestWhatIsNot(t *testing.T) {
 		{"half a digest is no tag and no digest", "request shop sha256:4f1c2a", "neither", "", "/promote request <app> [tag|digest]"},
 		{"a word too many", "approve shop now", "“now”", "", "/promote approve"},
 		{"no reason", "reject shop", "why", "", "/promote reject <app>[@digest] <reason>"},
+		{"a check without a result", "check shop review", "passed or failed", "", "/promote check <app>[@digest] <check> <passed|failed> [reason]"},
+		{"a check that went somehow", "check shop review fine", "“fine”", "", "/promote check"},
+		{"a check that failed for no reason", "check shop review failed", "found", "", "/promote check"},
+		{"a check of no name", "check shop Sécurité passed", "not the name", "", "/promote check"},
 		{"a reason of two letters", "reject shop no", "short", "", "/promote reject"},
 		{"a reason of nothing but what can't be seen", "reject shop \u200b\u2060\u00ad.", "short", "", "/promote reject"},
 		{"a reason that is too long by one", "reject shop " + strings.Repeat("ä", command.MaxReason+1), "501", "", "/promote reject"},
@@ -138,7 +145,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 19 {
+	if len(all) != 20 {
 		t.Errorf("%d commands", len(all))
 	}
 }
@@ -146,7 +153,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "help", "help why", "status", "list", "show shop@4f1c2a", "request shop v1", "approve pay", "reject shop “no & <http://x|y> &amp;lt;”",
-		"reject shop '\"``\"'", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
+		"reject shop '\"``\"'", "check shop review failed no", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
 		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay",
 	} {
 		f.Add(seed)

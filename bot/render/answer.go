@@ -27,6 +27,9 @@ func answer(a promotion.Answer) page.Text {
 	case a.Digest != "":
 		it += page.Writef(" %s", a.Digest)
 	}
+	if a.Check != "" {
+		return signAnswer(a, it)
+	}
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}
@@ -66,27 +69,13 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	case promotion.Lift:
 		return page.Writef("The rejection of %s is lifted: it is open again.", it)
 	case promotion.Withdraw:
-		return page.Writef("Your approval of %s is taken back.", it) + lacking(a)
+		return page.Writef("Your approval of %s is taken back", it) + stillMissing(a)
 	}
 	m := page.Writef("Approved %s", it)
 	if a.Role != "" {
 		m += page.Writef(" as one of %s", a.Role)
 	}
-	if len(a.Missing) == 0 {
-		return m + ". Nothing is missing any more."
-	}
-	return m + "." + lacking(a)
-}
-
-func lacking(a promotion.Answer) page.Text {
-	var all []page.Text
-	for _, reason := range a.Missing {
-		all = append(all, because(reason))
-	}
-	if len(all) == 0 {
-		return ""
-	}
-	return " Still missing: " + page.Join(all, maxCalled) + "."
+	return m + stillMissing(a)
 }
 
 func refused(a promotion.Answer, it page.Text) page.Text {

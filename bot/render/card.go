@@ -51,6 +51,7 @@ func Card(v policy.View) Message {
 		// On a phone the facts fill a screen: what holds it up stands before them.
 		p.Section(slices.Concat([]page.Text{sentence, soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
+		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
@@ -86,6 +87,7 @@ func summary(v policy.View) string {
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	if p.State == promotion.Open {
 		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
@@ -313,7 +315,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f.Outcome))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -353,17 +355,17 @@ func buttons(v policy.View) []slack.BlockElement {
 		taken = append(taken, withdraw)
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	more := append(append(taken, holdButtons(v, value)...), details)
+	sign, more := signs(v), slices.Concat(taken, holdButtons(v, value), []slack.BlockElement{details})
 	if !p.Planned() || v.Document.Automatic {
-		return append([]slack.BlockElement{reject}, more...)
+		return slices.Concat(sign, []slack.BlockElement{reject}, more)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
 		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
 	if adopt, ok := adoptButton(p, value); ok {
-		return append([]slack.BlockElement{approve, adopt, reject}, more...)
+		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, more)
 	}
-	return append([]slack.BlockElement{approve, reject}, more...)
+	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, more)
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

@@ -87,6 +87,7 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "what if bob", try(bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))
 	golden(t, "what if somebody without a role", try(eve, find("partially approved")))
 	golden(t, "what if somebody again", try(ann, find("partially approved")))
+	golden(t, "why it waits for evidence", render.Why(find("waiting for evidence")))
 	golden(t, "show", render.Show(find("promoted")))
 	golden(t, "list", render.List([]policy.View{find("soaking"), find("waiting for approvals")}))
 	golden(t, "history", render.History([]promotion.Promotion{find("rejected").Facts.Promotion, find("rejected and overtaken").Facts.Promotion, find("superseded").Facts.Promotion, find("promoted").Facts.Promotion}))

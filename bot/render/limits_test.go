@@ -71,7 +71,7 @@ func walk(path string, v any, visit func(path, s string), list func(path string,
 }
 
 // control is everything that may begin with < in what we send.
-var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|[0-9a-f]{7,12})>`)
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report))>`)
 
 // entity is every escape there is.
 var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
@@ -192,10 +192,10 @@ func checkAll(t failing, v policy.View) {
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	for _, kind := range []promotion.NoticeKind{
-		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded,
+		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
-			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason}, v))
+			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))
 		}
 	}
 }
@@ -272,6 +272,17 @@ func drawView(t *rapid.T) policy.View {
 			f.People[id] = promotion.Person{ID: id, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: monday}
 		}
 	}
+	for range rapid.SampledFrom([]int{0, 0, 1, 20}).Draw(t, "checks") {
+		c := policy.Check{Name: text.Draw(t, "check"), Advisory: rapid.Bool().Draw(t, "advisory")}
+		if rapid.Bool().Draw(t, "reviewed") && len(d.Approvals) > 0 {
+			c.ReviewedBy = d.Approvals[0].Role
+		}
+		d.Checks = append(d.Checks, c)
+		f.Checks = append(f.Checks, promotion.Check{
+			Name: c.Name, Status: rapid.SampledFrom([]promotion.CheckStatus{promotion.CheckPassed, promotion.CheckFailed, promotion.CheckRunning}).Draw(t, "status"),
+			URL: text.Draw(t, "url"), Summary: text.Draw(t, "summary"), Person: person.Draw(t, "signer"), At: moment.Draw(t, "reported"),
+		})
+	}
 	if n := len(d.Approvals); n > 1 && rapid.Bool().Draw(t, "tree") {
 		of := make([]policy.Tree, n)
 		for i, r := range d.Approvals {
@@ -310,6 +321,7 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject, promotion.Withdraw, promotion.Lift}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
 			App: text.Draw(t, "app"), Digest: promotion.Digest(text.Draw(t, "digest")), Role: text.Draw(t, "role"), Reason: text.Draw(t, "reason"),
 			Could: rapid.SliceOfN(text, 0, 60).Draw(t, "could"), Missing: rapid.SliceOfN(text, 0, 60).Draw(t, "missing"), Late: rapid.Bool().Draw(t, "late"),
+			Check: rapid.OneOf(rapid.Just(""), text).Draw(t, "check"),
 		}))
 		lines := rapid.SliceOfN(text, 0, 60).Draw(t, "lines")
 		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), lines))

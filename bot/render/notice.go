@@ -24,6 +24,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 			return page.Say(page.Writef("%s lifted the rejection of %s for %s: it is open again.", c.call(w.Person), it, p.To), missing(v, c))
 		}
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
+	case promotion.NoticeSigned:
+		return page.Say(signedNotice(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Repairs() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
@@ -79,8 +81,11 @@ func missing(v policy.View, c cast) page.Text {
 
 // could begins the list of those who could satisfy a rule.
 func could(r policy.Rule) page.Text {
-	if r == policy.RuleHold {
+	switch r {
+	case policy.RuleHold:
 		return "could lift it: "
+	case policy.RuleCheck:
+		return "could sign off: "
 	}
 	return "could approve: "
 }

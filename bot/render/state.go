@@ -104,6 +104,9 @@ func waiting(v policy.View, c cast) (word string, sentence page.Text) {
 		}
 		return "ready", "*Ready*: nothing is missing, it goes ahead now."
 	}
+	if f, lacking := unmet(policy.RuleChecks); lacking {
+		return "waiting for checks", "*Waiting for checks*: " + lacks(v, f)
+	}
 	for _, f := range v.Verdict.Missing() {
 		return "waiting", page.Writef("*Waiting*: %s.", because(f.Reason))
 	}

@@ -85,6 +85,20 @@ func with(change func(*policy.Facts)) func(*policy.Document, *policy.Facts) {
 	return func(_ *policy.Document, f *policy.Facts) { change(f) }
 }
 
+// evident has the policy ask for evidence, some of which has come.
+func evident(d *policy.Document, f *policy.Facts) {
+	d.Since = policy.SinceArrival
+	d.Checks = []policy.Check{
+		{Name: "perf", MaxAge: 72 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}},
+		{Name: "e2e", Advisory: true}, {Name: "scan"}, {Name: "security-review", ReviewedBy: "security"},
+	}
+	f.Checks = []promotion.Check{
+		{ID: 1, Name: "perf", Status: promotion.CheckPassed, Numbers: map[string]float64{"p99_ms": 240.5}, URL: "https://ci.example.com/run?a=1&b=2", Token: "ci", At: *at(time.Hour)},
+		{ID: 2, Name: "e2e", Status: promotion.CheckFailed, Summary: "3 of 40 failed: <!channel> & more", Token: "ci", At: *at(time.Hour)},
+		{ID: 3, Name: "scan", Status: promotion.CheckFailed, Summary: "1 critical", URL: "https://evil.example/<x|y>", Token: "ci", At: *at(2 * time.Hour)},
+	}
+}
+
 type named struct {
 	name string
 	view policy.View
@@ -167,6 +181,8 @@ func states() []named {
 			f.Rosters["security"] = promotion.Roster{Role: "security", Groups: []promotion.GroupID{"S1"}, Fault: "user groups need a paid Slack plan: name people instead"}
 		}))},
 		{"left staging", shop(29*time.Hour, with(func(f *policy.Facts) { f.Presence[0].Until = at(5 * time.Hour) }))},
+		{"soaking with evidence", shop(29*time.Hour, evident)},
+		{"waiting for evidence", shop(later, approved(ann, bob, sam), evident, with(func(f *policy.Facts) { f.Checks = f.Checks[:1] }))},
 		{"copying", shop(later+time.Minute, abroad, approved(ann, bob, sam), with(func(f *policy.Facts) {
 			f.Promotion.Copy = &promotion.Copy{
 				StartedAt: monday.Add(later), Manifests: promotion.Count{All: 3}, Blobs: promotion.Count{Done: 3, All: 12},

@@ -128,6 +128,10 @@ func TestNotices(t *testing.T) {
 			"Ann approved *shop* `4f1c2a9b4f1c` for production.\nStill missing: 1 of 2 from leads (could approve: Bob), 0 of 1 from security (could approve: Sam)."},
 		{"a reminder calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "partially approved",
 			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
+		{"a sign-off", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sam, App: "shop", Check: "security-review", Status: promotion.CheckPassed, Reason: "read <all> of it."}, "promoted",
+			"Sam signed off security-review of *shop*: read &lt;all&gt; of it."},
+		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
+			"Sam says that security-review of *shop* failed: a hole."},
 		{"the beginning of the execution", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "executing", "The policy is met: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
 		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, #13. It was not promoted, and its buttons are gone."},
 		{"a step that the configuration dropped", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "displaced by the configuration",
@@ -144,6 +148,28 @@ func TestNotices(t *testing.T) {
 				t.Errorf("says %q\n not %q", m.Text, row.want)
 			}
 		})
+	}
+}
+
+func TestASignOffIsAnswered(t *testing.T) {
+	a := promotion.Answer{App: "shop", Digest: build, Check: "security-review", Role: "security"}
+	for verb, want := range map[promotion.Verb]string{
+		promotion.Counted:  "security-review of *shop* `4f1c2a9b4f1c` is recorded, by you as one of security. Nothing is missing any more.",
+		promotion.Repeated: "You had said that about security-review of *shop* `4f1c2a9b4f1c` already. Nothing was changed.",
+		promotion.Refused:  "What you said about security-review of *shop* `4f1c2a9b4f1c` was not recorded: guests can't. Nothing was changed. Who holds the role security could.",
+		promotion.Closed:   "What you said about security-review of *shop* `4f1c2a9b4f1c` was not recorded: it has been promoted already. Nothing was changed.",
+		promotion.Checking: "What you said about security-review of *shop* `4f1c2a9b4f1c` is kept. promotebot is asking Slack who you are before it counts, and tells you here what comes of it.",
+	} {
+		a.Verb, a.Reason, a.Could = verb, "", nil
+		switch verb {
+		case promotion.Refused:
+			a.Reason, a.Could = "guests can't", []string{"security"}
+		case promotion.Closed:
+			a.Reason = string(promotion.Promoted)
+		}
+		if m := render.Answer(a); m.Text != want {
+			t.Errorf("%s says %q\n not %q", verb, m.Text, want)
+		}
 	}
 }
 
@@ -183,6 +209,8 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 		"blocked by a version tag":              {"Blocked", "v1.4.2 already points at 0badcafe0bad"},
 		"registry down":                         {"Waiting", "can't be read since", "503"},
 		"conflict":                              {"Conflict", "0badcafe0bad", "/promote request shop", "Ann (leads)"},
+		"waiting for evidence":                  {"Waiting for checks", "2 of 4", "scan has not been reported", "p99_ms is 240.5", "security-review waits for somebody of security", "ci.example.com"},
+		"soaking with evidence":                 {"1 critical", "(on evil.example)", "advisory: e2e failed", "&lt;!channel&gt;"},
 		"rejected":                              {"Rejected", "Sam", "p99"},
 		"superseded":                            {"#13"},
 		"moved by somebody else":                {"Moved by somebody else", "restore production", "0badcafe0bad", "was set to `4f1c2a9b4f1c`", "adopt it"},
@@ -215,6 +243,9 @@ func TestButtons(t *testing.T) {
 			}
 			if _, one := s.view.Facts.Promotion.Found(); one {
 				want = append(want, render.ActionAdopt)
+			}
+			for i := range policy.Unsigned(s.view.Document, s.view.Facts, s.view.At) {
+				want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
 			}
 			if want = append(want, render.ActionReject); slices.ContainsFunc(s.view.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
 				want = append(want, render.ActionWithdraw)

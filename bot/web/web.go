@@ -1,6 +1,8 @@
-// Package web is what promotebot answers over HTTP: whether it lives, whether
-// it is ready, and its metrics. It listens on loopback unless the
-// configuration says otherwise, and nothing it shows names a person.
+// Package web is what promotebot answers over HTTP to whoever watches over it:
+// whether it lives, whether it is ready, and its metrics. It listens on loopback
+// unless the configuration says otherwise, and nothing it shows names a person.
+// What machines send and ask, with tokens, is answered by package api on an
+// address of its own.
 package web
 
 import (
@@ -46,9 +48,9 @@ const (
 
 // Serve answers on the listener until ctx ends. Whoever has not had their
 // answer a moment later is cut off: a client that dawdles is no failure of ours.
-func Serve(ctx context.Context, l net.Listener, o Options) error {
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{
-		Handler: Handler(o), ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: h, ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	stopped := make(chan error, 1)

@@ -227,7 +227,7 @@ func served(t *testing.T, test func(t *testing.T, dial func() net.Conn, stop fun
 		l := network.Listen(host)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- web.Serve(ctx, l, s.options) }()
+		go func() { ended <- web.Serve(ctx, l, web.Handler(s.options)) }()
 		var conns []net.Conn
 		test(t, func() net.Conn {
 			c, err := network.DialContext(t.Context(), "tcp", host)
@@ -357,7 +357,7 @@ func TestAListenerThatBreaksIsAnError(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := web.Serve(ctx, l, s.options); err == nil {
+	if err := web.Serve(ctx, l, web.Handler(s.options)); err == nil {
 		t.Error("nobody is listening, and nobody was told")
 	}
 }

@@ -48,6 +48,9 @@ func (t *turn) replayed(p *promotion.Promotion) (Replayed, error) {
 	if err != nil {
 		return Replayed{}, err
 	}
+	if err := t.history(d, &f); err != nil {
+		return Replayed{}, err
+	}
 	until := t.now
 	if p.StartedAt == nil {
 		until = p.FinishedAt.Add(-time.Microsecond)

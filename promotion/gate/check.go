@@ -58,6 +58,20 @@ func (t *turn) evidence(d policy.Document, f *policy.Facts) (err error) {
 	return err
 }
 
+// history makes the facts those of a whole life: with every report, also those
+// that others have replaced.
+func (t *turn) history(d policy.Document, f *policy.Facts) (err error) {
+	for i := range f.Rides {
+		if err := t.history(d, &f.Rides[i]); err != nil {
+			return err
+		}
+	}
+	if len(d.Checks) > 0 && f.Promotion.Purpose != promotion.Train {
+		f.Checks, err = t.Reports(f.Promotion.App, f.Promotion.Digest)
+	}
+	return err
+}
+
 // reported records a check and settles what is open for its digest.
 func (t *turn) reported(c *promotion.Check) (concerns []promotion.ID, err error) {
 	c.At = t.now

@@ -32,6 +32,9 @@ func (t *turn) notice(p *promotion.Promotion, occasion string, w promotion.Notic
 }
 
 func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
+	if g.Token != "" {
+		return nil // a machine asks for itself what has come of it
+	}
 	w := promotion.TellWork{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Answer: a}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
 }

@@ -67,8 +67,10 @@ type Tx interface {
 	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
 	SaveGroup(g promotion.Group) error
 
-	// Checks are the newest report of each name, by name.
+	// Checks are the newest report of each name, oldest first.
 	Checks(app string, d promotion.Digest) ([]promotion.Check, error)
+	// Reports are all of them, oldest first.
+	Reports(app string, d promotion.Digest) ([]promotion.Check, error)
 	// AddCheck numbers the report and stores it.
 	AddCheck(c *promotion.Check) error
 

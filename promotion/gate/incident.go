@@ -244,8 +244,8 @@ func (t *turn) stir(app string, concerned func(*promotion.Promotion) (bool, *pro
 	return nil
 }
 
-// raised is a person's report of an incident.
-func (t *turn) raised(g promotion.Gesture, answer promotion.Answer) (promotion.Answer, error) {
+// raise takes a person's report.
+func (t *turn) raise(g promotion.Gesture, answer promotion.Answer) (promotion.Answer, error) {
 	i, err := t.openIncident(promotion.IncidentReport{App: g.App, Severity: g.Severity, Summary: g.Reason})
 	if k := promotion.KindOf(err); err != nil && (k == promotion.Invalid || k == promotion.NotFound) {
 		return t.refuseDeed(g, answer, policy.Document{}, err.Error())

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -90,4 +91,62 @@ func (g *Gate) Check(ctx context.Context, call Call, c promotion.Check) (promoti
 		r.Report = c.ID
 		return r, err
 	})
+}
+
+// AddToken lets a machine speak from now on. Its names must be in order; the
+// error is Invalid where they are not, and Conflict when there is a token of the
+// name.
+func (g *Gate) AddToken(ctx context.Context, actor string, k promotion.Token) error {
+	if _, err := promotion.ParseName(k.Name); err != nil {
+		return err
+	}
+	if len(k.Scopes) == 0 {
+		return promotion.Errorf(promotion.Invalid, "a token without a scope allows nothing")
+	}
+	return g.update(ctx, actor, func(t *turn) error {
+		k.CreatedAt = t.now
+		for _, app := range k.Apps {
+			if _, ok := t.catalog.App(app); !ok {
+				return promotion.Errorf(promotion.NotFound, "there is no app %q in the configuration", app)
+			}
+		}
+		err := t.Tx.AddToken(k)
+		if errors.Is(err, promotion.Conflict) {
+			return promotion.Errorf(promotion.Conflict, "there is a token %q already: revoke it first, or choose another name", k.Name)
+		}
+		if err != nil {
+			return err
+		}
+		return t.record(audit.Tokened, nil, map[string]any{"token": k.ID, "name": k.Name, "scopes": k.Scopes, "apps": k.Apps, "expires": k.ExpiresAt})
+	})
+}
+
+// RevokeToken lets the machine that has the token of that name or id speak no
+// more. The error is NotFound when there is none that is in force.
+func (g *Gate) RevokeToken(ctx context.Context, actor, named string) (revoked promotion.Token, err error) {
+	err = g.update(ctx, actor, func(t *turn) error {
+		all, err := t.Tokens()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(k promotion.Token) bool { return k.RevokedAt == nil && (k.Name == named || k.ID == named) })
+		if i < 0 {
+			return promotion.Errorf(promotion.NotFound, "there is no token %q in force", named)
+		}
+		revoked = all[i]
+		if err := t.Tx.RevokeToken(revoked.ID, t.now); err != nil {
+			return err
+		}
+		return t.record(audit.Untokened, nil, map[string]any{"token": revoked.ID, "name": revoked.Name})
+	})
+	return revoked, err
+}
+
+// Tokens are all that were ever made, by name.
+func (g *Gate) Tokens(ctx context.Context) (all []promotion.Token, err error) {
+	err = g.store.View(ctx, func(tx Tx) error {
+		all, err = tx.Tokens()
+		return err
+	})
+	return all, err
 }

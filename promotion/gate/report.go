@@ -145,7 +145,7 @@ func (t *turn) resolved(e promotion.Effect, d promotion.Digest) error {
 	if err != nil || decided != nil {
 		return err
 	}
-	t.actor = string(g.Person)
+	t.actor = g.Actor()
 	refuse := func(reason string) (promotion.Answer, error) {
 		a := promotion.Answer{Verb: promotion.Refused, App: g.App, Reason: reason}
 		return a, t.record(audit.Denied, nil, map[string]any{"app": g.App, "request": g.Ref, "why": reason})
@@ -156,7 +156,9 @@ func (t *turn) resolved(e promotion.Effect, d promotion.Digest) error {
 	case !ok:
 		a, err = refuse("the app is not configured any more")
 	case d == "":
-		a, err = refuse("the tag " + w.Tag + " does not exist")
+		a, err = refuse(w.Tag + " does not exist in the registry")
+	case g.Token != "":
+		a, err = t.offer(app, promotion.TaggedDigest{Tag: tagOf(g), Digest: d}, g)
 	default:
 		a, err = t.requestDigest(app, promotion.TaggedDigest{Tag: w.Tag, Digest: d}, g, promotion.Answer{App: g.App}, refuse)
 	}

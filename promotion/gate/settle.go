@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -103,7 +104,8 @@ func (t *turn) soaked(p *promotion.Promotion) error {
 	if err := t.record(audit.Soaked, p, nil); err != nil {
 		return err
 	}
-	return t.notice(p, "soaked", promotion.NoticeWork{Kind: promotion.NoticeSoaked})
+	// A soak can begin again, and be complete again.
+	return t.notice(p, fmt.Sprintf("soaked/%d", p.Revision), promotion.NoticeWork{Kind: promotion.NoticeSoaked})
 }
 
 // intend writes the intent to execute, with the plan: from here on the tags,

@@ -63,7 +63,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	}
 	switch g.Kind {
 	case promotion.GestureIncident:
-		return t.raised(g, answer)
+		return t.raise(g, answer)
 	case promotion.GestureFreeze:
 		return t.freeze(g, f, answer)
 	case promotion.GestureUnfreeze:
@@ -112,6 +112,9 @@ func (c *Catalog) asked(name string) policy.Document {
 		if name == "" || train.Name == name {
 			add(train.Policies)
 		}
+	}
+	if len(d.Approvals) == 0 && name != "" { // it asks nobody; somebody has to be able to
+		return c.asked("")
 	}
 	return d
 }

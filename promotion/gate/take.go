@@ -25,8 +25,8 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 			answer = *decided
 			return nil
 		case err == nil:
-			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App}
-			if gesture.Kind != promotion.GestureVote && gesture.Kind != promotion.GestureRequest {
+			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App, Check: gesture.Check}
+			if gesture.Kind != promotion.GestureVote && gesture.Kind != promotion.GestureRequest && gesture.Kind != promotion.GestureSign {
 				answer.Deed = gesture.Kind
 			}
 			return nil
@@ -64,7 +64,12 @@ type unknown struct {
 func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	switch g.Kind {
 	case promotion.GestureRequest:
+		if g.Token != "" {
+			return t.offered(g, u)
+		}
 		return t.request(g, u)
+	case promotion.GestureSign:
+		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
 	}
@@ -86,7 +91,7 @@ func (t *turn) undecided(u unknown, match func(promotion.Gesture) bool) error {
 		if !match(g) {
 			continue
 		}
-		t.actor = string(g.Person)
+		t.actor = g.Actor()
 		answer, err := t.decide(g, u)
 		if err != nil {
 			return err

@@ -104,11 +104,12 @@ func (d Document) Check(name string) (Check, bool) {
 
 // Report finds the newest report of a check.
 func (f Facts) Report(name string) (promotion.Check, bool) {
-	i := slices.IndexFunc(f.Checks, func(c promotion.Check) bool { return c.Name == name })
-	if i < 0 {
-		return promotion.Check{}, false
+	for _, c := range slices.Backward(f.Checks) {
+		if c.Name == name {
+			return c, true
+		}
 	}
-	return f.Checks[i], true
+	return promotion.Check{}, false
 }
 
 // checks is nothing where no evidence is asked for.
@@ -175,7 +176,7 @@ func evidence(d Document, c Check, f Facts, now time.Time) Finding {
 		finding.ChangesAt = &until
 	}
 	finding.Outcome = Met
-	finding.Reason = fmt.Sprintf("%s passed at %s%s", c.Name, instant(r.At), told(r.Summary))
+	finding.Reason = fmt.Sprintf("%s passed at %s%s%s", c.Name, instant(r.At), measured(c, r), told(r.Summary))
 	return finding
 }
 
@@ -184,6 +185,18 @@ func told(summary string) string {
 		return ""
 	}
 	return ": " + strings.TrimRight(summary, ". ")
+}
+
+// measured are the numbers that the policy has a threshold for.
+func measured(c Check, r promotion.Check) string {
+	var all []string
+	for _, t := range c.Numbers {
+		all = append(all, fmt.Sprintf("%s is %s", t.Number, figure(r.Numbers[t.Number])))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(all, ", ")
 }
 
 func remedy(c Check) string {
@@ -241,8 +254,8 @@ func MaySign(d Document, f Facts, name string, id promotion.PersonID) (role, ref
 	if refusal := notAMember(f, id); refusal != "" {
 		return "", refusal
 	}
-	if id == f.Promotion.Requester && !d.RequesterMayApprove {
-		return "", "whoever requested a promotion can't sign off its checks"
+	if refusal := cantSign(d, f, id); refusal != "" {
+		return "", refusal
 	}
 	roster := f.Rosters[c.ReviewedBy]
 	switch {
@@ -254,6 +267,18 @@ func MaySign(d Document, f Facts, name string, id promotion.PersonID) (role, ref
 	return "", fmt.Sprintf("it takes the role %s", c.ReviewedBy)
 }
 
+// cantSign says why the person can't sign anything off, whatever roles they
+// hold: what they asked for or wrote themselves, others have to look at.
+func cantSign(d Document, f Facts, id promotion.PersonID) string {
+	if !d.RequesterMayApprove && f.requested(id) {
+		return "whoever requested a promotion can't sign off its checks"
+	}
+	if d.AuthorsCannotApprove && wrote(f, id) {
+		return "whoever wrote what is in an image can't sign off its checks"
+	}
+	return ""
+}
+
 // signers are those who could sign the check off. Somebody about whom nothing
 // has been read yet is given the benefit of the doubt.
 func signers(d Document, c Check, f Facts) []promotion.PersonID {
@@ -263,7 +288,7 @@ func signers(d Document, c Check, f Facts) []promotion.PersonID {
 			if _, refusal := MaySign(d, f, c.Name, id); refusal != "" {
 				continue
 			}
-		} else if id == f.Promotion.Requester && !d.RequesterMayApprove {
+		} else if cantSign(d, f, id) != "" {
 			continue
 		}
 		could = append(could, id)
@@ -318,8 +343,9 @@ func StaleSigner(d Document, f Facts, name string, id promotion.PersonID, maxAge
 func staleSigners(d Document, f Facts, now time.Time) []Subject {
 	var stale []Subject
 	for _, of := range append(slices.Clone(f.Rides), f) {
-		for _, r := range of.Checks {
-			if c, asked := d.Check(r.Name); !asked || c.ReviewedBy == "" || c.Advisory || r.Person == "" {
+		for _, c := range d.Checks {
+			r, ok := of.Report(c.Name)
+			if !ok || c.ReviewedBy == "" || c.Advisory || r.Person == "" {
 				continue
 			}
 			for _, s := range StaleSigner(d, f, r.Name, r.Person, SureFor, now) {

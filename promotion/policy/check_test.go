@@ -167,6 +167,11 @@ func TestWhoCouldSignOff(t *testing.T) {
 
 func TestEveryRideOfATrainNeedsItsOwnEvidence(t *testing.T) {
 	d, f := asking(policy.Check{Name: "scan"}, policy.Check{Name: "review", ReviewedBy: "security"})
+	d.Since = policy.SinceArrival // only the evidence is at stake here
+	f.Promotion.PolicyHash = d.Hash()
+	for i := range f.Votes {
+		f.Votes[i].Terms = f.Promotion.TermsNow()
+	}
 	one, two := f, f
 	one.Votes, two.Votes = nil, nil
 	one.Rosters, two.Rosters, one.People, two.People = nil, nil, nil, nil
@@ -252,5 +257,27 @@ func TestThresholds(t *testing.T) {
 		if th, err := policy.ParseThreshold(text); err == nil {
 			t.Errorf("%q is %+v", text, th)
 		}
+	}
+}
+
+func TestAReplayKnowsOnlyTheReportsOfItsTime(t *testing.T) {
+	d, f := asking(policy.Check{Name: "scan", MaxAge: time.Hour})
+	d.Since = policy.SinceArrival
+	f.Presence[0].From = noon.Add(-48 * time.Hour)
+	failed, passed, late := report("scan", promotion.CheckFailed, 0), report("scan", promotion.CheckPassed, 0), report("scan", promotion.CheckFailed, 0)
+	failed.At, passed.At, late.At = noon, noon.Add(2*time.Hour), noon.Add(5*time.Hour)
+	f.Checks = []promotion.Check{failed, passed, late}
+	met, ok, last := policy.Replay(d, f, noon.Add(-time.Hour), noon.Add(10*time.Hour))
+	if !ok || !met.Equal(passed.At) {
+		t.Errorf("it would have gone ahead at %v, %v: %+v", met, ok, last.Missing())
+	}
+}
+
+func TestASecondAccountSignsOffNothingOfItsOwn(t *testing.T) {
+	d, f := asking(policy.Check{Name: "review", ReviewedBy: "security"})
+	f.Promotion.Requester = "eve"
+	f.Identities = promotion.Identities{Accounts: map[promotion.PersonID]promotion.PersonID{"mel": "eve", "eve": "eve"}}
+	if _, refusal := policy.MaySign(d, f, "review", "mel"); !strings.Contains(refusal, "requested") {
+		t.Errorf("the other account of whoever requested it: %q", refusal)
 	}
 }

@@ -22,12 +22,12 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		}
 		all = append(all, fmt.Sprintf("%s has to have been in %s for %s; time during which it was not there does not count.", it, from, span(d.Soak)))
 	}
-	all = append(all, d.interruptions()...)
+	all = append(all, d.interrupted()...)
 	for _, c := range d.Checks {
 		all = append(all, c.sentence())
 	}
 	all = append(all, d.asked()...)
-	all = append(append(all, d.stops()...), d.ends()...)
+	all = append(append(all, d.stopped()...), d.ends()...)
 	all = append(all, d.lined()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
@@ -36,65 +36,6 @@ func (d Document) Sentences(from, to string, train bool) []string {
 		all = append(all, "If one app fails, the others go on and stay.")
 	}
 	return all
-}
-
-// interruptions are what makes a soak longer, and what is asked beside it.
-func (d Document) interruptions() []string {
-	var all []string
-	if len(d.Incidents.Pause) > 0 {
-		all = append(all, "The soak stands still during incidents that are "+severities(d.Incidents.Pause)+".")
-	}
-	if len(d.Incidents.Reset) > 0 {
-		all = append(all, "It begins again after incidents that are "+severities(d.Incidents.Reset)+".")
-	}
-	requests, hours := d.Exposure.Requests, int64(d.Exposure.PodTime.Hours())
-	switch {
-	case requests > 0 && hours > 0:
-		all = append(all, fmt.Sprintf("It has to have served %d requests there, or run for %d pod hours.", requests, hours))
-	case requests > 0:
-		all = append(all, fmt.Sprintf("It has to have served %d requests there.", requests))
-	case hours > 0:
-		all = append(all, fmt.Sprintf("It has to have run there for %d pod hours.", hours))
-	}
-	return all
-}
-
-func severities(all []promotion.Severity) string {
-	var names []string
-	for _, s := range all {
-		names = append(names, string(s))
-	}
-	return strings.Join(names, " or ")
-}
-
-// stops are when it may not go ahead, whoever has approved it.
-func (d Document) stops() []string {
-	var all []string
-	if len(d.Windows.Allow) > 0 {
-		all = append(all, "It goes ahead only for "+windows(d.Windows.Allow)+".")
-	}
-	if len(d.Windows.Deny) > 0 {
-		all = append(all, "It does not go ahead for "+windows(d.Windows.Deny)+".")
-	}
-	for _, z := range d.Freezes {
-		until := ""
-		if z.Until != nil {
-			until = " until " + instant(*z.Until)
-		}
-		all = append(all, fmt.Sprintf("It is frozen from %s%s: %s.", instant(z.From), until, strings.TrimRight(z.Reason, ". ")))
-	}
-	if len(d.FreezeOn) > 0 {
-		all = append(all, "It is frozen during incidents that are "+severities(d.FreezeOn)+".")
-	}
-	return all
-}
-
-func windows(all []Window) string {
-	var said []string
-	for _, w := range all {
-		said = append(said, span(w.For)+" from every "+w.Spec)
-	}
-	return strings.Join(said, ", or for ")
 }
 
 // asked is who has to approve.

@@ -40,11 +40,11 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"The digest has to have been in staging for 1h; time during which it was not there does not count.",
 			"The soak stands still during incidents that are minor or major.",
 			"It begins again after incidents that are critical.",
-			"It has to have served 1000 requests there, or run for 48 pod hours.",
+			"It has to have been used there for 1000 requests or 48.0 pod hours.",
 			"Nobody has to approve: it goes ahead by itself when everything else is met.",
 			"It goes ahead only for 8h from every CRON_TZ=Europe/Berlin 0 9 * * MON-THU, or for 3h from every CRON_TZ=Europe/Berlin 0 9 * * FRI.",
 			"It does not go ahead for 1h from every CRON_TZ=Europe/Berlin 0 12 * * *.",
-			"It is frozen from 2026-03-02 12:00:00 UTC: stocktaking.",
+			"It is frozen from 2026-03-02 12:00:00 UTC until somebody lifts it: stocktaking.",
 			"It is frozen during incidents that are critical.",
 		}},
 		{name: "a choice", d: policy.Document{

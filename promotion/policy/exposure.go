@@ -31,3 +31,15 @@ func exposed(d Document, f Facts) []Finding {
 	}
 	return []Finding{finding}
 }
+
+// inUse says how much use is asked for, or "".
+func inUse(e promotion.Exposure) string {
+	var all []string
+	if e.Requests > 0 {
+		all = append(all, fmt.Sprintf("%d requests", e.Requests))
+	}
+	if e.PodTime > 0 {
+		all = append(all, fmt.Sprintf("%.1f pod hours", e.PodTime.Hours()))
+	}
+	return strings.Join(all, " or ")
+}

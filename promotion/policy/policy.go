@@ -48,6 +48,7 @@ type Document struct {
 	OnFailure promotion.OnFailure `json:",omitempty"`
 
 	Checks    []Check              `json:",omitempty"` // the evidence that is asked for
+	Since     Since                `json:",omitempty"` // what the soak is counted from
 	Incidents Interruptions        `json:",omitzero"`  // what incidents do to the soak
 	Exposure  promotion.Exposure   `json:",omitzero"`  // one of these at least, in the environment
 	Windows   Windows              `json:",omitzero"`  // when it may go ahead
@@ -114,7 +115,7 @@ type Facts struct {
 	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
 
-	Checks    []promotion.Check    // the newest report of each name, by name
+	Checks    []promotion.Check    // oldest first: of each name the last counts
 	Incidents []promotion.Incident // of the app or of all: the open ones, and those that ended while the digest was there
 	Unhealthy []promotion.Unhealth // of the app or of all, in the From environment while the digest was there
 	Exposure  promotion.Exposure   // of the digest in the From environment

@@ -57,7 +57,7 @@ func (f Facts) at(now time.Time) Facts {
 	for i := range f.Unhealthy {
 		f.Unhealthy[i].Until = asOf(now, f.Unhealthy[i].Until)
 	}
-	f.Holds, f.Freezes = nil, nil
+	f.Freezes, f.Holds = slices.DeleteFunc(slices.Clone(f.Freezes), func(z promotion.Freeze) bool { return z.ID != 0 }), nil
 	f.Source, f.Target, f.Executing, f.Ahead = Look{}, Look{}, 0, nil
 	if f.Newer != nil && f.Newer.FinishedAt != nil && f.Newer.FinishedAt.After(now) {
 		f.Newer = nil

@@ -22,6 +22,45 @@ func (i Interruptions) Interrupts(s promotion.Severity) bool {
 	return slices.Contains(i.Pause, s) || slices.Contains(i.Reset, s)
 }
 
+// Since is what a soak is counted from.
+type Since string
+
+// SinceArrival counts from when the digest came. Otherwise it is counted from
+// the last required check that passed, if there is one: that is stricter, and so
+// it is what holds when nothing is said.
+const SinceArrival Since = "arrival"
+
+// FromChecks tells whether there is a check that the soak is counted from. What
+// people sign off is not: it is an answer to what they have seen, and not a
+// beginning.
+func (d Document) FromChecks() bool {
+	return d.Since != SinceArrival && slices.ContainsFunc(d.Checks, Check.Begins)
+}
+
+// Begins tells whether the check is one that a soak is counted from.
+func (c Check) Begins() bool { return !c.Advisory && c.ReviewedBy == "" }
+
+// verified is when the last of the checks passed that the soak is counted from,
+// or the name of one that has not.
+func (f Facts) verified(d Document) (since time.Time, missing string) {
+	if !d.FromChecks() {
+		return since, ""
+	}
+	for _, c := range d.Checks {
+		if !c.Begins() {
+			continue
+		}
+		r, ok := f.Report(c.Name)
+		if !ok || evidence(d, c, f, r.At).Outcome != Met { // at its time: that it grows old does not undo it
+			return since, c.Name
+		}
+		if r.At.After(since) {
+			since = r.At
+		}
+	}
+	return since, ""
+}
+
 // counted is the time in its environment that counts: that during which nothing
 // was known to be wrong there, and after the last incident that has the soak
 // begin again.
@@ -40,6 +79,11 @@ func (f Facts) counted(d Document) []promotion.Interval {
 		if f.soaksThere(u) {
 			out = append(out, u.Interval())
 		}
+	}
+	if since, missing := f.verified(d); missing != "" {
+		out = append(out, promotion.Interval{}) // from ever and for ever
+	} else if !since.IsZero() {
+		out = append(out, promotion.Interval{Until: &since})
 	}
 	return promotion.Without(f.Presence, out)
 }
@@ -137,6 +181,9 @@ func (f Facts) obstacles(d Document) string {
 		}
 		all = append(all, why)
 	}
+	if _, missing := f.verified(d); missing != "" {
+		all = append(all, fmt.Sprintf("until the check %s has passed, because it counts from then", missing))
+	}
 	return strings.Join(all, "; and ")
 }
 
@@ -154,4 +201,30 @@ func (f Facts) BeganAgain(d Document) (last promotion.Incident, did bool) {
 // called is how reasons name an incident.
 func called(i promotion.Incident) string {
 	return fmt.Sprintf("incident #%d (%s: %s)", i.ID, i.Severity, i.Summary)
+}
+
+// interrupted says what makes the soak longer.
+func (d Document) interrupted() []string {
+	var all []string
+	if d.Soak > 0 && d.FromChecks() {
+		all = append(all, "It counts from the last of the required checks that machines report.")
+	}
+	if len(d.Incidents.Pause) > 0 {
+		all = append(all, "The soak stands still during incidents that are "+words(d.Incidents.Pause)+".")
+	}
+	if len(d.Incidents.Reset) > 0 {
+		all = append(all, "It begins again after incidents that are "+words(d.Incidents.Reset)+".")
+	}
+	if asked := inUse(d.Exposure); asked != "" {
+		all = append(all, "It has to have been used there for "+asked+".")
+	}
+	return all
+}
+
+func words(severities []promotion.Severity) string {
+	var all []string
+	for _, s := range severities {
+		all = append(all, string(s))
+	}
+	return strings.Join(all, " or ")
 }

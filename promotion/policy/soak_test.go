@@ -137,6 +137,54 @@ func TestRegressionSoakInAnUnrelatedEnvironmentMustNotCount(t *testing.T) {
 	}, policy.RuleExposure, policy.Waiting, "none have been reported")
 }
 
+// What was verified a minute ago has not soaked for twelve hours since, however
+// long it has been there.
+func TestRegressionAnImageVerifiedOneMinuteAgoMustNotPassASoakSinceVerified(t *testing.T) {
+	perf := func(name string, before time.Duration, s promotion.CheckStatus) promotion.Check {
+		return promotion.Check{Name: name, Status: s, At: *ago(before), Token: "ci"}
+	}
+	for _, c := range []struct {
+		name    string
+		change  func(d *policy.Document, f *policy.Facts)
+		outcome policy.Outcome
+		says    string
+	}{
+		{"it passed a minute ago", func(_ *policy.Document, f *policy.Facts) {
+			f.Checks = []promotion.Check{perf("perf", time.Minute, promotion.CheckPassed)}
+		}, policy.Waiting, "until 2026-03-02 23:59:00 UTC"},
+		{"it passed long ago", func(_ *policy.Document, f *policy.Facts) {
+			f.Checks = []promotion.Check{perf("perf", 12*time.Hour, promotion.CheckPassed)}
+		}, policy.Met, "soaked 12h"},
+		{"of two the later counts", func(d *policy.Document, f *policy.Facts) {
+			d.Checks = append(d.Checks, policy.Check{Name: "e2e"})
+			f.Checks = []promotion.Check{perf("e2e", time.Hour, promotion.CheckPassed), perf("perf", 12*time.Hour, promotion.CheckPassed)}
+		}, policy.Waiting, "until 2026-03-02 23:00:00 UTC"},
+		{"it has not been reported", func(*policy.Document, *policy.Facts) {}, policy.Waiting, "stands still until the check perf has passed"},
+		{"it failed", func(_ *policy.Document, f *policy.Facts) {
+			f.Checks = []promotion.Check{perf("perf", 13*time.Hour, promotion.CheckFailed)}
+		}, policy.Waiting, "stands still until the check perf has passed"},
+		{"one that has grown too old has begun it all the same", func(d *policy.Document, f *policy.Facts) {
+			d.Checks[0].MaxAge = 13 * time.Hour
+			f.Checks = []promotion.Check{perf("perf", 14*time.Hour, promotion.CheckPassed)}
+		}, policy.Met, "soaked 12h"},
+		{"advice and the look of people begin nothing", func(d *policy.Document, f *policy.Facts) {
+			d.Checks = []policy.Check{{Name: "perf", Advisory: true}, {Name: "scan", ReviewedBy: "security"}}
+		}, policy.Met, "soaked 12h"},
+		{"it counts from the arrival when the policy says so", func(d *policy.Document, f *policy.Facts) { d.Since = policy.SinceArrival }, policy.Met, "soaked 12h"},
+		{"it passed before it arrived", func(_ *policy.Document, f *policy.Facts) {
+			f.Presence[0].From = *ago(time.Hour)
+			f.Checks = []promotion.Check{perf("perf", 20*time.Hour, promotion.CheckPassed)}
+		}, policy.Waiting, "until 2026-03-02 23:00:00 UTC"},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			says(t, func(d *policy.Document, f *policy.Facts) {
+				d.Soak, d.Checks = 12*time.Hour, []policy.Check{{Name: "perf"}}
+				c.change(d, f)
+			}, policy.RuleSoak, c.outcome, c.says)
+		})
+	}
+}
+
 func TestExposure(t *testing.T) {
 	ask := func(asked, had promotion.Exposure) func(*policy.Document, *policy.Facts) {
 		return func(d *policy.Document, f *policy.Facts) { d.Exposure, f.Exposure = asked, had }

@@ -105,3 +105,29 @@ func MayStop(d Document, f Facts, id promotion.PersonID) (refusal string) {
 	}
 	return ""
 }
+
+// stopped says what keeps promotions from going ahead, whatever they have.
+func (d Document) stopped() []string {
+	var all []string
+	if len(d.Windows.Allow) > 0 {
+		all = append(all, "It goes ahead only for "+windows(d.Windows.Allow)+".")
+	}
+	if len(d.Windows.Deny) > 0 {
+		all = append(all, "It does not go ahead for "+windows(d.Windows.Deny)+".")
+	}
+	for _, z := range d.Freezes {
+		all = append(all, fmt.Sprintf("It is frozen from %s until %s: %s.", instant(z.From), end(z), strings.TrimRight(z.Reason, ". ")))
+	}
+	if len(d.FreezeOn) > 0 {
+		all = append(all, "It is frozen during incidents that are "+words(d.FreezeOn)+".")
+	}
+	return all
+}
+
+func windows(all []Window) string {
+	var said []string
+	for _, w := range all {
+		said = append(said, span(w.For)+" from every "+w.Spec)
+	}
+	return strings.Join(said, ", or for ")
+}

@@ -188,26 +188,35 @@ func BenchmarkPoll1000(b *testing.B) {
 
 // round has a new watcher look at everything once.
 func (r *road) round(looks []registry.Look) *registry.Watcher {
-	seen := make(chan struct{}, len(looks))
-	w := registry.NewWatcher(r.client, registry.WatchOptions{Every: time.Hour, Concurrency: 8, Logger: slog.New(slog.DiscardHandler), Report: func(_ context.Context, sightings []promotion.Sighting) error {
-		if sightings[0].Fault != "" {
-			r.t.Errorf("%+v", sightings)
-		}
-		seen <- struct{}{}
+	w, faults := lookOnce(r.t.Context(), r.client, looks)
+	for _, fault := range faults {
+		r.t.Error(fault)
+	}
+	return w
+}
+
+// lookOnce is a watcher's first round, and what it could not read.
+func lookOnce(ctx context.Context, client *registry.Client, looks []registry.Look) (*registry.Watcher, []string) {
+	var faults []string
+	sightings := make(chan promotion.Sighting, len(looks))
+	w := registry.NewWatcher(client, registry.WatchOptions{Every: time.Hour, Concurrency: 8, Logger: slog.New(slog.DiscardHandler), Report: func(_ context.Context, seen []promotion.Sighting) error {
+		sightings <- seen[0]
 		return nil
 	}})
 	w.Set(looks)
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
 	for range looks {
-		<-seen
+		if s := <-sightings; s.Fault != "" || len(s.Tags) == 0 {
+			faults = append(faults, fmt.Sprintf("%+v", s))
+		}
 	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		panic(err)
+		faults = append(faults, fmt.Sprintf("the watcher ended with %v", err))
 	}
-	return w
+	return w, faults
 }
 
 func heap() float64 {

@@ -74,6 +74,73 @@ func TestACopyWithinARegistryTakesSixtyRequests(t *testing.T) {
 	}
 }
 
+// A bot that watches both repositories can read there at once, and whoever sets
+// the tag afterwards uses the way that the copy has opened.
+func TestACopyDoesNotWaitForItsHandshake(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		watched         bool
+		requests, chain int
+	}{
+		{"a client that has just started", false, 60, 10},
+		{"one that watches both", true, 59, 9},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			y := inBubble(t, fixture.Options{}, nil, 20*time.Millisecond)
+			y.full()
+			for _, repo := range []promotion.Repository{y.work.From, y.work.To} {
+				if !c.watched {
+					break
+				}
+				if _, err := y.client.ReadTags(t.Context(), repo, []string{"none"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			y.source.Forget()
+			y.must()
+			if log := y.source.Log(); len(log) > c.requests || fixture.Chain(log) > c.chain {
+				t.Errorf("%s: %d requests, %d in sequence\n%s", c.name, len(log), fixture.Chain(log), fixture.Describe(log))
+			}
+			y.source.Forget()
+			moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.To, Digest: y.work.Digest, Targets: []promotion.Target{{Tag: "v1"}}})
+			if log := y.source.Log(); err != nil || outcomes(moves) != "v1 moved" || len(log) != 4 {
+				t.Errorf("%s: %s, %v; %d requests\n%s", c.name, outcomes(moves), err, len(log), fixture.Describe(log))
+			}
+		})
+	}
+}
+
+// A token for a copy asks for two repositories. When it is refused, that is no
+// news about what needs only one of them.
+func TestATagIsSetThoughACopyIsRefusedItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := inBubble(t, fixture.Options{Auth: &fixture.Auth{User: "ann", Password: "secret"}}, nil, 20*time.Millisecond)
+		y.full()
+		there := promotion.Digest(y.source.AddManifest(targetName, fixture.OCIIndex, []byte(`{"schemaVersion":2,"manifests":[]}`)))
+		y.source.Heal()
+		y.source.Inject(rule(http.MethodGet, "/token", 0, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			time.Sleep(20 * time.Millisecond)
+			if strings.Contains(r.URL.RawQuery, "staging") && strings.Contains(r.URL.RawQuery, "prod") {
+				next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fixture.Refuse(403, "DENIED")(w, r, nil) })
+			}
+			next.ServeHTTP(w, r)
+		}))
+		refused := make(chan error, 1)
+		go func() {
+			_, err := y.copy()
+			refused <- err
+		}()
+		time.Sleep(10 * time.Millisecond) // the copy's handshake is under way
+		moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.To, Digest: there, Targets: []promotion.Target{{Tag: "v1"}}})
+		if err != nil || outcomes(moves) != "v1 moved" {
+			t.Errorf("%s, %v", outcomes(moves), err)
+		}
+		if err := <-refused; promotion.KindOf(err) != promotion.Forbidden || err == nil {
+			t.Errorf("the copy ended with %v", err)
+		}
+	})
+}
+
 // N blobs and k platforms: N mounts, k+1 manifests read and k+1 put, one read
 // back; and what it takes to know that nothing is attached.
 func TestACopyWithoutAttachmentsTakesLittleMore(t *testing.T) {

@@ -2,9 +2,12 @@ package registry_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +30,7 @@ type yard struct {
 	source, target *fixture.Server
 	work           promotion.CopyWork
 	lists          map[string]bool // digests of what a fallback tag points at, or did
+	attachments    map[string]bool // digests of what is attached to something
 	client         *registry.Client
 }
 
@@ -44,7 +48,7 @@ func newYard(t testing.TB, source fixture.Options, target *fixture.Options) *yar
 
 func newYardWith(t testing.TB, source fixture.Options, target *fixture.Options, options registry.Options, serve func(http.Handler) string) *yard {
 	t.Helper()
-	y := &yard{t: t, source: fixture.New(source), client: registry.New(options), lists: map[string]bool{}}
+	y := &yard{t: t, source: fixture.New(source), client: registry.New(options), lists: map[string]bool{}, attachments: map[string]bool{}}
 	host := serve(y.source)
 	y.work.From = promotion.Repository(host + "/" + sourceName)
 	if y.target = y.source; target != nil {
@@ -132,6 +136,23 @@ func (y *yard) blob(text string) piece {
 	return piece{"application/vnd.oci.image.layer.v1.tar", y.source.AddBlob(sourceName, []byte(text)), len(text)}
 }
 
+// layer adds a blob that is packed, as layers are: what finds a plain one may
+// pack it, and then it is another one.
+func (y *yard) layer(content io.Reader) piece {
+	y.t.Helper()
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.NoCompression)
+	if err == nil {
+		_, err = io.Copy(w, content)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		y.t.Fatal(err)
+	}
+	p := y.blob(b.String())
+	p.Kind = "application/vnd.oci.image.layer.v1.tar+gzip"
+	return p
+}
+
 type fields map[string]any
 
 // add adds a manifest to the source, under the tags.
@@ -152,7 +173,7 @@ func (y *yard) image(name string, layers int) piece {
 	config.Kind = "application/vnd.oci.image.config.v1+json"
 	var all []piece
 	for i := range layers {
-		all = append(all, y.blob(strings.Repeat(fmt.Sprintf("%s %d ", name, i), 100)))
+		all = append(all, y.layer(strings.NewReader(strings.Repeat(fmt.Sprintf("%s %d ", name, i), 100))))
 	}
 	return y.add(fixture.OCIManifest, fields{"config": config, "layers": all})
 }
@@ -169,6 +190,7 @@ func (y *yard) attach(subject piece, artifactType, text string) piece {
 	empty := y.blob("{}")
 	empty.Kind = "application/vnd.oci.empty.v1+json"
 	p := y.add(fixture.OCIManifest, fields{"artifactType": artifactType, "config": empty, "layers": []piece{y.blob(text)}, "subject": subject, "annotations": fields{"about": text}})
+	y.attachments[p.Digest] = true
 	if w := probe(y.source, "/v2/"+sourceName+"/referrers/"+subject.Digest); w.Code == http.StatusNotFound {
 		y.list(subject, p)
 	}
@@ -210,7 +232,9 @@ func (y *yard) sign(subject piece, suffix string, signatures ...string) piece {
 	for _, s := range signatures {
 		layers = append(layers, signed{payload, map[string]string{"dev.cosignproject.cosign/signature": s}})
 	}
-	return y.add(fixture.OCIManifest, fields{"config": config, "layers": layers}, tagOf(subject, suffix))
+	p := y.add(fixture.OCIManifest, fields{"config": config, "layers": layers}, tagOf(subject, suffix))
+	y.attachments[p.Digest] = true
+	return p
 }
 
 func tagOf(subject piece, suffix string) string {
@@ -222,8 +246,14 @@ func tagOf(subject piece, suffix string) string {
 // bill of materials of one platform, and something about that.
 func (y *yard) full() (root, child, sbom piece) {
 	y.t.Helper()
-	child = y.image("amd64", 2)
-	root = y.index(child, y.image("arm64", 2), y.image("arm", 2))
+	return y.fullOf(2)
+}
+
+// fullOf is full with so many layers for each platform.
+func (y *yard) fullOf(layers int) (root, child, sbom piece) {
+	y.t.Helper()
+	child = y.image("amd64", layers)
+	root = y.index(child, y.image("arm64", layers), y.image("arm", layers))
 	y.sign(root, "sig", "by CI")
 	y.sign(root, "att", "built by CI")
 	y.attach(root, "application/vnd.dev.sigstore.bundle.v0.3+json", "a bundle")
@@ -233,6 +263,21 @@ func (y *yard) full() (root, child, sbom piece) {
 	y.work.Digest = promotion.Digest(root.Digest)
 	y.source.Forget()
 	return root, child, sbom
+}
+
+// carried is how many attachments are in the destination.
+func (y *yard) carried() string {
+	manifests, _ := y.target.Contents(targetName)
+	n := 0
+	for _, d := range manifests {
+		if y.attachments[d] {
+			n++
+		}
+	}
+	if len(manifests) == 0 || len(y.attachments) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", n, len(y.attachments))
 }
 
 // attached sums up what a copy says that it found.

@@ -14,7 +14,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	fixture "github.com/promotebot/promotebot/fixtures/registry"
+
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry"
 )
 
 func outcomes(moves []promotion.Move) string {
@@ -66,6 +69,23 @@ func TestMoveTakesFourRequestsAndOneWhenThereIsNothingToDo(t *testing.T) {
 	}
 }
 
+// A token is two requests, once, and what is there already proves itself.
+func TestMoveTakesSixRequestsWithAToken(t *testing.T) {
+	y := newYard(t, fixture.Options{Auth: &fixture.Auth{User: "ann", Password: "secret"}}, nil)
+	y.client = registry.New(registry.Options{Named: anybody, Keychain: keychain{"ann", "secret"}})
+	y.full()
+	for _, c := range []struct {
+		tag, want string
+		requests  int
+	}{{"v1", "v1 moved", 6}, {"v2", "v2 moved", 4}, {"v2", "v2 already", 1}} {
+		y.source.Forget()
+		moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.From, Digest: y.work.Digest, Targets: []promotion.Target{{Tag: c.tag}}})
+		if log := y.source.Log(); err != nil || outcomes(moves) != c.want || len(log) != c.requests {
+			t.Errorf("%s, %v; %d requests, want %d\n%s", outcomes(moves), err, len(log), c.requests, fixture.Describe(log))
+		}
+	}
+}
+
 // A morning's worth costs what a hundred single moves cost: four requests each,
 // eight at a time, and one handshake for all.
 func TestAHundredMovesShareOneHandshake(t *testing.T) {
@@ -94,18 +114,18 @@ func TestAHundredMovesShareOneHandshake(t *testing.T) {
 	})
 }
 
-// eightAtATime does it for every digest.
-func eightAtATime(digests []promotion.Digest, do func(i int, d promotion.Digest)) {
-	var all sync.WaitGroup
+// eightAtATime does it for all of them.
+func eightAtATime[T any](all []T, do func(i int, one T)) {
+	var under sync.WaitGroup
 	slots := make(chan struct{}, 8)
-	for i, d := range digests {
+	for i, one := range all {
 		slots <- struct{}{}
-		all.Go(func() {
+		under.Go(func() {
 			defer func() { <-slots }()
-			do(i, d)
+			do(i, one)
 		})
 	}
-	all.Wait()
+	under.Wait()
 }
 
 func TestMoveRefusesASchemaWhoseDigestProvesNothing(t *testing.T) {

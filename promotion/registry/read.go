@@ -37,6 +37,33 @@ func (c *Client) ReadTags(ctx context.Context, repo promotion.Repository, tags [
 	return readings, nil
 }
 
+// Resolve says what a tag or a digest is in the first of the repositories that
+// has it, and where none has it nothing. A digest is there when its manifest is,
+// and hashes to it.
+func (c *Client) Resolve(ctx context.Context, repos []promotion.Repository, reference string) (promotion.Digest, error) {
+	asked, notDigest := promotion.ParseDigest(reference)
+	for _, repo := range repos {
+		if notDigest == nil {
+			_, err := c.wire.Manifest(ctx, wire.At(repo), reference)
+			if err == nil {
+				return asked, nil
+			}
+			if promotion.KindOf(err) != promotion.NotFound {
+				return "", err
+			}
+			continue
+		}
+		readings, err := c.ReadTags(ctx, repo, []string{reference})
+		if err != nil {
+			return "", err
+		}
+		if readings[0].Digest != "" {
+			return readings[0].Digest, nil
+		}
+	}
+	return "", nil
+}
+
 // maxConfig bounds the config of an image, which holds its labels and history.
 const maxConfig = 1 << 20
 

@@ -53,6 +53,9 @@ type Watcher struct {
 	looks   []Look
 	faults  map[string]string // of the looks that failed, so that each is logged once
 	changed chan struct{}
+	hints   map[string]bool          // keys of the looks that are to be taken at once
+	hinted  chan struct{}            // there are some
+	busy    map[string]chan struct{} // of each look, taken while it is under way
 }
 
 // MaxPatternTags is how many of the tags that match a pattern are looked at:
@@ -65,7 +68,10 @@ const lookTimeout = 30 * time.Second
 
 // NewWatcher makes a watcher; Set says what it watches.
 func NewWatcher(c *Client, o WatchOptions) *Watcher {
-	return &Watcher{client: c, opts: o, faults: map[string]string{}, changed: make(chan struct{}, 1)}
+	return &Watcher{
+		client: c, opts: o, faults: map[string]string{}, changed: make(chan struct{}, 1),
+		hints: map[string]bool{}, hinted: make(chan struct{}, 1), busy: map[string]chan struct{}{},
+	}
 }
 
 // Set replaces what is watched, also while the watcher runs.
@@ -101,6 +107,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		w.mu.Unlock()
 		unchanged, change := context.WithCancel(ctx)
 		var under sync.WaitGroup
+		under.Go(func() { w.follow(unchanged) })
 		for _, looks := range registries {
 			under.Go(func() { w.rounds(unchanged, looks, first) })
 		}
@@ -158,8 +165,66 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 	}
 }
 
+// Hint has what comes to an environment of an app looked at now instead of in
+// its turn. Many hints about the same are one: whoever gives them decides when
+// somebody looks, and nothing else.
+func (w *Watcher) Hint(app, environment string) {
+	l := Look{App: app, Environment: environment, Side: promotion.Source}
+	w.mu.Lock()
+	w.hints[l.key()] = true
+	w.mu.Unlock()
+	select {
+	case w.hinted <- struct{}{}:
+	default:
+	}
+}
+
+// follow takes the looks that were hinted at, one after the other.
+func (w *Watcher) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.hinted:
+		}
+		w.mu.Lock()
+		hints := w.hints
+		w.hints = map[string]bool{}
+		looks := slices.Clone(w.looks)
+		w.mu.Unlock()
+		for _, l := range looks {
+			if hints[l.key()] {
+				w.look(ctx, l)
+			}
+		}
+	}
+}
+
+// alone waits until nobody else takes the same look, so that what is reported
+// last was seen last.
+func (w *Watcher) alone(ctx context.Context, l Look) (done func(), ok bool) {
+	w.mu.Lock()
+	busy := w.busy[l.key()]
+	if busy == nil {
+		busy = make(chan struct{}, 1)
+		w.busy[l.key()] = busy
+	}
+	w.mu.Unlock()
+	select {
+	case busy <- struct{}{}:
+		return func() { <-busy }, true
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
 // look looks once and reports what is new.
 func (w *Watcher) look(ctx context.Context, l Look) {
+	done, ok := w.alone(ctx, l)
+	if !ok {
+		return
+	}
+	defer done()
 	began := time.Now()
 	call, cancel := context.WithTimeout(ctx, lookTimeout)
 	tags, err := w.see(call, l)

@@ -14,17 +14,21 @@ import (
 type receiptKey struct{ token, key string }
 
 func (t *tx) Checks(app string, d promotion.Digest) ([]promotion.Check, error) {
-	newest := map[string]promotion.Check{}
-	for _, c := range t.checks.rows {
-		if c.App == app && c.Digest == d && c.ID > newest[c.Name].ID {
-			newest[c.Name] = c
-		}
+	all, err := t.Reports(app, d)
+	newest := map[string]int64{}
+	for _, c := range all {
+		newest[c.Name] = c.ID
 	}
+	return slices.DeleteFunc(all, func(c promotion.Check) bool { return c.ID != newest[c.Name] }), err
+}
+
+func (t *tx) Reports(app string, d promotion.Digest) ([]promotion.Check, error) {
 	var all []promotion.Check
-	for _, name := range slices.Sorted(maps.Keys(newest)) {
-		c := newest[name]
-		c.Numbers = maps.Clone(c.Numbers)
-		all = append(all, c)
+	for id := range int64(len(t.checks.rows)) {
+		if c := t.checks.rows[id+1]; c.App == app && c.Digest == d {
+			c.Numbers = maps.Clone(c.Numbers)
+			all = append(all, c)
+		}
 	}
 	return all, nil
 }

@@ -45,7 +45,7 @@ var dialect = store.Dialect{
 // DB is an open SQLite file, and the lock that keeps a second bot off it.
 type DB struct {
 	*store.DB
-	lock *os.File // nil when it is open for reading only
+	lock *os.File // nil when it is open for reading only, or beside a bot
 }
 
 // readers is the size of the read-only pool: enough for commands to be
@@ -90,6 +90,28 @@ func OpenReadOnly(_ context.Context, path string) (*DB, error) {
 		return nil, err
 	}
 	return &DB{DB: store.New(read, read, dialect)}, nil
+}
+
+// OpenBeside opens an existing file for a short piece of work, also while a bot
+// runs on it: transactions of the two exclude each other. It takes no lock and
+// changes no schema.
+func OpenBeside(ctx context.Context, path string) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, promotion.Errorf(promotion.NotFound, "there is no database %s: %w; promotebot serve makes it", path, err)
+	}
+	write, err := pool(path, 1, "mode=rw", "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	read, err := pool(path, 1, "mode=ro", "_txlock=deferred")
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	db := store.New(write, read, dialect)
+	if err := db.Current(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
+	}
+	return &DB{DB: db}, nil
 }
 
 // acquire takes the lock beside the file. The kernel gives it back when the

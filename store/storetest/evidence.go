@@ -38,8 +38,12 @@ func checkReports(t *testing.T, s Store) {
 			} else {
 				got[0].Numbers["p99_ms"] = 0 // and that is all it changes
 			}
+			whole, err2 := tx.Reports("shop", digest("a"))
+			if len(whole) != 3 || whole[0].ID != old.ID || whole[2].ID != scan.ID {
+				t.Errorf("all of them: %+v", whole)
+			}
 			perf.Numbers = map[string]float64{"p99_ms": 240.5}
-			return err
+			return errors.Join(err, err2)
 		})
 	}
 }

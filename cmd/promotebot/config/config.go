@@ -35,6 +35,7 @@ type Config struct {
 	Database string // path of the SQLite file
 	Poll     Poll
 	HTTP     string // listen address of health and metrics, or HTTPOff
+	API      string // listen address of what machines send and ask; empty when they can't
 	Slack    Slack
 	// Registries are those about which the file says something.
 	Registries []Registry
@@ -63,6 +64,7 @@ type (
 const (
 	DefaultDatabase    = "promotebot.db"
 	DefaultHTTP        = "127.0.0.1:8484" // loopback: neither health nor metrics ask who is there
+	exampleAPI         = "127.0.0.1:8485" // loopback: it speaks no TLS, and tokens are secrets
 	DefaultEvery       = 30 * time.Second
 	DefaultConcurrency = 8
 
@@ -115,6 +117,7 @@ const (
 	keySlack        = "slack"
 	keyDatabase     = "database"
 	keyHTTP         = "http"
+	keyAPI          = "api"
 	keyPoll         = "poll"
 	keyEnvironments = "environments"
 	keyPolicies     = "policies"
@@ -138,7 +141,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI)
 	if !ok {
 		return
 	}

@@ -69,6 +69,9 @@ func TestTheSmallestUsefulConfigIsShortAndComplete(t *testing.T) {
 
 func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	c := load(t, "full.yaml")
+	if c.API != "127.0.0.1:8485" {
+		t.Errorf("machines are answered at %q", c.API)
+	}
 	if c.Database != "/var/lib/promotebot/promotebot.db" || c.Slack.Channel != "C0123456789" {
 		t.Errorf("database %q, channel %q", c.Database, c.Slack.Channel)
 	}
@@ -116,6 +119,9 @@ func interrupted(t *testing.T, c gate.Catalog, careful policy.Document) {
 	t.Helper()
 	if i := careful.Incidents; !slices.Equal(i.Pause, []promotion.Severity{"warning"}) || !slices.Equal(i.Reset, []promotion.Severity{"critical"}) || !slices.Equal(careful.FreezeOn, i.Reset) {
 		t.Errorf("incidents do %+v, and freeze on %v", i, careful.FreezeOn)
+	}
+	if careful.Since != policy.SinceArrival {
+		t.Errorf("the soak counts from %q", careful.Since)
 	}
 	if careful.Exposure != (promotion.Exposure{Requests: 100_000, PodTime: 48 * time.Hour}) {
 		t.Errorf("exposure is %+v", careful.Exposure)

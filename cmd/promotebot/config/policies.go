@@ -99,6 +99,9 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 	if p, ok := in[keyChecks]; ok {
 		d.Checks = r.checks(p.Value, roles)
 	}
+	if p, ok := in[keySoak]; ok {
+		r.verified(p.Value, d)
+	}
 	if p, ok := in[keyRequester]; ok {
 		d.RequesterMayApprove = r.mayApprove(p.Value, keyRequester, cannotApprove)
 	}

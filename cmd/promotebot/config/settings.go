@@ -32,7 +32,10 @@ func (r *reader) settings(in map[string]strict.Pair, c *Config) (named bool) {
 		}
 	}
 	if p, ok := in[keyHTTP]; ok {
-		c.HTTP = r.address(p.Value)
+		c.HTTP = r.address(p.Value, keyHTTP, DefaultHTTP)
+	}
+	if p, ok := in[keyAPI]; ok {
+		c.API = r.api(p, c.HTTP)
 	}
 	if p, ok := in[keyPoll]; ok {
 		r.poll(p.Value, &c.Poll)
@@ -44,6 +47,7 @@ const (
 	keyChannel     = "channel"
 	keyEvery       = "every"
 	keyConcurrency = "concurrency"
+	keyListen      = "listen"
 )
 
 func (r *reader) database(at *yaml.Node, path string) {
@@ -59,17 +63,40 @@ func (r *reader) database(at *yaml.Node, path string) {
 	}
 }
 
-func (r *reader) address(at *yaml.Node) string {
+// api reads where machines are answered: apart from health and metrics, which
+// are shown to whoever can reach them.
+func (r *reader) api(p strict.Pair, http string) string {
+	at := p.Value
+	if at.Kind == yaml.MappingNode {
+		in, ok := r.Fields(at, keyAPI, "{listen: "+exampleAPI+"}", keyListen)
+		if !ok {
+			return ""
+		}
+		if at, ok = r.Required(at, in, keyListen, keyAPI, "add listen: "+exampleAPI); !ok {
+			return ""
+		}
+	}
+	address := r.address(at, keyAPI, exampleAPI)
+	if address == HTTPOff {
+		return ""
+	}
+	if _, port, _ := net.SplitHostPort(address); address == http && port != "0" {
+		r.Fault(at, "health and metrics are at "+address+" already", "choose another port: tokens are asked for here, and nothing is there")
+	}
+	return address
+}
+
+func (r *reader) address(at *yaml.Node, key, example string) string {
 	address := at.Value // a bare port is a number to YAML, and what to write instead is the same
 	if at.Kind != yaml.ScalarNode {
-		address, _ = r.Text(at, keyHTTP)
+		address, _ = r.Text(at, key)
 	}
 	if address == HTTPOff {
 		return address
 	}
 	_, port, err := net.SplitHostPort(address)
 	if n, numErr := strconv.ParseUint(port, 10, 16); err != nil || numErr != nil || n > 65535 {
-		r.Fault(at, fmt.Sprintf("%q is not an address to listen on", address), "write host:port, such as "+DefaultHTTP+", or "+HTTPOff)
+		r.Fault(at, fmt.Sprintf("%q is not an address to listen on", address), "write host:port, such as "+example+", or "+HTTPOff)
 	}
 	return address
 }

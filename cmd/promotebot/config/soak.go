@@ -14,6 +14,7 @@ import (
 
 const (
 	keyFor       = "for"
+	keySince     = "since"
 	keyIncidents = "incidents"
 	keyPause     = "pause"
 	keyReset     = "reset"
@@ -21,6 +22,10 @@ const (
 	keyRequests  = "requests"
 	keyPodHours  = "pod_hours"
 )
+
+// sinceChecks is what a soak counts from when nothing is said and there are
+// checks.
+const sinceChecks = "checks"
 
 const (
 	exampleSoak      = "24h, or {for: 24h, incidents: {pause: [warning], reset: [critical]}}"
@@ -41,7 +46,7 @@ func (r *reader) soakOf(n *yaml.Node, d *policy.Document) {
 		d.Soak = r.soak(n)
 		return
 	}
-	in, ok := r.Fields(n, keySoak, exampleSoak, keyFor, keyIncidents, keyExposure)
+	in, ok := r.Fields(n, keySoak, exampleSoak, keyFor, keySince, keyIncidents, keyExposure)
 	if !ok {
 		return
 	}
@@ -51,11 +56,41 @@ func (r *reader) soakOf(n *yaml.Node, d *policy.Document) {
 			r.Fault(p.At, "incidents can't interrupt a soak of no length", "write how long a digest has to stay, such as for: 24h, or take incidents out")
 		}
 	}
+	if p, ok := in[keySince]; ok {
+		switch since, ok := r.Text(p.Value, keySince); {
+		case !ok, since == sinceChecks:
+		case since == string(policy.SinceArrival):
+			d.Since = policy.SinceArrival
+		default:
+			r.Fault(p.Value, fmt.Sprintf("a soak can't count from %q", strict.Clip(since)), "write checks, for the last required check that passed, or arrival")
+		}
+	}
 	if p, ok := in[keyIncidents]; ok {
 		d.Incidents = r.interruptions(p.Value)
 	}
 	if p, ok := in[keyExposure]; ok {
 		d.Exposure = r.exposure(p.Value)
+	}
+}
+
+// verified looks at what a soak counts from, when the checks of its policy have
+// been read: that there is such a check at all, and that none has grown too old
+// before the soak that it begins is over.
+func (r *reader) verified(soak *yaml.Node, d policy.Document) {
+	for i := 0; i+1 < len(soak.Content) && soak.Kind == yaml.MappingNode; i += 2 {
+		if at := soak.Content[i+1]; soak.Content[i].Value == keySince && at.Value == sinceChecks && !d.FromChecks() {
+			r.Fault(at, "the soak counts from checks, and no machine has to report any", "add to the policy "+keyChecks+": "+exampleChecks+", or write arrival")
+		}
+	}
+	if !d.FromChecks() || d.Soak == 0 {
+		return
+	}
+	for _, c := range d.Checks {
+		if c.Begins() && c.MaxAge > 0 && c.MaxAge <= d.Soak {
+			r.Fault(soak, fmt.Sprintf("the soak counts from the check %s and lasts longer than that may be old, so it is never complete in time", c.Name),
+				"ask for a shorter soak, a longer max_age, or soak: {for: …, since: arrival}")
+			return
+		}
 	}
 }
 

@@ -25,6 +25,13 @@ func TestFaultsOfWhatMakesPromotionsWait(t *testing.T) {
 		{"a severity that does both", policy, with("soak: {for: 24h, incidents: {pause: [a, b], reset: b}}"), []string{
 			"6:75: incidents that are b pause the soak and reset it: keep it in one of the two: a soak that begins again stands still until then anyway",
 		}},
+		{"a soak since what is no beginning", policy, with("soak: {for: 24h, since: monday}"), []string{`6:55: a soak can't count from "monday": write checks, for the last required check that passed, or arrival`}},
+		{"a soak since checks that there are not", policy, with("soak: {for: 24h, since: checks}, checks: [{name: look, reviewed_by: leads}, {name: perf, advisory: true}]"), []string{
+			"6:55: the soak counts from checks, and no machine has to report any: add to the policy checks: [{name: perf, max_age: 24h, numbers: [\"p99_ms <= 250\"]}], or write arrival",
+		}},
+		{"a soak that outlasts the check that begins it", policy, with("soak: 24h, checks: [{name: perf, max_age: 24h}]"), []string{
+			"6:37: the soak counts from the check perf and lasts longer than that may be old, so it is never complete in time: ask for a shorter soak, a longer max_age, or soak: {for: …, since: arrival}",
+		}},
 		{"exposure of nothing", policy, with("soak: {for: 24h, exposure: {}}"), []string{
 			"6:58: exposure asks for nothing: write {requests: 100000} or {pod_hours: 48}; with both, either is enough",
 		}},
@@ -74,7 +81,7 @@ func TestFaultsOfWhatMakesPromotionsWait(t *testing.T) {
 		})
 	}
 	for _, text := range []string{
-		"soak: {for: 24h}", "soak: {for: 1h, incidents: {reset: sev-1}}", `windows: {allow: [{from: "0 9 * * *", for: 40d}]}`, "freezes: [{from: \"2026-12-20\", until: \"2026-12-20T00:00:01Z\", reason: x}]",
+		"soak: {for: 24h}", "soak: {for: 24h, since: checks}, checks: [perf]", "soak: {for: 24h, since: arrival}, checks: [{name: perf, max_age: 1h}]", "soak: {for: 1h, incidents: {reset: sev-1}}", `windows: {allow: [{from: "0 9 * * *", for: 40d}]}`, "freezes: [{from: \"2026-12-20\", until: \"2026-12-20T00:00:01Z\", reason: x}]",
 	} {
 		if _, err := config.Parse("promotebot.yaml", []byte(strings.Replace(sound, policy, with(text), 1))); err != nil {
 			t.Errorf("%s: %v", text, err)

@@ -41,16 +41,8 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			if err != nil {
 				return promotion.Result{}, err
 			}
-			for _, repository := range w.Repositories {
-				readings, err := c.ReadTags(ctx, repository, []string{w.Tag})
-				if err != nil {
-					return promotion.Result{}, err
-				}
-				if readings[0].Digest != "" {
-					return promotion.Result{Digest: readings[0].Digest}, nil
-				}
-			}
-			return promotion.Result{}, nil
+			d, err := c.Resolve(ctx, w.Repositories, w.Tag)
+			return promotion.Result{Digest: d}, err
 		},
 		promotion.EffectMove: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.MoveWork](e)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"reflect"
 	"strings"
@@ -70,7 +69,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if b.chat, err = chat.Dial(ctx, slackOptions, b.gate); err != nil {
 		return err
 	}
-	listener, err := b.listen(ctx)
+	doors, err := b.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,7 +80,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err := b.gate.Begin(ctx); err != nil {
 		return err
 	}
-	return b.run(ctx, listener)
+	return b.run(ctx, doors)
 }
 
 func (b *bot) slackOptions() (chat.Options, error) {
@@ -90,16 +89,16 @@ func (b *bot) slackOptions() (chat.Options, error) {
 		o.APIURL += "/"
 	}
 	var err error
-	if o.AppToken, err = secret(b.opts.Getenv, "SLACK_APP_TOKEN"); err != nil {
+	if o.AppToken, err = Secret(b.opts.Getenv, "SLACK_APP_TOKEN"); err != nil {
 		return o, err
 	}
-	o.BotToken, err = secret(b.opts.Getenv, "SLACK_BOT_TOKEN")
+	o.BotToken, err = Secret(b.opts.Getenv, "SLACK_BOT_TOKEN")
 	return o, err
 }
 
-// secret reads NAME, or the file that NAME_FILE names. Both at once is a
+// Secret reads NAME, or the file that NAME_FILE names. Both at once is a
 // mistake that would be noticed at the worst time.
-func secret(getenv func(string) string, name string) (promotion.Secret, error) {
+func Secret(getenv func(string) string, name string) (promotion.Secret, error) {
 	value, file := getenv(name), getenv(name+"_FILE")
 	switch {
 	case value != "" && file != "":
@@ -112,18 +111,6 @@ func secret(getenv func(string) string, name string) (promotion.Secret, error) {
 		return promotion.Secret{}, promotion.Errorf(promotion.Invalid, "%s_FILE: %w", name, err)
 	}
 	return promotion.NewSecret(strings.TrimSpace(string(b))), nil
-}
-
-func (b *bot) listen(ctx context.Context) (net.Listener, error) {
-	if b.config.HTTP == config.HTTPOff {
-		return nil, nil
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", b.config.HTTP)
-	if err != nil {
-		return nil, promotion.Errorf(promotion.Invalid, "http: %s can't be listened on: %w; set another address under \"http\" in the configuration, or \"off\"", b.config.HTTP, err)
-	}
-	return l, nil
 }
 
 func (b *bot) wire(keys keyring) {
@@ -169,14 +156,12 @@ func Looks(c *gate.Catalog) []registry.Look {
 	return looks
 }
 
-func (b *bot) run(ctx context.Context, listener net.Listener) error {
+func (b *bot) run(ctx context.Context, doors []door) error {
 	g, ctx := errgroup.WithContext(ctx)
-	address := ""
-	if listener != nil {
-		address = listener.Addr().String()
-		g.Go(func() error {
-			return web.Serve(ctx, listener, web.Options{Gate: b.gate, Writable: b.db.Writable, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})
-		})
+	addresses := map[string]string{}
+	for _, d := range doors {
+		addresses[d.name] = d.listener.Addr().String()
+		g.Go(func() error { return web.Serve(ctx, d.listener, d.handler) })
 	}
 	for _, l := range b.lanes {
 		g.Go(func() error { return l.Run(ctx) })
@@ -184,9 +169,9 @@ func (b *bot) run(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return b.watcher.Run(ctx) })
 	g.Go(func() error { return b.chat.Run(ctx) })
 	g.Go(func() error { return b.reload(ctx) })
-	b.opts.Log.Info("promotebot runs", "version", b.opts.Version, "config", b.opts.Config, "config_hash", b.config.Hash, "database", b.config.Database, "apps", len(b.config.Catalog.Apps), "http", address)
+	b.opts.Log.Info("promotebot runs", "version", b.opts.Version, "config", b.opts.Config, "config_hash", b.config.Hash, "database", b.config.Database, "apps", len(b.config.Catalog.Apps), "http", addresses["http"], "api", addresses["api"])
 	if b.opts.Ready != nil {
-		b.opts.Ready(address)
+		b.opts.Ready(addresses["http"])
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -208,8 +193,8 @@ func (b *bot) reload(ctx context.Context) error {
 			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
 			continue
 		}
-		if fresh.Database != b.config.Database || fresh.HTTP != b.config.HTTP || fresh.Poll != b.config.Poll || !reflect.DeepEqual(fresh.Registries, b.config.Registries) {
-			b.opts.Log.Warn("a change of database, http, poll or registries takes a restart; the rest of the configuration is put in force now")
+		if fresh.Database != b.config.Database || fresh.HTTP != b.config.HTTP || fresh.API != b.config.API || fresh.Poll != b.config.Poll || !reflect.DeepEqual(fresh.Registries, b.config.Registries) {
+			b.opts.Log.Warn("a change of database, http, api, poll or registries takes a restart; the rest of the configuration is put in force now")
 		}
 		if err := b.gate.Adopt(ctx, &fresh.Catalog); err != nil {
 			b.opts.Log.Error("configuration not put in force; the old one stays", "config", b.opts.Config, "error", err)

@@ -120,7 +120,7 @@ var mutants = []mutant{
 		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
 	}},
 	{"cards show what is so", "who could approve is looked at only where they have (it was there)", []edit{
-		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy"},
+		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	if err", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	if err"},
 	}},
 	{"what is believed of tags is so", "a look is news when it says other things than the last (it was there)", []edit{
 		{"promotion/registry/watch.go", "	err := w.opts.Report(ctx, []promotion.Sighting{s})\n", "	if key := l.key(); seen[w][key] == fmt.Sprint(s.Tags, s.Fault) {\n		return\n	}\n	err := w.opts.Report(ctx, []promotion.Sighting{s})\n	if err == nil {\n		remember(w, l.key(), fmt.Sprint(s.Tags, s.Fault))\n	}\n"},

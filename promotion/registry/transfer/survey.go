@@ -24,8 +24,9 @@ func (j *job) survey(ctx context.Context) error {
 		maybe, err := j.sourceTags(s.ctx)
 		return s.tell(err, func() error { s.walk.Tags(maybe); return nil })
 	})
+	j.wire.Greet(ctx, j.to) // a bot that watches the destination has a way to read there, and need not wait for this one
 	s.g.Go(func() error {
-		d, err := j.wire.Head(s.ctx, j.to, string(j.work.Digest))
+		d, err := j.wire.Head(s.ctx, wire.At(j.work.To), string(j.work.Digest))
 		if err != nil && promotion.KindOf(err) == promotion.Forbidden {
 			err = nil // some registries say so of what is not there; if it is true, the puts will show it
 		}

@@ -255,7 +255,7 @@ func (c *Client) do(ctx context.Context, r Request, location string, body io.Rea
 		if slices.Contains(r.OK, resp.StatusCode) {
 			return resp, nil
 		}
-		c.forget(r.Place, s)
+		c.forget(s)
 		if again || !s.accepted.Load() || body != nil && r.Body == nil {
 			return resp, nil
 		}

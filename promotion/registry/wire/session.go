@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -48,36 +49,60 @@ const (
 	handshakeTimeout = 30 * time.Second
 )
 
+// Greet begins to shake hands, so that whoever needs the place later need not
+// wait for it.
+func (c *Client) Greet(ctx context.Context, at Place) {
+	if c.stranger(at) == nil {
+		c.begin(ctx, at)
+	}
+}
+
+// begin is a session that will do for a place, and may not be ready yet. A place
+// that may also pull from elsewhere does for one that need not.
+func (c *Client) begin(ctx context.Context, at Place) (s *session, own bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.sessions[at]; s.usable() {
+		return s, true
+	}
+	for wider, s := range c.sessions {
+		if at.From == "" && wider.Repository == at.Repository && s.usable() {
+			return s, false
+		}
+	}
+	s = &session{opened: time.Now(), ready: make(chan struct{})}
+	c.sessions[at] = s
+	go s.open(context.WithoutCancel(ctx), c, at)
+	return s, true
+}
+
+func (s *session) usable() bool { return s != nil && time.Since(s.opened) <= sessionLife }
+
 func (c *Client) session(ctx context.Context, at Place) (*session, error) {
 	if err := c.stranger(at); err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	s := c.sessions[at]
-	if s == nil || time.Since(s.opened) > sessionLife {
-		s = &session{opened: time.Now(), ready: make(chan struct{})}
-		c.sessions[at] = s
-		go s.open(context.WithoutCancel(ctx), c, at)
+	for {
+		s, own := c.begin(ctx, at)
+		select {
+		case <-ctx.Done():
+			return nil, fault(at.Repository, ctx.Err())
+		case <-s.ready:
+		}
+		if s.err == nil {
+			return s, nil
+		}
+		c.forget(s)
+		if own { // a wider one may have asked for too much
+			return nil, fault(at.Repository, s.err)
+		}
 	}
-	c.mu.Unlock()
-	select {
-	case <-ctx.Done():
-		return nil, fault(at.Repository, ctx.Err())
-	case <-s.ready:
-	}
-	if s.err != nil {
-		c.forget(at, s)
-		return nil, fault(at.Repository, s.err)
-	}
-	return s, nil
 }
 
-func (c *Client) forget(at Place, s *session) {
+func (c *Client) forget(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sessions[at] == s {
-		delete(c.sessions, at)
-	}
+	maps.DeleteFunc(c.sessions, func(_ Place, known *session) bool { return known == s })
 }
 
 func (s *session) open(ctx context.Context, c *Client, at Place) {

@@ -144,41 +144,45 @@ func TestAPasswordIsShownToNobodyElse(t *testing.T) {
 // A repository that the configuration does not name (any more) is not asked,
 // and neither is the keychain.
 func TestOnlyWhatTheConfigurationNamesIsAsked(t *testing.T) {
-	const other = promotion.Repository("registry.example.com/shop/web")
-	keys, named := &counting{}, map[promotion.Repository]bool{}
-	w := &world{serve: func(*http.Request) (int, map[string]string, io.ReadCloser) { return 200, nil, text("{}") }}
-	client := wire.New(wire.Options{Transport: w, Keychain: keys, Named: func(r promotion.Repository) bool { return named[r] }})
-	ask := func(at wire.Place) error {
-		_, err := client.Manifest(t.Context(), at, "v1")
-		return err
-	}
-	refused := func(client *wire.Client, at wire.Place, names promotion.Repository) {
-		t.Helper()
-		requests, looks := len(w.shown), keys.asked
-		_, err := client.Manifest(t.Context(), at, "v1")
-		_, _, blob := client.Blob(t.Context(), at, wire.Hash(nil), 0)
-		for _, err := range []error{err, blob} {
-			if err == nil || promotion.KindOf(err) != promotion.Forbidden || !strings.Contains(err.Error(), string(names)+" is not named") || !strings.Contains(err.Error(), "apps[].image") {
-				t.Errorf("%v (%s)", err, promotion.KindOf(err))
+	synctest.Test(t, func(t *testing.T) {
+		const other = promotion.Repository("registry.example.com/shop/web")
+		keys, named := &counting{}, map[promotion.Repository]bool{}
+		w := &world{serve: func(*http.Request) (int, map[string]string, io.ReadCloser) { return 200, nil, text("{}") }}
+		client := wire.New(wire.Options{Transport: w, Keychain: keys, Named: func(r promotion.Repository) bool { return named[r] }})
+		ask := func(at wire.Place) error {
+			_, err := client.Manifest(t.Context(), at, "v1")
+			return err
+		}
+		refused := func(client *wire.Client, at wire.Place, names promotion.Repository) {
+			t.Helper()
+			requests, looks := len(w.shown), keys.asked
+			_, err := client.Manifest(t.Context(), at, "v1")
+			_, _, blob := client.Blob(t.Context(), at, wire.Hash(nil), 0)
+			for _, err := range []error{err, blob} {
+				if err == nil || promotion.KindOf(err) != promotion.Forbidden || !strings.Contains(err.Error(), string(names)+" is not named") || !strings.Contains(err.Error(), "apps[].image") {
+					t.Errorf("%v (%s)", err, promotion.KindOf(err))
+				}
+			}
+			client.Greet(t.Context(), at)
+			synctest.Wait()
+			if len(w.shown) != requests || keys.asked != looks {
+				t.Errorf("%d requests, %d credentials", len(w.shown)-requests, keys.asked-looks)
 			}
 		}
-		if len(w.shown) != requests || keys.asked != looks {
-			t.Errorf("%d requests, %d credentials", len(w.shown)-requests, keys.asked-looks)
+		refused(wire.New(wire.Options{Transport: w, Keychain: keys}), wire.At(repo), repo)
+		refused(client, wire.At(repo), repo)
+		named[repo] = true
+		if err := ask(wire.At(repo)); err != nil {
+			t.Errorf("named: %v", err)
 		}
-	}
-	refused(wire.New(wire.Options{Transport: w, Keychain: keys}), wire.At(repo), repo)
-	refused(client, wire.At(repo), repo)
-	named[repo] = true
-	if err := ask(wire.At(repo)); err != nil {
-		t.Errorf("named: %v", err)
-	}
-	refused(client, wire.Place{Repository: repo, From: other}, other)
-	named[other] = true
-	if err := ask(wire.Place{Repository: repo, From: other}); err != nil {
-		t.Errorf("both named: %v", err)
-	}
-	named[repo] = false // with a session that is open
-	refused(client, wire.At(repo), repo)
+		refused(client, wire.Place{Repository: repo, From: other}, other)
+		named[other] = true
+		if err := ask(wire.Place{Repository: repo, From: other}); err != nil {
+			t.Errorf("both named: %v", err)
+		}
+		named[repo] = false // with a session that is open
+		refused(client, wire.At(repo), repo)
+	})
 }
 
 // counting counts how often it is asked for credentials.
