@@ -17,6 +17,7 @@ const (
 	EffectReadTags EffectKind = "read-tags" // ReadTagsWork → Result.Tags
 	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
 	EffectCompare  EffectKind = "compare"   // CompareWork → Result.Tags
+	EffectProve    EffectKind = "prove"     // ProveWork → Result.Proof
 	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
@@ -174,6 +175,7 @@ type Result struct {
 	Tags    []TagReading
 	Digest  Digest
 	Copy    *Copy
+	Proof   *Proof
 	Moves   []Move
 	Card    *Card
 	Person  *Person

@@ -74,6 +74,7 @@ const (
 	Outdated  Verb = "outdated"  // what was shown is no longer so
 	Closed    Verb = "closed"    // the promotion has ended or is being executed
 	Checking  Verb = "checking"  // recorded; decided when it is known who this is or what the tag means
+	Noted     Verb = "noted"     // what was said is with the promotion now
 	Requested Verb = "requested" // a promotion was opened
 	Existing  Verb = "existing"  // there is one open already
 	Missing   Verb = "missing"   // no such promotion, app or digest

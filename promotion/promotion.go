@@ -46,6 +46,8 @@ type Promotion struct {
 	PlanFault  string    // why the tags can't be named; empty when they can
 	ReadFault  string    // why the image or the tags could not be read so far
 	Copy       *Copy     // nil until the digest is brought into another repository, if it has to be
+	Plan       string    // how it would be taken back, in somebody's words; empty until given
+	WayBack    *WayBack  // nil until what it would replace has been looked for
 	Moves      []Move    // what became of each target, once executed
 
 	ObservedAt time.Time // when the digest was first seen in From
@@ -175,6 +177,7 @@ type Decision string
 const (
 	Approve Decision = "approve"
 	Reject  Decision = "reject"
+	PlanFor Decision = "plan"  // how it would be taken back; no vote by itself
 	Instead Decision = "adopt" // don't put it back, ask for what was found; no vote by itself
 
 	Withdraw Decision = "withdraw" // take an approval back

@@ -13,7 +13,8 @@ type Terms struct {
 	Digest      Digest      `json:"digest"`
 	Destination Repository  `json:"destination,omitempty"` // only when it is another repository
 	Targets     []TermsItem `json:"targets"`
-	Policy      string      `json:"policy"` // hash of the policy document
+	Policy      string      `json:"policy"`         // hash of the policy document
+	Plan        string      `json:"plan,omitempty"` // hash of the rollback plan, if there is one
 }
 
 // TermsItem is a target tag and what it was expected to point at.
@@ -25,6 +26,10 @@ type TermsItem struct {
 // TermsNow are the promotion's present terms.
 func (p *Promotion) TermsNow() Terms {
 	t := Terms{Digest: p.Digest, Policy: p.PolicyHash, Targets: []TermsItem{}}
+	if p.Plan != "" {
+		sum := sha256.Sum256([]byte(p.Plan))
+		t.Plan = hex.EncodeToString(sum[:])
+	}
 	if p.Abroad() {
 		t.Destination = p.Destination
 	}
@@ -52,6 +57,8 @@ func (t Terms) Differs(now Terms) string {
 		return fmt.Sprintf("it was given for digest %s", t.Digest.Short())
 	case t.Policy != now.Policy:
 		return "the policy has changed since"
+	case t.Plan != now.Plan:
+		return "the rollback plan has changed since"
 	case t.Destination != now.Destination:
 		return "the repository that it goes to has changed since"
 	case len(t.Targets) != len(now.Targets):

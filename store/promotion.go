@@ -14,18 +14,18 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
-	var image, copied sql.NullString
+	var image, copied, back sql.NullString
 	var successor, train *int64
 	var observed, opened int64
 	var soaked, started, finished *int64
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &back, &p.Plan)
 	if err != nil {
 		return p, err
 	}
@@ -36,6 +36,9 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 		return p, err
 	}
 	if p.Copy, err = unmarshal[promotion.Copy](copied); err != nil {
+		return p, err
+	}
+	if p.WayBack, err = unmarshal[promotion.WayBack](back); err != nil {
 		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
@@ -72,12 +75,13 @@ func values(p promotion.Promotion) ([]any, error) {
 	moves, err3 := marshal(p.Moves)
 	image, err4 := marshalOrNull(p.Image)
 	copied, err5 := marshalOrNull(p.Copy)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	back, err6 := marshalOrNull(p.WayBack)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return nil, err
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy)}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), back, p.Plan}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {

@@ -201,6 +201,9 @@ func (o *office) lanes() []*pipeline.Lane {
 			promotion.EffectReadTags: func(context.Context, promotion.Effect) (promotion.Result, error) {
 				return promotion.Result{Tags: []promotion.TagReading{{Tag: "production", Digest: o.tags["production"]}}}, nil
 			},
+			promotion.EffectProve: func(context.Context, promotion.Effect) (promotion.Result, error) {
+				return promotion.Result{Proof: &promotion.Proof{Manifests: 1}}, nil
+			},
 			promotion.EffectMove: func(_ context.Context, e promotion.Effect) (promotion.Result, error) {
 				w, err := promotion.Work[promotion.MoveWork](e)
 				o.tags["production"] = w.Digest

@@ -54,7 +54,7 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.whatIf(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
-	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift:
+	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift, command.Plan:
 		return c.vote(ctx, sc, cmd)
 	case command.Check:
 		return c.sign(ctx, sc, cmd)
@@ -112,6 +112,8 @@ func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 	switch cmd.Name {
 	case command.Reject:
 		decision = promotion.Reject
+	case command.Plan:
+		decision = promotion.PlanFor
 	case command.Adopt:
 		decision, q.Purposes = promotion.Instead, []promotion.Purpose{promotion.Restore}
 	case command.Withdraw:
@@ -161,7 +163,7 @@ func (c *Chat) take(ctx context.Context, sc slack.SlashCommand, g promotion.Gest
 	if err != nil {
 		return response{}, err
 	}
-	if answer.Verb == promotion.Counted || answer.Verb == promotion.Requested {
+	if answer.Verb == promotion.Counted || answer.Verb == promotion.Noted || answer.Verb == promotion.Requested {
 		return publicly(render.Answer(answer)), nil
 	}
 	return privately(render.Answer(answer)), nil

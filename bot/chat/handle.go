@@ -45,9 +45,11 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 	case cb.Type == slack.InteractionTypeBlockActions && len(cb.ActionCallback.BlockActions) > 0:
 		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
-		payload, err = c.rejected(ctx, cb)
+		payload, err = c.submitted(ctx, cb, promotion.Reject)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackHold:
 		payload, err = c.held(ctx, cb)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackPlan:
+		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
 	}
 	if err != nil {
 		// Nothing was recorded. Without an acknowledgement Slack shows that the
@@ -83,14 +85,14 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 		return err
 	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
-	case action.ActionID == render.ActionReject, action.ActionID == render.ActionHold, action.ActionID == render.ActionDetails:
+	case action.ActionID == render.ActionReject, action.ActionID == render.ActionPlan, action.ActionID == render.ActionHold, action.ActionID == render.ActionDetails:
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
 }
 
-// openModal asks for the reason of a rejection or a hold, or shows the details.
-// Whoever wants to reject what has ended is shown how it ended.
+// openModal asks for the reason of a rejection or a hold or for a plan, or shows
+// the details. Whoever is too late for that is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
@@ -98,6 +100,8 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 	}
 	modal := render.Details(v)
 	switch open := v.Facts.Promotion.State == promotion.Open; {
+	case open && action.ActionID == render.ActionPlan:
+		modal = render.PlanModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	case open && action.ActionID == render.ActionReject:
 		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	case open && action.ActionID == render.ActionHold:
@@ -109,17 +113,17 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 	return nil
 }
 
-// rejected takes the submitted reason. What is wrong with it can only be said
-// in the acknowledgement.
-func (c *Chat) rejected(ctx context.Context, cb slack.InteractionCallback) (any, error) {
-	form, problems := render.ReadReject(cb.View)
+// submitted takes what was written in a modal. What is wrong with it can only be
+// said in the acknowledgement.
+func (c *Chat) submitted(ctx context.Context, cb slack.InteractionCallback, d promotion.Decision) (any, error) {
+	form, problems := render.ReadWritten(cb.View)
 	if len(problems) > 0 {
 		return slack.NewErrorsViewSubmissionResponse(problems), nil
 	}
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
 		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
-		Promotion: form.Promotion, Decision: promotion.Reject, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
+		Promotion: form.Promotion, Decision: d, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
 	})
 	return nil, err
 }

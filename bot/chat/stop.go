@@ -26,7 +26,7 @@ func (c *Chat) deed(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 
 // held takes the submitted reason of a hold.
 func (c *Chat) held(ctx context.Context, cb slack.InteractionCallback) (any, error) {
-	form, problems := render.ReadReject(cb.View)
+	form, problems := render.ReadWritten(cb.View)
 	if len(problems) > 0 {
 		return slack.NewErrorsViewSubmissionResponse(problems), nil
 	}

@@ -20,6 +20,7 @@ const (
 	appAndDigest
 	ref
 	reason
+	text
 	approval
 	person
 	check
@@ -50,6 +51,7 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		appAndDigest: {"<app>[@digest]", nameTheApp, takeAppAndDigest},
 		ref:          {"<tag|digest>", nameTheApp, takeRef},
 		reason:       {"<reason>", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeReason},
+		text:         {"<text>", sayHow, takeReason},
 		approval:     {"approve", func([]string) string { return "What if what? Only an approval can be tried: what-if approve @ann." }, takeApproval},
 		person:       {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
 		check:        {"<check>", func([]string) string { return "Which check? The card names those that people sign off." }, takeCheck},
@@ -97,7 +99,7 @@ func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 	words = words[1:]
 	// Phones put spaces around the @. Before a reason, which may begin with one
 	// ("@ann says no"), that is not forgiven.
-	if c.Name != Reject && c.Name != Hold && c.Name != Check && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+	if c.Name != Reject && c.Name != Hold && c.Name != Check && c.Name != Plan && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
 		word, words = word+strings.Join(words, ""), nil
 	}
 	name, digest, at := strings.Cut(bare(word), "@")
@@ -132,9 +134,9 @@ func takeReason(c *Command, words, _ []string) ([]string, *Usage) {
 	c.Reason = unquote(mention.ReplaceAllString(strings.Join(words, " "), "@$2"))
 	switch n := utf8.RuneCountInString(c.Reason); {
 	case n < MinReason:
-		return nil, &Usage{Problem: "The reason is too short: say in a few words why, others will read it."}
+		return nil, &Usage{Problem: tooShort(c.Name)}
 	case n > MaxReason:
-		return nil, &Usage{Problem: fmt.Sprintf("The reason is too long: %d characters, and %d are allowed.", n, MaxReason)}
+		return nil, &Usage{Problem: fmt.Sprintf("The %s is too long: %d characters, and %d are allowed.", called(c.Name), n, MaxReason)}
 	}
 	return nil, nil
 }
@@ -237,6 +239,25 @@ func takeAppOrNumber(c *Command, words, apps []string) ([]string, *Usage) {
 		return words[1:], nil
 	}
 	return takeApp(c, words, apps)
+}
+
+func sayHow([]string) string {
+	return "Say how it would be taken back: the plan is shown to everybody on the card."
+}
+
+// called is what the last words of a command are.
+func called(command Name) string {
+	if command == Plan {
+		return "plan"
+	}
+	return "reason"
+}
+
+func tooShort(command Name) string {
+	if command == Plan {
+		return "The plan is too short: say in a few words how, others will read it."
+	}
+	return "The reason is too short: say in a few words why, others will read it."
 }
 
 func findApp(word string, apps []string) (string, *Usage) {

@@ -33,6 +33,7 @@ const (
 	Reject  Name = "reject"
 	Adopt   Name = "adopt"
 	Check   Name = "check"
+	Plan    Name = "plan"
 	History Name = "history"
 
 	Withdraw Name = "withdraw"
@@ -84,6 +85,7 @@ var grammar = []row{
 	{Reject, []argument{appAndDigest, reason}, 2, "the same as the button; a reason may begin with its kind", "reject shop quality: it leaks memory"},
 	{Withdraw, []argument{appAndDigest}, 1, "take your approval back, until it is executed", "withdraw shop"},
 	{Lift, []argument{appAndDigest}, 1, "lift a rejection: yours, or with a role that the policy names for it", "lift shop"},
+	{Plan, []argument{appAndDigest, text}, 2, "say how it would be taken back: a text or an address, shown on the card", "plan shop https://wiki.example.com/rollback"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
 	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},

@@ -48,6 +48,7 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"a reason that names a person, a channel and everybody", "reject shop ask <@U024BE7LH|ann> in <#C024|ops>, not <!here>", command.Command{Name: command.Reject, App: "shop", Reason: "ask @ann in #ops, not here"}},
 		{"somebody who is chosen from Slack's list", "what-if approve <@U024BE7LH|ann lee> shop@4f1c2a", command.Command{Name: command.WhatIf, Person: "U024BE7LH", App: "shop", Digest: "4f1c2a"}},
 		{"somebody without a name, and everything that is open", "what-if Approve <@W024BE7LH>", command.Command{Name: command.WhatIf, Person: "W024BE7LH"}},
+		{"a plan that is an address", "plan shop <https://wiki.example.com/back>", command.Command{Name: command.Plan, App: "shop", Reason: "https://wiki.example.com/back"}},
 		{"a reason that begins with a name", "reject shop @ann says no", command.Command{Name: command.Reject, App: "shop", Reason: "@ann says no"}},
 		{"a reason loses what turns its direction", "reject shop a\u202eb\u2066c\x07d", command.Command{Name: command.Reject, App: "shop", Reason: "abcd"}},
 		{"an incident", "incident shop Critical the checkout fails", command.Command{Name: command.Incident, App: "shop", Severity: "critical", Reason: "the checkout fails"}},
@@ -99,6 +100,8 @@ func TestWhatIsNot(t *testing.T) {
 		{"a check that went somehow", "check shop review fine", "“fine”", "", "/promote check"},
 		{"a check that failed for no reason", "check shop review failed", "found", "", "/promote check"},
 		{"a check of no name", "check shop Sécurité passed", "not the name", "", "/promote check"},
+		{"no plan", "plan shop", "how", "", "/promote plan <app>[@digest] <text>"},
+		{"a plan of two letters", "plan shop ok", "plan is too short", "", "/promote plan"},
 		{"a reason of two letters", "reject shop no", "short", "", "/promote reject"},
 		{"a reason of nothing but what can't be seen", "reject shop \u200b\u2060\u00ad.", "short", "", "/promote reject"},
 		{"a reason that is too long by one", "reject shop " + strings.Repeat("ä", command.MaxReason+1), "501", "", "/promote reject"},
@@ -145,7 +148,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 20 {
+	if len(all) != 21 {
 		t.Errorf("%d commands", len(all))
 	}
 }

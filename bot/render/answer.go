@@ -36,7 +36,12 @@ func answer(a promotion.Answer) page.Text {
 	switch a.Verb {
 	case promotion.Counted:
 		return counted(a, it)
+	case promotion.Noted:
+		return page.Writef("The rollback plan of %s is on its card. Whoever had approved it before that has to do so again.", it)
 	case promotion.Repeated:
+		if a.Decision == promotion.PlanFor {
+			return page.Writef("That is the rollback plan of %s already. Nothing was changed.", it)
+		}
 		return page.Writef("You had approved %s already. A person counts once; nothing was changed.", it)
 	case promotion.Refused:
 		return refused(a, it)
@@ -101,6 +106,8 @@ func deed(d promotion.Decision) page.Text {
 	switch d {
 	case promotion.Reject:
 		return "rejection"
+	case promotion.PlanFor:
+		return "rollback plan"
 	case promotion.Instead:
 		return "request to adopt what was found instead"
 	case promotion.Withdraw:

@@ -53,6 +53,7 @@ func Card(v policy.View) Message {
 		carriage(&p, v)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
+		p.Section(planned(promoted)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 		p.Context(becomes(v)...)
@@ -60,6 +61,7 @@ func Card(v policy.View) Message {
 		p.Section(sentence)
 		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
+		p.Section(planned(promoted)...)
 		p.Section(approvers(v, c))
 	}
 	p.Context(page.Writef("Promotion #%d", promoted.ID) + named(" · policy ", v.Document.Name) + page.Writef(" · card revision %d", promoted.Revision))
@@ -355,9 +357,9 @@ func buttons(v policy.View) []slack.BlockElement {
 		taken = append(taken, withdraw)
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	sign, more := signs(v), slices.Concat(taken, holdButtons(v, value), []slack.BlockElement{details})
-	if !p.Planned() || v.Document.Automatic {
-		return slices.Concat(sign, []slack.BlockElement{reject}, more)
+	plan, sign, more := planButton(v, value), signs(v), slices.Concat(taken, holdButtons(v, value), []slack.BlockElement{details})
+	if !p.Planned() || v.Document.Automatic || len(plan) > 0 && p.Plan == "" {
+		return slices.Concat(plan, sign, []slack.BlockElement{reject}, more)
 	}
 	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
 	approve.Confirm = slack.NewConfirmationBlockObject(
@@ -365,7 +367,7 @@ func buttons(v policy.View) []slack.BlockElement {
 	if adopt, ok := adoptButton(p, value); ok {
 		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, more)
 	}
-	return slices.Concat([]slack.BlockElement{approve}, sign, []slack.BlockElement{reject}, more)
+	return slices.Concat([]slack.BlockElement{approve}, plan, sign, []slack.BlockElement{reject}, more)
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

@@ -83,6 +83,7 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "details of what was taken back", render.Details(find("taken back")))
 	golden(t, "reject for a reason of its own", render.RejectModal(find("a choice of approvals"), "C1", "1.1"))
 	golden(t, "why a choice", render.Why(find("a choice of approvals")))
+	golden(t, "plan", render.PlanModal(find("with a plan"), "C1", "1.1"))
 	golden(t, "why", render.Why(find("partially approved")))
 	golden(t, "what if bob", try(bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))
 	golden(t, "what if somebody without a role", try(eve, find("partially approved")))

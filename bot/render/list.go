@@ -38,6 +38,7 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 			}
 			row += ": " + environment(e)
 		}
+		row += halted(a)
 		var open []page.Text
 		for _, id := range a.Open {
 			open = append(open, page.Writef("#%d", id))

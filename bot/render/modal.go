@@ -35,13 +35,19 @@ type reference struct {
 	TS      string `json:"ts"`
 }
 
-// RejectModal asks why. channel and ts are the card's.
-func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
+// remembered is the reference to a card.
+func remembered(v policy.View, channel, ts string) string {
 	p := &v.Facts.Promotion
 	meta, err := json.Marshal(reference{Value: Value(p.ID, p.TermsNow().Hash()), Channel: channel, TS: ts})
 	if err != nil {
 		panic("render: three strings always marshal: " + err.Error())
 	}
+	return string(meta)
+}
+
+// RejectModal asks why. channel and ts are the card's.
+func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
+	p := &v.Facts.Promotion
 	input := slack.NewPlainTextInputBlockElement(page.Words("What is wrong with it?"), reasonAction)
 	input.Multiline, input.MinLength, input.MaxLength = true, minReason, maxReason
 	var body page.Page
@@ -51,7 +57,7 @@ func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	body.Add(grounds(v.Document))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: string(meta),
+		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Reject"), Submit: page.Words("Reject"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }
@@ -63,8 +69,8 @@ func stays(p *promotion.Promotion) page.Text {
 	return "The digest stays where it is, and the next build can be promoted."
 }
 
-// Rejection is a submitted RejectModal.
-type Rejection struct {
+// Written is a submitted RejectModal or PlanModal.
+type Written struct {
 	Promotion   promotion.ID
 	Terms       string
 	Channel, TS string
@@ -72,23 +78,23 @@ type Rejection struct {
 	Reason      string
 }
 
-// ReadReject reads a submitted RejectModal, or says what is wrong with it,
+// ReadWritten reads a submitted modal, or says what is wrong with it,
 // beneath the inputs that are meant.
-func ReadReject(view slack.View) (Rejection, map[string]string) {
+func ReadWritten(view slack.View) (Written, map[string]string) {
 	var ref reference
 	err := json.Unmarshal([]byte(view.PrivateMetadata), &ref)
 	id, terms, err2 := ParseValue(ref.Value)
 	if err != nil || err2 != nil {
-		return Rejection{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click the button again."}
+		return Written{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click the button again."}
 	}
-	r := Rejection{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
+	r := Written{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
 	if view.State != nil {
 		r.Reason = page.Clean(view.State.Values[reasonBlock][reasonAction].Value)
 		r.Ground = promotion.Ground(view.State.Values[groundBlock][groundAction].SelectedOption.Value)
 	}
 	switch n := utf8.RuneCountInString(r.Reason); {
 	case n < minReason:
-		return r, map[string]string{reasonBlock: "Say in a few words why; others will read it."}
+		return r, map[string]string{reasonBlock: "Say it in a few words; others will read it."}
 	case n > maxReason:
 		return r, map[string]string{reasonBlock: fmt.Sprintf("That is %d characters; %d are allowed.", n, maxReason)}
 	}
@@ -118,6 +124,7 @@ func details(v policy.View) []slack.Block {
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
 	p.Fields(facts(promoted, nil)...)
+	p.Section(planned(promoted)...)
 	p.Section(labels(promoted.Image)...)
 	p.Section(check(promoted)...)
 	p.Context(page.Writef("Promotion #%d, opened %s", promoted.ID, promoted.OpenedAt))

@@ -16,6 +16,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("Soak complete: %s has been in %s for %s.", it, p.From, span(v.Document.Soak)), missing(v, c))
 	case promotion.NoticeVote:
 		switch w.Decision {
+		case promotion.PlanFor:
+			return page.Say(page.Writef("%s has written the rollback plan for %s: %s.", c.call(w.Person), it, because(w.Reason)), missing(v, c))
 		case promotion.Reject:
 			return page.Say(page.Writef("%s rejected %s for %s: %s.", c.call(w.Person), it, p.To, because(w.Reason)))
 		case promotion.Withdraw:

@@ -98,6 +98,9 @@ func waiting(v policy.View, c cast) (word string, sentence page.Text) {
 	if f, copying := unmet(policy.RuleCopy); copying {
 		return "copying", page.Writef("*Copying*: %s.", because(f.Reason)) + progress(p.Copy, v.At)
 	}
+	if f, looking := unmet(policy.RuleWayBack); looking {
+		return "ready", page.Writef("*Ready*: %s.", because(f.Reason))
+	}
 	if f, checking := unmet(policy.RuleIdentity); checking || v.Verdict.Outcome == policy.Met {
 		if checking {
 			return "ready", page.Writef("*Ready*: %s.", because(f.Reason))

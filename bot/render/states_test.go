@@ -61,6 +61,9 @@ func shop(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) pol
 	for _, change := range changes {
 		change(&doc, &facts)
 	}
+	if p := &facts.Promotion; p.WayBack == nil {
+		p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: at(d), Proof: promotion.Proof{Manifests: 3, Blobs: 14}}
+	}
 	return policy.ViewAt(doc, facts, monday.Add(d))
 }
 
@@ -142,6 +145,8 @@ func oldest(d *policy.Document, f *policy.Facts) {
 // behind has something before it.
 func behind(_ *policy.Document, f *policy.Facts) { f.Ahead = &promotion.Promotion{ID: 5} }
 
+func asksForAPlan(d *policy.Document, _ *policy.Facts) { d.Plan = true }
+
 const later = 49 * time.Hour
 
 func states() []named {
@@ -161,6 +166,14 @@ func states() []named {
 		{"waiting for the one that rides", shop(later, oldest, behind)},
 		{"kept beside newer ones", shop(later, func(d *policy.Document, _ *policy.Facts) { d.Supersede = policy.Keep })},
 		{"replaced while it waited", shop(later, oldest, ended(promotion.Superseded, "#5 keeps maturing, and of the builds that wait for it only the newest does"), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
+		{"ready, the way back is being read", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Promotion.WayBack = &promotion.WayBack{} }))},
+		{"blocked because the way back is gone", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
+			f.Promotion.WayBack = &promotion.WayBack{Repository: f.Promotion.Destination, Digests: []promotion.Digest{former}, ReadAt: at(later), Proof: promotion.Proof{Manifests: 2, Missing: "the manifest 0123456789ab is gone"}}
+		}))},
+		{"without the plan that is asked for", shop(later, asksForAPlan)},
+		{"with a plan", shop(later, asksForAPlan, with(func(f *policy.Facts) {
+			f.Promotion.Plan = "Back to *v1*, then <https://wiki.example.com|undo> the migration."
+		}), approved(ann))},
 		{"waiting for approvals", shop(later)},
 		{"partially approved", shop(later, approved(ann))},
 		{"vote discounted because the tag moved", shop(later, approved(ann), with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = other }))},

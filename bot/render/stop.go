@@ -124,6 +124,25 @@ func effects(d policy.Document, p promotion.Promotion, i promotion.Incident) pag
 	return "Until it is resolved, " + page.Join(all, len(all)) + "."
 }
 
+// halted is what keeps an app from being promoted, whichever build it is.
+func halted(a policy.AppStatus) page.Text {
+	var lines page.Text
+	for _, i := range a.Incidents {
+		lines += page.Writef("\n• incident #%d, %s, since %s: %s", int64(i.ID), string(i.Severity), i.From, because(i.Summary))
+	}
+	for _, z := range a.Freezes {
+		lines += "\n• frozen" + ending(z.Until) + by(z.By, nil) + page.Writef(": %s", because(z.Reason))
+	}
+	for _, h := range a.Holds {
+		it := page.Text("every build")
+		if h.Digest != "" {
+			it = page.Writef("%s", h.Digest)
+		}
+		lines += page.Writef("\n• %s held by %s: %s", it, page.Mention(h.By), because(h.Reason))
+	}
+	return lines
+}
+
 // deedDone is what came of a hold, a freeze or an incident.
 func deedDone(a promotion.Answer, it page.Text) page.Text {
 	if a.App == "" && a.Promotion == 0 {

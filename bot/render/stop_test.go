@@ -43,7 +43,7 @@ func stops() []named {
 		{"unhealthy", shop(29*time.Hour, with(func(f *policy.Facts) {
 			f.Unhealthy = []promotion.Unhealth{{Environment: "staging", Reason: "probes fail", From: *at(28 * time.Hour)}}
 		}))},
-		{"not used enough", shop(later, approved(ann, bob, sam), func(d *policy.Document, f *policy.Facts) {
+		{"not used enough", shop(later, func(d *policy.Document, f *policy.Facts) {
 			d.Exposure, f.Exposure = promotion.Exposure{Requests: 100_000}, promotion.Exposure{Requests: 4_711}
 		}, approved(ann, bob, sam))},
 		{"on hold", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
@@ -90,6 +90,24 @@ func TestWhatIsStoppedSaysSo(t *testing.T) {
 		d.Freezes = []promotion.Freeze{{From: monday, Until: at(time.Hour), Reason: "inventory"}}
 	})))
 	golden(t, "hold", render.HoldModal(all["frozen"], "C1", "1.1"))
+}
+
+func TestStatusSaysWhatKeepsAnAppFromBeingPromoted(t *testing.T) {
+	s := policy.AppStatus{
+		App: "shop", Repository: "registry.example.com/shop", Incidents: []promotion.Incident{incident(3, "critical", 0)},
+		Freezes: []promotion.Freeze{{From: monday, Until: at(time.Hour), Reason: "holidays"}, {From: monday, Reason: "it is late", By: ann}},
+		Holds:   []promotion.Hold{{By: bob, Reason: "load test"}, {By: eve, Digest: build, Reason: "demo"}},
+	}
+	const when = "<!date^1795424400^{date_short_pretty} {time}|2026-11-23 09:00 UTC>"
+	text := render.Status([]policy.AppStatus{s}, monday).Text
+	for _, line := range []string{
+		"• incident #3, critical, since " + when + ": checkout &lt;fails&gt;\n", "• frozen until <!date^", ": holidays\n", "• frozen by <@U0000ANN>: it is late\n",
+		"• every build held by <@U0000BOB>: load test\n", "• `4f1c2a9b4f1c` held by <@U0000EVE>: demo",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("%q is not in %s", line, text)
+		}
+	}
 }
 
 func TestAnswersToDeeds(t *testing.T) {

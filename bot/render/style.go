@@ -47,6 +47,9 @@ const (
 // full stop that not all of them have. Instants in it become dates.
 func because(s string) page.Text {
 	m := page.Foreign(strings.TrimRight(page.Clean(s), ". "), 2*page.Longest)
+	if !strings.Contains(string(m), " UTC") {
+		return m
+	}
 	return page.Text(instants.ReplaceAllStringFunc(string(m), func(s string) string {
 		t, err := time.Parse("2006-01-02 15:04:05 UTC", s)
 		if err != nil {

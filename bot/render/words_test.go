@@ -238,11 +238,18 @@ func TestButtons(t *testing.T) {
 	for _, s := range append(states(), stops()...) {
 		var want []string
 		if s.view.Facts.Promotion.State == promotion.Open {
-			if s.view.Facts.Promotion.Planned() && !s.view.Document.Automatic {
+			asked, plan := s.view.Document.Plan, s.view.Facts.Promotion.Plan
+			if asked && plan == "" {
+				want = append(want, render.ActionPlan)
+			}
+			if s.view.Facts.Promotion.Planned() && !s.view.Document.Automatic && (!asked || plan != "") {
 				want = append(want, render.ActionApprove)
 			}
 			if _, one := s.view.Facts.Promotion.Found(); one {
 				want = append(want, render.ActionAdopt)
+			}
+			if asked && plan != "" {
+				want = append(want, render.ActionPlan)
 			}
 			for i := range policy.Unsigned(s.view.Document, s.view.Facts, s.view.At) {
 				want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
@@ -323,8 +330,8 @@ func TestValuesOfButtons(t *testing.T) {
 
 func TestRejecting(t *testing.T) {
 	v := view(t, "soaking")
-	submit := func(metadata, reason string) (render.Rejection, map[string]string) {
-		return render.ReadReject(slack.View{
+	submit := func(metadata, reason string) (render.Written, map[string]string) {
+		return render.ReadWritten(slack.View{
 			PrivateMetadata: metadata,
 			State:           &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
 		})
@@ -332,7 +339,7 @@ func TestRejecting(t *testing.T) {
 	metadata := render.RejectModal(v, "C1", "1.1").PrivateMetadata
 	p := v.Facts.Promotion
 	got, problems := submit(metadata, " it\nleaks \u202ememory ")
-	if want := (render.Rejection{Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", TS: "1.1", Reason: "it leaks memory"}); got != want || len(problems) > 0 {
+	if want := (render.Written{Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", TS: "1.1", Reason: "it leaks memory"}); got != want || len(problems) > 0 {
 		t.Errorf("%+v, %v", got, problems)
 	}
 	for _, row := range []struct {
@@ -351,7 +358,7 @@ func TestRejecting(t *testing.T) {
 			t.Errorf("%s: %v", row.name, problems)
 		}
 	}
-	if _, problems := render.ReadReject(slack.View{PrivateMetadata: metadata}); problems["reason"] == "" {
+	if _, problems := render.ReadWritten(slack.View{PrivateMetadata: metadata}); problems["reason"] == "" {
 		t.Error("a submission without an input was taken")
 	}
 }

@@ -62,6 +62,11 @@ func (t *turn) copy(p *promotion.Promotion) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectCopy, fmt.Sprintf("copy/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) prove(p *promotion.Promotion) error {
+	w := promotion.ProveWork{Repository: p.Destination, Digests: p.WaysBack()}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectProve, fmt.Sprintf("prove/%d", p.ID), p.ID, w, t.now))
+}
+
 func (t *turn) move(p *promotion.Promotion) error {
 	w := promotion.MoveWork{Repository: p.Destination, Digest: p.Digest, Targets: p.Targets}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectMove, fmt.Sprintf("move/%d", p.ID), p.ID, w, t.now))

@@ -116,6 +116,16 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	for i := range open {
 		s.Open = append(s.Open, shownAs(&open[i]))
 	}
+	if s.Incidents, err = t.Incidents(a.Name, nil); err != nil {
+		return s, err
+	}
+	if s.Freezes, err = t.Freezes(a.Name, t.now); err != nil {
+		return s, err
+	}
+	s.Freezes = slices.DeleteFunc(slices.Concat(t.catalog.Freezes, s.Freezes), func(z promotion.Freeze) bool { return !z.At(t.now) })
+	if s.Holds, err = t.Holds(a.Name); err != nil {
+		return s, err
+	}
 	for i, env := range t.catalog.Environments {
 		side, watch := promotion.Source, env.Watch.String()
 		if i == len(t.catalog.Environments)-1 {

@@ -39,6 +39,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.resolved(e, r.Digest)
 	case promotion.EffectCopy:
 		return t.brought(e, *r.Copy)
+	case promotion.EffectProve:
+		return t.proved(e, *r.Proof)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
 	case promotion.EffectUndo:
@@ -399,7 +401,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly
-	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags:
+	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
 		p, err := t.load(e.Promotion)
 		if err != nil {
 			return false, due, err
@@ -423,6 +425,8 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	case promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectMove:
 	case promotion.EffectCopy:
 		return t.delayed(e, f)
+	case promotion.EffectProve:
+		return t.unproved(e, f)
 	case promotion.EffectUndo:
 		return t.undoDelayed(e, f)
 	default:

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -59,6 +60,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 	if err := t.bringAll(p, v.Bring); err != nil {
 		return v, err
 	}
+	if err := t.proveAll(p, v.Prove); err != nil {
+		return v, err
+	}
 	if err := t.lookUp(v.Lookups); err != nil {
 		return v, err
 	}
@@ -103,7 +107,8 @@ func (t *turn) soaked(p *promotion.Promotion) error {
 	if err := t.record(audit.Soaked, p, nil); err != nil {
 		return err
 	}
-	return t.notice(p, "soaked", promotion.NoticeWork{Kind: promotion.NoticeSoaked})
+	// It can be complete more than once, and each time is told.
+	return t.notice(p, fmt.Sprintf("soaked/%d", now.UnixMicro()), promotion.NoticeWork{Kind: promotion.NoticeSoaked})
 }
 
 // intend writes the intent to execute, with the plan: from here on the tags,

@@ -164,6 +164,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.withdraw(g, p, f, answer)
 	case promotion.Lift:
 		return t.lift(g, p, d, f, answer)
+	case promotion.PlanFor:
+		return t.planFor(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
 }
@@ -190,6 +192,9 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	}
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
+	}
+	if d.Plan && p.Plan == "" && !p.Repairs() {
+		return t.refuse(g, p, policy.Document{}, answer, "there is no rollback plan yet, and an approval is also for that: /promote plan "+p.App)
 	}
 	if policy.Counts(d, f, g.Person, t.now) {
 		answer.Verb = promotion.Repeated

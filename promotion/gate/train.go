@@ -30,7 +30,7 @@ func (t *turn) pull() error {
 			if err != nil {
 				return err
 			}
-			if marked[id] && !p.State.Final() {
+			if marked[id] { // its card shows them, also when it has ended
 				p.Touch()
 			}
 			if p.State == promotion.Executing {

@@ -41,6 +41,8 @@ type world struct {
 	partly int                                         // after so many of a move
 	copy   func(e promotion.Effect) promotion.Result
 	copies []promotion.Repository // where copies went
+	proved []promotion.Digest     // what was looked for as a way back
+	gone   promotion.Digest       // what is not there then
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
@@ -189,7 +191,7 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 }
 
 // run performs what is due until nothing is.
@@ -234,6 +236,15 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 			return w.copy(e)
 		}
 		return promotion.Result{Copy: &promotion.Copy{Sent: 7}}
+	case promotion.EffectProve:
+		proof := promotion.Proof{Manifests: 1, Blobs: 2}
+		for _, d := range work[promotion.ProveWork](w, e).Digests {
+			w.proved = append(w.proved, d)
+			if w.gone == d {
+				proof.Missing = "the manifest " + d.Short() + " is gone"
+			}
+		}
+		return promotion.Result{Proof: &proof}
 	case promotion.EffectMove:
 		m := work[promotion.MoveWork](w, e)
 		if f := w.stuck[m.Repository]; f != nil {

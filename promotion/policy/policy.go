@@ -43,6 +43,10 @@ type Document struct {
 	// RideOldest keeps the oldest open one of those that would give way.
 	Supersede  Supersede `json:",omitempty"`
 	RideOldest bool      `json:",omitempty"`
+	// NoWayBack is for steps whose way back need not be proved to be there.
+	NoWayBack bool `json:",omitempty"`
+	// Plan says that somebody has to have written how it would be taken back.
+	Plan bool `json:",omitempty"`
 	// OnFailure is what becomes of a train of which a part has failed. It is
 	// agreed to like everything else here.
 	OnFailure promotion.OnFailure `json:",omitempty"`
@@ -98,6 +102,10 @@ const (
 // time; looking again costs little, since nothing is sent twice.
 const CopiedFor = 10 * time.Minute
 
+// ProvedFor is how long it is taken for granted that what a rollback would go back
+// to is whole: registries are cleaned up at any time.
+const ProvedFor = 10 * time.Minute
+
 // Facts is everything a verdict rests on, as it stood in one transaction.
 type Facts struct {
 	Promotion promotion.Promotion
@@ -140,7 +148,7 @@ type Subject struct {
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f, now)
 	v := Verdict{
-		Findings:   append(append(needs(d, f, now), expiry(d, f, now)...), approvals, turn(f)),
+		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f)), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
@@ -148,6 +156,11 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	if v.Outcome == Met {
 		brought, bring := there(f, now)
 		v.Findings, v.Bring = append(v.Findings, brought...), bring
+		v.sum()
+	}
+	if v.Outcome == Met {
+		back, prove := wayBack(d, f, now)
+		v.Findings, v.Prove = append(v.Findings, back...), prove
 		v.sum()
 	}
 	if v.Outcome == Met {

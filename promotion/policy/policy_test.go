@@ -40,6 +40,7 @@ func ready() (policy.Document, policy.Facts) {
 	for i := range f.Promotion.Targets {
 		f.Promotion.Targets[i].ReadAt = &read
 	}
+	f.Promotion.WayBack = &promotion.WayBack{Digests: []promotion.Digest{before}, ReadAt: &read}
 	for _, id := range []promotion.PersonID{"ann", "bob", "sue", "mel", "eve"} {
 		f.People[id] = promotion.Person{ID: id, Standing: promotion.Member, ReadAt: noon}
 	}
@@ -358,6 +359,7 @@ func TestTimeChangesAVerdictOnlyWhenItSaidSo(t *testing.T) {
 func TestChangedTermsDiscountEveryVote(t *testing.T) {
 	for name, change := range map[string]func(*policy.Document, *policy.Facts){
 		"production moved": func(_ *policy.Document, f *policy.Facts) { f.Promotion.Targets[1].Now = "sha256:9" },
+		"another plan":     func(_ *policy.Document, f *policy.Facts) { f.Promotion.Plan = "hope" },
 		"another tag":      func(_ *policy.Document, f *policy.Facts) { f.Promotion.Targets[0].Tag = "v2" },
 		"the policy":       func(_ *policy.Document, f *policy.Facts) { f.Promotion.PolicyHash = "other" },
 		"another digest":   func(_ *policy.Document, f *policy.Facts) { f.Promotion.Digest = before },

@@ -14,8 +14,9 @@ import (
 // instant is not known at it. Without such an instant the verdict is the last.
 //
 // What is asked anew before every execution (who is who, what has been copied,
-// whether something else is moving or goes before) counts as in order: no record says how it
-// would have gone at another time.
+// whether the way back is whole, whether something else is moving or goes before)
+// counts as in order, and so does what people had stopped: it says nothing about
+// the document.
 func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool, last Verdict) {
 	f.Promotion.PolicyHash = d.Hash()
 	f.Votes = slices.Clone(f.Votes)
@@ -42,6 +43,7 @@ func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool,
 func (f Facts) at(now time.Time) Facts {
 	p := &f.Promotion
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
+	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &now}
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
 	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })
 	f.Presence = slices.Clone(f.Presence)
@@ -57,6 +59,8 @@ func (f Facts) at(now time.Time) Facts {
 	for i := range f.Unhealthy {
 		f.Unhealthy[i].Until = asOf(now, f.Unhealthy[i].Until)
 	}
+	// What people have stopped and let go again is not among the facts any more; so
+	// neither is what they stop now, which was not so then.
 	f.Freezes, f.Holds = slices.DeleteFunc(slices.Clone(f.Freezes), func(z promotion.Freeze) bool { return z.ID != 0 }), nil
 	f.Source, f.Target, f.Executing, f.Ahead = Look{}, Look{}, 0, nil
 	if f.Newer != nil && f.Newer.FinishedAt != nil && f.Newer.FinishedAt.After(now) {

@@ -31,8 +31,13 @@ func coupled() (policy.Document, policy.Facts) {
 	return d, f
 }
 
-// agree has everybody who voted see the train as it is now.
+// agree has everybody who voted see the train as it is now, and its ways back
+// looked for where it goes.
 func agree(f *policy.Facts) {
+	for i := range f.Rides {
+		p := &f.Rides[i].Promotion
+		p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &noon}
+	}
 	f.Promotion.Targets = promotion.Coupled([]*promotion.Promotion{&f.Rides[0].Promotion, &f.Rides[1].Promotion})
 	for i := range f.Votes {
 		f.Votes[i].Terms = f.Promotion.TermsNow()
@@ -70,6 +75,9 @@ func TestVerdictsOnTrains(t *testing.T) {
 				f.Votes[i].Terms.Targets[3].Now = before
 			}
 		}, policy.Waiting, policy.RuleApprovals, "0 of 3"},
+		{"one has no way back", func(d *policy.Document, f, cart *policy.Facts) {
+			cart.Promotion.WayBack.Proof.Missing = "the blob 123 is gone"
+		}, policy.Blocked, policy.RuleWayBack, "cart: the way back, 000000000000, is not whole"},
 		{"one goes abroad and is not there", func(d *policy.Document, f, cart *policy.Facts) {
 			cart.Promotion.Destination = "production.example.com/cart"
 			agree(f)

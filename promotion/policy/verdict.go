@@ -57,6 +57,8 @@ const (
 	RuleExpiry    Rule = "expiry"    // the request has not expired
 	RuleTurn      Rule = "turn"      // nothing else is moving the target
 	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
+	RuleWayBack   Rule = "way-back"  // what a rollback would go back to is whole
+	RulePlan      Rule = "plan"      // it is written how it would be taken back
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
 	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
 	RuleCheck     Rule = "check"     // one piece of it
@@ -73,6 +75,7 @@ type Verdict struct {
 	Assigned   []Assignment   // whose approval fills which role
 	Discounted []Discount     // approvals that don't count, and why
 	Bring      []promotion.ID // whose digest has to be brought to its destination before it can go ahead
+	Prove      []promotion.ID // the way back from which has to be looked for before it can go ahead
 	Lookups    []Subject      // what has to be read before it can go ahead
 	NextChange *time.Time     // the earliest instant at which a finding changes by itself
 }

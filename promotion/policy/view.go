@@ -26,6 +26,9 @@ type AppStatus struct {
 	Repository   promotion.Repository
 	Environments []EnvironmentStatus
 	Open         []promotion.ID
+	Incidents    []promotion.Incident // that are open
+	Freezes      []promotion.Freeze   // in force
+	Holds        []promotion.Hold
 }
 
 // EnvironmentStatus is what was last seen in one environment.

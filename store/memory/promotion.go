@@ -46,6 +46,10 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.Copy.DoneAt = pointee(p.Copy.DoneAt)
 		p.Copy.Attached = slices.Clone(p.Copy.Attached)
 	}
+	if p.WayBack = pointee(p.WayBack); p.WayBack != nil {
+		p.WayBack.ReadAt = pointee(p.WayBack.ReadAt)
+		p.WayBack.Digests = slices.Clone(p.WayBack.Digests)
+	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	return p

@@ -128,6 +128,8 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	later := noon.Add(time.Minute)
 	p.State, p.StartedAt, p.FinishedAt, p.Revision = promotion.Promoted, &later, &later, 4
 	p.Copy = &promotion.Copy{StartedAt: noon, DoneAt: &later, Bytes: promotion.Count{Done: 7, All: 7}, Attached: []promotion.Attachment{{Digest: digest("2"), Subject: p.Digest, Type: "cosign/sig"}}}
+	p.Plan = "go back to the one before"
+	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: []promotion.Digest{digest("0")}, ReadAt: &later, Proof: promotion.Proof{Manifests: 1, Blobs: 2, Missing: "a blob"}, Fault: "down"}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"

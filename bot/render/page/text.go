@@ -47,8 +47,12 @@ func Writef(format string, args ...any) Text {
 // (docs.slack.dev/messaging/formatting-message-text); a backtick, which has
 // none, would end the next code span.
 func Foreign(s string, n int) Text {
+	s = Clean(s)
+	if len(s) <= n && !strings.ContainsAny(s, "&<>`") {
+		return Text(s) // as nearly all are
+	}
 	var b strings.Builder
-	runes := []rune(Clean(s))
+	runes := []rune(s)
 	for i, r := range runes {
 		e := string(r)
 		switch r {
@@ -73,6 +77,9 @@ func Foreign(s string, n int) Text {
 // Clean makes one line of a text and drops what can't be seen, above all what
 // turns the direction in which text is read.
 func Clean(s string) string {
+	if clean(s) {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -85,6 +92,19 @@ func Clean(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// clean tells of most texts that need no cleaning that they are such: words of
+// ASCII with one space between them.
+func clean(s string) bool {
+	before := byte(' ')
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && before == ' ' {
+			return false
+		}
+		before = s[i]
+	}
+	return s == "" || before != ' '
 }
 
 // Plain is for texts in which Slack interprets nothing. What it does there with

@@ -35,6 +35,15 @@ func TestFlowFaults(t *testing.T) {
 		{"one that rides where builds are announced", "watch: \"v{version}-passed\"}\n  - {name: production, tags: [production], policy: careful}", "}\n  - {name: production, tags: [production], policy: {approvals: leads, ride: oldest}}", []string{
 			"4:52: with ride: oldest an older build stays in staging beside newer ones, and what comes to it takes the place of what was there: have staging watch a pattern that gives each build its own tag, such as v{version}-passed",
 		}},
+		{"a rollback that is no mapping", "{approvals: {leads: 1}}", "{approvals: leads, rollback: off}", []string{
+			`6:41: rollback must be a mapping, not the text "off": write it as {ready: required, plan: required}`,
+		}},
+		{"a way back that is a matter of taste", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {ready: maybe}}", []string{
+			`6:49: "maybe" does not say whether it is asked for: write required or off; required is the default`,
+		}},
+		{"a plan for nobody", "{approvals: {leads: 1}}", "{approvals: none, rollback: {plan: required}}", []string{
+			"6:47: a rollback plan is for those who approve, and with approvals: none nobody does: ask somebody for approval, or take plan out",
+		}},
 		{"an app that queues behind one tag", "watch: \"v{version}-passed\"", "watch: passed", nil},
 	} {
 		if f.want == nil {
@@ -97,5 +106,25 @@ func TestATrainReplacesTheOneBefore(t *testing.T) {
 	train, _ := c.Catalog.Train("both")
 	if train.Policies["production"].InLine() || !c.Catalog.Apps[0].Policies["production"].InLine() {
 		t.Errorf("the train: %+v, an app: %+v", train.Policies, c.Catalog.Apps[0].Policies)
+	}
+}
+
+func TestTheWayBackIsAskedForUnlessItIsSaid(t *testing.T) {
+	for text, off := range map[string]bool{
+		"{approvals: leads}": false, "{approvals: leads, rollback: {}}": false, "{approvals: leads, rollback: {ready: required}}": false, "{approvals: leads, rollback: {ready: off}}": true,
+	} {
+		if d := production(t, text); d.NoWayBack != off {
+			t.Errorf("%s is %+v", text, d)
+		}
+	}
+}
+
+func TestAPlanIsAskedForWhereItIsSaid(t *testing.T) {
+	for text, asked := range map[string]bool{
+		"{approvals: leads}": false, "{approvals: leads, rollback: {plan: required}}": true, "{approvals: leads, rollback: {plan: off, ready: off}}": false,
+	} {
+		if d := production(t, text); d.Plan != asked {
+			t.Errorf("%s is %+v", text, d)
+		}
 	}
 }

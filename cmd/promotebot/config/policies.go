@@ -75,7 +75,7 @@ func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Docu
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	d := policy.Document{Name: name}
 	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires,
-		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn)
+		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback)
 	if !ok {
 		return d
 	}
@@ -111,6 +111,7 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 		}
 	}
 	r.flow(in, &d)
+	r.rollback(in, &d)
 	if p, ok := in[keyReject]; ok {
 		d.Reject = r.veto(p.Value, roles)
 	}

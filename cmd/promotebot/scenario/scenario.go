@@ -172,6 +172,10 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		}
 		p.Targets = append(p.Targets, target)
 	}
+	if d.Plan {
+		p.Plan = "as usual"
+	}
+	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &s.At}
 	f := policy.Facts{Identities: c.Identities, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{}}
 	if s.given.stayed != nil {
 		p.ObservedAt = s.At.Add(-*s.given.stayed)

@@ -44,6 +44,14 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			d, err := c.Resolve(ctx, w.Repositories, w.Tag)
 			return promotion.Result{Digest: d}, err
 		},
+		promotion.EffectProve: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.ProveWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			proof, err := c.Prove(ctx, w)
+			return promotion.Result{Proof: &proof}, err
+		},
 		promotion.EffectMove: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.MoveWork](e)
 			if err != nil {

@@ -22,6 +22,7 @@ type call struct {
 	order int    // tells two calls of one name apart
 	fate  chan fate
 	lies  bool // a yes to it proves nothing
+	sure  bool // nothing can go wrong with it
 
 	deadline time.Time // when its caller gives up
 	held     time.Time // not let go before; the outside is slow
@@ -266,7 +267,11 @@ func (w *world) settle(c *call) {
 	case c.land != nil && (f == fine || f == failAfter):
 		c.land()
 	case f == hang && w.draw(2) == 0:
-		w.after(time.Duration(w.draw(int(min(15*time.Second, time.Until(c.deadline))/time.Millisecond)))*time.Millisecond, func() {
+		longest := 15 * time.Second
+		if !c.deadline.IsZero() {
+			longest = min(longest, time.Until(c.deadline))
+		}
+		w.after(time.Duration(w.draw(int(longest/time.Millisecond)))*time.Millisecond, func() {
 			if !w.alone || !c.by.isDead() {
 				w.note("%s: %s lands late", c.by.name, c.name)
 				c.land()

@@ -126,7 +126,7 @@ func (q *queue) Claim(ctx context.Context, kinds []promotion.EffectKind, owner s
 
 // Extend implements pipeline.Queue.
 func (q *queue) Extend(ctx context.Context, e promotion.Effect, until time.Time) error {
-	fate, err := q.r.w.ask(ctx, &call{by: q.r, what: claim, name: callerOf(ctx).name + " extends"})
+	fate, err := q.r.w.ask(ctx, &call{by: q.r, what: claim, name: q.lane + " extends " + e.Key})
 	switch {
 	case err != nil:
 		return err

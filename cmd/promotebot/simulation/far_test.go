@@ -5,14 +5,18 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 )
 
 // A request is what the far side gets to see.
 type request struct {
 	by     *caller
 	method string
+	host   string
 	path   string
+	query  url.Values
 	body   []byte
 }
 
@@ -33,7 +37,7 @@ type wire struct {
 
 // RoundTrip implements http.RoundTripper.
 func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	q := request{by: callerOf(r.Context()), method: r.Method, path: r.URL.Path}
+	q := request{by: callerOf(r.Context()), method: r.Method, host: r.URL.Host, path: r.URL.Path, query: r.URL.Query()}
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -45,7 +49,7 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return x.far(q).response(r), nil
 	}
 	var a answer
-	c := &call{by: x.r, what: x.what, name: q.by.name + " " + q.method + " " + q.path, lies: q.method == http.MethodPut}
+	c := &call{by: x.r, what: x.what, name: q.by.name + " " + q.method + " " + q.path + q.query.Get("mount"), lies: q.method == http.MethodPut}
 	c.land = func() { a = x.far(q) }
 	f, err := x.r.w.ask(r.Context(), c)
 	if err != nil {
@@ -58,17 +62,36 @@ func greeting(path string) bool {
 	return path == "/v2/" || strings.HasSuffix(path, "/auth.test") || strings.HasSuffix(path, "/apps.connections.open")
 }
 
+// patience is how long something that stands before a registry waits for it.
+const patience = 30 * time.Second
+
 // fated is what comes back. A registry that is in trouble names a pause, which
 // the client then takes exactly; its own pauses are jittered, and a schedule
-// must be the same every time.
+// must be the same every time. The pause is longer than any that a copy would
+// take by itself.
 func (x wire) fated(r *http.Request, f fate, a answer) (*http.Response, error) {
+	inTrouble := answer{http.StatusGatewayTimeout, http.Header{"Retry-After": {"3"}}, nil}
 	switch {
 	case f == hang:
-		return nil, x.r.wait(r.Context())
+		ctx := r.Context()
+		if _, bounded := ctx.Deadline(); bounded {
+			return nil, x.r.wait(ctx)
+		}
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if err := x.r.wait(ctx); r.Context().Err() != nil || x.r.isDead() {
+			return nil, err
+		}
+		// What it does to others who ask the same registry has its turn, too.
+		over := &call{by: x.r, what: x.what, sure: true, name: callerOf(ctx).name + " " + r.Method + " " + r.URL.Path + " waits no longer"}
+		if _, err := x.r.w.ask(r.Context(), over); err != nil {
+			return nil, err
+		}
+		return inTrouble.response(r), nil
 	case f == slowDown:
 		return answer{http.StatusTooManyRequests, http.Header{"Retry-After": {"30"}}, nil}.response(r), nil
 	case f == failBefore || f == failAfter:
-		return answer{http.StatusGatewayTimeout, http.Header{"Retry-After": {"1"}}, nil}.response(r), nil
+		return inTrouble.response(r), nil
 	case f == lie:
 		return answer{http.StatusCreated, http.Header{}, nil}.response(r), nil
 	}

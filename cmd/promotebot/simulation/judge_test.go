@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,9 +27,10 @@ type judge struct {
 	words      map[standsBehind]bool           // approvals without a card
 	votes      map[standsBehind]promotion.Vote // as last committed
 	attempts   map[string]int                  // of each effect, the last that was claimed
-	moved      map[string]bool                 // "promotion tag": the tags that the bot has changed
-	holder     map[string]promotion.ID         // of each tag, who put it last; 0 for somebody else
-	confirmed  map[string]promotion.Digest     // "promotion tag": what the tag was last read as for it
+	moved      map[moving]bool                 // the tags that the bot has changed
+	holder     map[spot]promotion.ID           // of each tag, who put it last; 0 for somebody else
+	confirmed  map[moving]promotion.Digest     // what the tag was last read as for the promotion
+	copies     map[promotion.ID]*performance   // the last attempt at each copy
 	arrived    map[promotion.Digest]time.Time
 	answered   map[string]promotion.Answer // gestures, by their keys
 	accepted   map[string]bool
@@ -42,6 +42,12 @@ type agreement struct {
 	sight
 }
 
+// moving is a tag that is moved for a promotion.
+type moving struct {
+	of promotion.ID
+	spot
+}
+
 type standsBehind struct {
 	who promotion.PersonID
 	of  promotion.ID
@@ -50,8 +56,8 @@ type standsBehind struct {
 func newJudge(w *world) *judge {
 	return &judge{
 		w: w, promotions: map[promotion.ID]promotion.Promotion{}, intended: map[promotion.ID]bool{}, configured: map[string]bool{},
-		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[string]bool{}, holder: map[string]promotion.ID{},
-		confirmed: map[string]promotion.Digest{}, arrived: map[promotion.Digest]time.Time{},
+		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
+		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, arrived: map[promotion.Digest]time.Time{},
 		answered: map[string]promotion.Answer{}, accepted: map[string]bool{},
 	}
 }
@@ -76,11 +82,11 @@ func (j *judge) built(d promotion.Digest) {
 
 // foreign is told that somebody else moves a tag: what the bot knew of it, and
 // what it had done to it, is void.
-func (j *judge) foreign(tag string) {
-	j.holder[tag] = 0
-	for key := range j.moved {
-		if strings.HasSuffix(key, " "+tag) {
-			delete(j.moved, key)
+func (j *judge) foreign(s spot) {
+	j.holder[s] = 0
+	for m := range j.moved {
+		if m.spot == s {
+			delete(j.moved, m)
 		}
 	}
 }
@@ -103,6 +109,7 @@ func (j *judge) committed(r *replica, s *recorder) {
 			transitions++
 			j.transition(r, s, was.State, p)
 		}
+		j.copying(r, was, p)
 		j.promotions[p.ID] = p
 	}
 	entries := 0
@@ -126,6 +133,8 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	j.w.note("%s: #%d is %s now", r.name, p.ID, p.State)
 	switch {
 	case was == "" && p.State == promotion.Open:
+	case was == promotion.Open && p.State == promotion.Executing && p.Purpose == promotion.Ride:
+		j.departs(s, p)
 	case was == promotion.Open && p.State == promotion.Executing:
 		j.intends(r, p)
 	case was == promotion.Open && (p.State == promotion.Rejected || p.State == promotion.Superseded):
@@ -133,7 +142,8 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 		j.lifted(s, p)
 	case was == promotion.Executing && p.State == promotion.Promoted:
 		j.promoted(p)
-	case was == promotion.Executing && (p.State == promotion.Failed || p.State == promotion.Conflicted):
+	case was == promotion.Executing && p.State == promotion.Conflicted:
+	case was == promotion.Executing && p.State == promotion.Failed && j.mayFail(p):
 	default:
 		j.w.violated("#%d goes from %q to %s", p.ID, was, p.State)
 	}
@@ -158,8 +168,7 @@ func (j *judge) lifted(s *recorder, p promotion.Promotion) {
 // moment and was within the freshness that policy.SureFor promises.
 func (j *judge) intends(r *replica, p promotion.Promotion) {
 	j.intended[p.ID] = true
-	app, _ := r.gate.Catalog().App(p.App)
-	d := app.Policies[p.To]
+	d := written(r.gate.Catalog(), p)
 	if !j.configured[d.Hash()] {
 		j.w.violated("#%d is executed under a policy that was never put in force", p.ID)
 	}
@@ -169,6 +178,32 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	if p.PolicyHash != d.Hash() {
 		j.w.violated("#%d is executed under policy %.8s, and the one in force is %.8s", p.ID, p.PolicyHash, d.Hash())
 	}
+	carried := []promotion.Promotion{p}
+	if p.Purpose == promotion.Train {
+		carried = j.rides(p)
+		j.agreedTo(p, carried)
+		j.w.obstruct(carried)
+	}
+	for _, part := range carried {
+		j.mayGo(part, d)
+	}
+	if !j.agree(r, p, d, policy.SureFor) {
+		j.w.violated("#%d is executed and the people behind it do not satisfy %q", p.ID, d.Name)
+	}
+}
+
+// written is the policy that the catalog has for a promotion.
+func written(c *gate.Catalog, p promotion.Promotion) policy.Document {
+	if p.Purpose == promotion.Train {
+		t, _ := c.Train(p.App)
+		return t.Policies[p.To]
+	}
+	app, _ := c.App(p.App)
+	return app.Policies[p.To]
+}
+
+// mayGo judges what has to be true of every image that is to be promoted.
+func (j *judge) mayGo(p promotion.Promotion, d policy.Document) {
 	if arrived := j.arrived[p.Digest]; !p.Repairs() && (arrived.IsZero() || time.Since(arrived) < d.Soak) {
 		j.w.violated("#%d is executed after %s of its soak of %s", p.ID, time.Since(arrived), d.Soak)
 	}
@@ -177,15 +212,22 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 			j.w.violated("#%d is executed while #%d is", p.ID, other.ID)
 		}
 	}
+	if p.Abroad() && (p.Copy == nil || p.Copy.DoneAt == nil || time.Since(*p.Copy.DoneAt) >= policy.CopiedFor) {
+		j.w.violated("#%d is executed and what was copied was not compared", p.ID)
+	}
+}
+
+// agree tells whether people who satisfy the policy, by what was true of them at
+// some instant within the time, agree to the promotion as it is now.
+func (j *judge) agree(r *replica, p promotion.Promotion, d policy.Document, within time.Duration) bool {
 	var slots []string
 	for _, need := range d.Approvals {
 		slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
 	}
-	if len(slots) == 0 || !j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
-		return j.behind(who, p) && j.holds(r.gate.Catalog(), who, role) && (who != p.Requester || d.RequesterMayApprove)
-	}) {
-		j.w.violated("#%d is executed and the people behind it do not satisfy %q", p.ID, d.Name)
-	}
+	return len(slots) > 0 && j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
+		yes, _ := j.held(r.gate.Catalog(), who, role, time.Now().Add(-within))
+		return yes > 0 && j.behind(who, p) && (who != p.Requester || d.RequesterMayApprove)
+	})
 }
 
 // filled tries every way of giving each slot to another person.
@@ -252,58 +294,69 @@ func lasted[T any](all []T, began func(T) time.Time, instant time.Time) []T {
 	return all
 }
 
-// holds tells whether somebody held the role at some instant that a decision of
-// now may rest on.
-func (j *judge) holds(c *gate.Catalog, who promotion.PersonID, role string) bool {
-	yes, _ := j.held(c, who, role, time.Now().Add(-policy.SureFor))
-	return yes > 0
-}
-
 // read is told what the registry says of a tag.
-func (j *judge) read(by *caller, tag string, d promotion.Digest) {
-	if by.work != nil && by.work.Kind == promotion.EffectMove {
-		by.work.seen[tag] = d
-		j.confirmed[fmt.Sprint(by.work.Promotion, " ", tag)] = d
+func (j *judge) read(by *caller, s spot, d promotion.Digest) {
+	if by.work != nil && (by.work.Kind == promotion.EffectMove || by.work.Kind == promotion.EffectUndo) {
+		by.work.seen[s.tag] = d
+		j.confirmed[moving{by.work.Promotion, s}] = d
 	}
 }
 
-// put is told that the registry is about to store a manifest under a tag.
-func (j *judge) put(by *caller, tag string, d promotion.Digest) {
-	if by.work == nil || by.work.Kind != promotion.EffectMove {
-		j.w.violated("%s puts %s", by.name, tag)
-		return
-	}
+// put is told that the registry is about to store a manifest under a tag or its
+// digest.
+func (j *judge) put(by *caller, s spot, d promotion.Digest) {
 	e := by.work
-	p, key := j.promotions[e.Promotion], fmt.Sprint(e.Promotion, " ", tag)
-	i := slices.IndexFunc(p.Targets, func(t promotion.Target) bool { return t.Tag == tag })
+	switch {
+	case e == nil:
+		j.w.violated("%s puts %s", by.name, s)
+	case e.Attempt != j.attempts[e.Key] || time.Now().After(e.LeaseUntil) && e.Kind != promotion.EffectCopy: // which is extended
+		j.w.violated("%s is put for #%d in attempt %d, whose lease is over", s, e.Promotion, e.Attempt)
+	case e.Kind == promotion.EffectCopy && (s.tag == string(d) || strings.HasPrefix(s.tag, "sha256-")):
+		j.sends(by, s.in)
+	case e.Kind == promotion.EffectMove:
+		j.puts(e, s, d)
+	case e.Kind == promotion.EffectUndo:
+		j.putsBack(e, s, d)
+	default:
+		j.w.violated("%s puts %s", by.name, s)
+	}
+}
+
+// puts judges the move of a tag to what was agreed to.
+func (j *judge) puts(e *performance, s spot, d promotion.Digest) {
+	p := j.promotions[e.Promotion]
+	i := slices.IndexFunc(p.Targets, func(t promotion.Target) bool { return t.Tag == s.tag })
 	switch {
 	case !j.intended[p.ID] || p.State != promotion.Executing:
-		j.w.violated("%s is put for #%d, which is %s", tag, p.ID, p.State)
-	case d != p.Digest || i < 0:
-		j.w.violated("%s is put for #%d and was not agreed to", tag, p.ID)
-	case e.Attempt != j.attempts[e.Key] || time.Now().After(e.LeaseUntil):
-		j.w.violated("%s is put for #%d in attempt %d, whose lease is over", tag, p.ID, e.Attempt)
+		j.w.violated("%s is put for #%d, which is %s", s, p.ID, p.State)
+	case d != p.Digest || i < 0 || s.in != p.Destination:
+		j.w.violated("%s is put for #%d and was not agreed to", s, p.ID)
 	}
 	if j.w.broken != "" {
 		return
 	}
-	if saw, read := e.seen[tag]; !read || saw != p.Targets[i].Now && saw != d {
-		j.w.violated("%s is put for #%d; %s was expected there and %q read", tag, p.ID, p.Targets[i].Now.Short(), saw.Short())
+	j.came(p)
+	if saw, read := e.seen[s.tag]; !read || saw != p.Targets[i].Now && saw != d {
+		j.w.violated("%s is put for #%d; %s was expected there and %q read", s, p.ID, p.Targets[i].Now.Short(), saw.Short())
 	}
-	if newer := j.promotions[j.holder[tag]]; newer.ObservedAt.After(p.ObservedAt) {
-		j.w.violated("%s goes back from #%d to #%d, which is older", tag, newer.ID, p.ID)
+	if newer := j.promotions[j.holder[s]]; newer.ObservedAt.After(p.ObservedAt) {
+		j.w.violated("%s goes back from #%d to #%d, which is older", s, newer.ID, p.ID)
 	}
-	if j.w.registry.tags[tag] != d {
-		if j.moved[key] {
-			j.w.violated("%s is moved twice for #%d", tag, p.ID)
+	if j.w.registry.at(s) != d {
+		this := moving{p.ID, s}
+		if j.moved[this] {
+			j.w.violated("%s is moved twice for #%d", s, p.ID)
 		}
-		j.moved[key], j.holder[tag] = true, p.ID
+		j.moved[this], j.holder[s] = true, p.ID
 	}
 }
 
 func (j *judge) promoted(p promotion.Promotion) {
+	if p.Purpose == promotion.Train {
+		return // its rides are
+	}
 	for _, t := range p.Targets {
-		if j.confirmed[fmt.Sprint(p.ID, " ", t.Tag)] != p.Digest {
+		if j.confirmed[moving{p.ID, spot{p.Destination, t.Tag}}] != p.Digest {
 			j.w.violated("#%d is promoted and %s was never read as its digest", p.ID, t.Tag)
 		}
 	}
@@ -328,7 +381,9 @@ func (j *judge) took(g promotion.Gesture, a promotion.Answer, err error) {
 func (j *judge) rest() {
 	err := j.w.store.View(context.Background(), func(tx gate.Tx) error {
 		j.gesturesLast(tx)
-		j.looksAreTrue(tx)
+		for _, app := range j.w.apps {
+			j.looksAreTrue(tx, app)
+		}
 		return nil
 	})
 	if err != nil {
@@ -336,6 +391,7 @@ func (j *judge) rest() {
 	}
 	j.nothingIsStuck()
 	j.everythingEnds()
+	j.trainsAreWhole()
 	j.cardsShowTheTruth()
 	j.logIsWhole()
 }

@@ -120,12 +120,51 @@ var mutants = []mutant{
 		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
 	}},
 	{"cards show what is so", "who could approve is looked at only where they have (it was there)", []edit{
-		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	return t.settleAll(Query{ApprovedBy"},
+		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	if err := t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	if err := t.settleAll(Query{ApprovedBy"},
 	}},
 	{"what is believed of tags is so", "a look is news when it says other things than the last (it was there)", []edit{
 		{"promotion/registry/watch.go", "	err := w.opts.Report(ctx, []promotion.Sighting{s})\n", "	if key := l.key(); seen[w][key] == fmt.Sprint(s.Tags, s.Fault) {\n		return\n	}\n	err := w.opts.Report(ctx, []promotion.Sighting{s})\n	if err == nil {\n		remember(w, l.key(), fmt.Sprint(s.Tags, s.Fault))\n	}\n"},
 		{"promotion/registry/watch.go", "// see says what", "var seen, seeing = map[*Watcher]map[string]string{}, sync.Mutex{}\n\nfunc remember(w *Watcher, key, said string) {\n	seeing.Lock()\n	defer seeing.Unlock()\n	if seen[w] == nil {\n		seen[w] = map[string]string{}\n	}\n	seen[w][key] = said\n}\n\n// see says what"},
 		{"promotion/registry/watch.go", "	\"errors\"\n", "	\"errors\"\n	\"fmt\"\n"},
+	}},
+	{"what is believed of tags is so", "a destination is watched where its images come from (it was there)", []edit{
+		{"cmd/promotebot/serve/serve.go", "Environment: env.Name, Repository: app.In(env.Name)}", "Environment: env.Name, Repository: app.Repository}"},
+	}},
+	{"cards show what is so", "what is read of a ride after its train has ended is not shown (it was there)", []edit{
+		{"promotion/gate/train.go", "			if marked[id] { // its", "			if marked[id] && !p.State.Final() { // its"},
+	}},
+	{"unknown is tried until it is known", "a move that could not be made is given up", []edit{
+		{"promotion/gate/report.go", "	switch e.Kind {\n	case promotion.EffectTell:\n		again =", "	switch e.Kind {\n	case promotion.EffectMove:\n		again = false\n	case promotion.EffectTell:\n		again ="},
+	}},
+	{"copied, compared, then tagged", "the execution does not wait for the copy", []edit{
+		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		brought", "	if v.Outcome == Met && now.IsZero() {\n		brought"},
+	}},
+	{"copied, compared, then tagged", "what is attached is not looked for where it went", []edit{
+		{"promotion/registry/transfer/attach.go", "	listed, err := j.referrers(ctx, j.to, subject, &j.noAPI.to)\n", "	var listed []closure.Descriptor\n	for _, d := range digests {\n		listed = append(listed, closure.Descriptor{Digest: d})\n	}\n	var err error\n"},
+	}},
+	{"copied, compared, then tagged", "the image is not read where it went", []edit{
+		{"promotion/registry/transfer/manifests.go", "		return j.readBack(ctx)\n", "		return nil\n"},
+	}},
+	{"copied, compared, then tagged", "a copy that is broken off counts as done", []edit{
+		{"promotion/gate/report.go", "	if e.Kind == promotion.EffectCopy {\n", "	if e.Kind == promotion.EffectCopy {\n		if r.Copy != nil && r.Copy.Manifests.Done > 0 {\n			return errors.Join(t.FinishEffect(e, t.now), t.brought(e, *r.Copy))\n		}\n"},
+	}},
+	{"nothing is sent before it is approved", "it is copied as soon as nothing forbids it", []edit{
+		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		brought", "	if v.Outcome != Blocked {\n		brought"},
+	}},
+	{"a train is decided as one", "only what it carries first is asked whether it may go", []edit{
+		{"promotion/policy/ride.go", "	for _, r := range f.Rides {\n		r.Rosters", "	for _, r := range f.Rides[:1] {\n		r.Rosters"},
+	}},
+	{"a train is decided as one", "what people agree to are the tags, and not what they point at", []edit{
+		{"promotion/train.go", "			t.Tag = string(r.Destination) + \":\" + t.Tag\n", "			t.Tag = string(r.Destination) + \":\" + t.Tag\n			t.Now = \"\"\n"},
+	}},
+	{"a train is whole, or taken back", "a ride that has arrived waits for no other, whatever the policy says", []edit{
+		{"promotion/gate/ride.go", "	if err != nil || train.OnFailure != promotion.TakeBack ||", "	if err != nil || train.OnFailure != promotion.TakeBack || t.now.After(r.OpenedAt) ||"},
+	}},
+	{"a train is whole, or taken back", "what fails is taken back, whatever the policy says", []edit{
+		{"promotion/gate/ride.go", "train.OnFailure != promotion.TakeBack ||", "train.OnFailure == \"\" ||"},
+	}},
+	{"a train is whole, or taken back", "a train ends with the first of its rides", []edit{
+		{"promotion/gate/ride.go", "	if slices.ContainsFunc(rides, func(r *promotion.Promotion) bool { return !r.State.Final() }) {", "	if !slices.ContainsFunc(rides, func(r *promotion.Promotion) bool { return r.State.Final() }) {"},
 	}},
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/pipeline"
 	"github.com/promotebot/promotebot/promotion/registry"
+	transport "github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
 // replica is one process of the bot, from its start to its death: the real
@@ -39,6 +40,10 @@ type replica struct {
 	leaving bool
 	buried  bool
 }
+
+// ample is more than a replica asks of a registry at a time: who is let in first
+// when there is no room for all is for the runtime to say.
+var ample = transport.Manners{Concurrency: 64}
 
 // pollEvery is how often the watcher looks. It is longer than in earnest, since
 // looks that find nothing are most of what a schedule would do.
@@ -67,6 +72,7 @@ func (w *world) boot(slot int) {
 	}
 	client := registry.New(registry.Options{
 		Transport: wire{r, registryCall, w.registry.serve},
+		Manners:   map[string]transport.Manners{host: ample, far: ample},
 		Named:     func(repo promotion.Repository) bool { return r.gate.Catalog().Knows(repo) },
 	})
 	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, client, r.chat, r.name, log)
@@ -113,7 +119,8 @@ func (r *replica) as(name string, p *performance) context.Context {
 // performance is one attempt at an effect.
 type performance struct {
 	promotion.Effect
-	seen map[string]promotion.Digest // what each tag was last read as
+	seen  map[string]promotion.Digest // what each tag was last read as
+	found map[promotion.Digest]bool   // what a copy has found in the destination
 }
 
 // rig puts the names of who is calling into the contexts of a lane.
@@ -121,7 +128,7 @@ func (r *replica) rig(l *pipeline.Lane) {
 	l.Queue = &queue{database{r}, l.Name}
 	for kind, perform := range l.Perform {
 		l.Perform[kind] = func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-			p := &performance{e, map[string]promotion.Digest{}}
+			p := &performance{e, map[string]promotion.Digest{}, map[promotion.Digest]bool{}}
 			return perform(as(ctx, &caller{r, fmt.Sprintf("%s (attempt %d)", e.Key, e.Attempt), p}), e)
 		}
 	}

@@ -41,13 +41,13 @@ func (j *judge) gesturesLast(tx gate.Tx) {
 }
 
 // looksAreTrue: what the bot takes the tags to be is what they are.
-func (j *judge) looksAreTrue(tx gate.Tx) {
+func (j *judge) looksAreTrue(tx gate.Tx, app string) {
 	held := map[string]promotion.Digest{}
-	if d := j.w.registry.tags[production]; d != "" {
+	if d := j.w.registry.at(j.w.runs(app)); d != "" {
 		held[production] = d
 	}
-	j.believed(tx, source, promotion.Source, j.w.registry.sources())
-	j.believed(tx, production, promotion.Held, held)
+	j.believed(tx, app, source, promotion.Source, j.w.registry.sources(app))
+	j.believed(tx, app, production, promotion.Held, held)
 	watches, err := tx.Watches()
 	for _, watch := range watches {
 		if watch.Fault != "" {
@@ -56,20 +56,20 @@ func (j *judge) looksAreTrue(tx gate.Tx) {
 	}
 }
 
-func (j *judge) believed(tx gate.Tx, env string, side promotion.Side, is map[string]promotion.Digest) {
-	holdings, err := tx.Holdings("shop", env, side)
+func (j *judge) believed(tx gate.Tx, app, env string, side promotion.Side, is map[string]promotion.Digest) {
+	holdings, err := tx.Holdings(app, env, side)
 	believed := map[string]promotion.Digest{}
 	for _, h := range holdings {
 		believed[h.Tag] = h.Digest
 	}
 	if err != nil || !maps.Equal(believed, is) {
-		j.w.violated("in %s there is %v, and the bot believes %v (%v)", env, is, believed, err)
+		j.w.violated("of %s there is %v in %s, and the bot believes %v (%v)", app, is, env, believed, err)
 	}
 }
 
 // Effects that should be done when all is quiet; the others are appointments.
 var errands = []promotion.EffectKind{
-	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectMove, promotion.EffectCard,
+	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectProve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard,
 	promotion.EffectNotice, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake,
 }
 
@@ -93,7 +93,7 @@ func (j *judge) everythingEnds() {
 			continue
 		}
 		for _, p := range j.promotions {
-			if p.State.Final() {
+			if p.State.Final() || p.Purpose == promotion.Ride && j.promotions[p.Train].State == promotion.Open { // which is looked at with its train
 				continue
 			}
 			v, err := j.w.look(r, p.ID)
@@ -117,19 +117,31 @@ const readEvery = 11 * time.Minute
 func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 	p := v.Facts.Promotion
 	switch f.Rule {
+	case policy.RuleRide:
+		for i, ride := range v.Facts.Rides { // in the order of the findings
+			if v.Verdict.Findings[i].Reason != f.Reason {
+				continue
+			}
+			for _, of := range f.Children {
+				if of.Outcome != policy.Met && !j.missing(r, policy.View{Facts: ride}, of) {
+					return false
+				}
+			}
+			return true
+		}
 	case policy.RuleSource:
-		return !j.w.registry.staged(p.Digest)
+		return !j.w.registry.staged(p.App, p.Digest)
 	case policy.RuleSoak:
-		return !j.w.registry.staged(p.Digest) // whoever is there has soaked by now
+		return !j.w.registry.staged(p.App, p.Digest) // whoever is there has soaked by now
 	case policy.RuleTags:
 		for _, t := range p.Targets { // a version that is taken is never moved
-			if now := j.w.registry.tags[t.Tag]; !t.Floating && now != "" && now != p.Digest {
+			if now := j.w.registry.at(spot{p.Destination, t.Tag}); !t.Floating && now != "" && now != p.Digest {
 				return true
 			}
 		}
 	case policy.RuleOrder:
 		for _, other := range j.promotions {
-			if other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) {
+			if other.App == p.App && other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) {
 				return true
 			}
 		}
@@ -157,7 +169,10 @@ func (w *world) look(r *replica, id promotion.ID) (policy.View, error) {
 // is that of the moment of drawing, and whether people are mentioned or named,
 // which depends on whether it was the first drawing.
 func lasting(p promotion.Promotion, blocks string) string {
-	blocks = picture.ReplaceAllString(mentions.Replace(blocks), "")
+	blocks = mentions.Replace(blocks)
+	if strings.ContainsAny(blocks, "▓░") {
+		blocks = picture.ReplaceAllString(blocks, "")
+	}
 	if p.State.Final() { // a past promotion names roles and policy as they are called when it is drawn
 		blocks = naming.ReplaceAllString(blocks, "")
 	}
@@ -185,6 +200,9 @@ func (j *judge) cardsShowTheTruth() {
 	}
 	r := j.w.replicas[0]
 	for id, p := range j.promotions {
+		if p.Purpose == promotion.Ride {
+			continue // it is on its train's
+		}
 		cards := shown[strconv.FormatInt(int64(id), 10)]
 		if len(cards) != 1 {
 			j.w.violated("#%d has %d cards", id, len(cards))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -19,12 +20,12 @@ func (w *world) play() {
 	for slot := range w.replicas {
 		w.boot(slot)
 	}
-	w.build(1)
+	w.build(shop, 1)
 	if w.run.calm {
 		w.calm()
 	} else {
 		w.trouble = trouble{percent: []int{0, 1, 4, 15}[w.draw(4)], slow: []int{0, 2, 10}[w.draw(3)], crashes: w.draw(4)}
-		for range 6 + w.draw(14) {
+		for range 2 + w.draw(1+w.draw(24)) { // many short ones, and some that are long
 			w.scene()
 		}
 	}
@@ -33,6 +34,11 @@ func (w *world) play() {
 
 // calm is a day without surprises: what a crash at every call is tried on.
 func (w *world) calm() {
+	if w.together() {
+		w.build(cart, 1)
+		w.live(time.Now().Add(2 * time.Minute))
+		w.board()
+	}
 	for _, who := range []promotion.PersonID{ann, bob, sue} {
 		w.live(time.Now().Add(time.Minute))
 		if w.broken == "" {
@@ -93,8 +99,9 @@ var events = []struct {
 	{2, func(w *world) { w.takeBack(render.ActionLift, promotion.Lift) }},
 	{2, (*world).approveInWords},
 	{2, (*world).request},
-	{4, func(w *world) { w.build(w.draw(images)) }},
-	{2, func(w *world) { w.tamper(production) }},
+	{4, func(w *world) { w.build(w.anyApp(), w.draw(images)) }},
+	{4, (*world).release},
+	{2, func(w *world) { w.tamper(w.runs(w.anyApp())) }},
 	{1, func(w *world) { w.tamper(w.anySource()) }},
 	{1, (*world).regroup},
 	{1, func(w *world) {
@@ -130,6 +137,7 @@ const quietFor = 20 * time.Minute
 
 // quiet ends all trouble, and waits until nothing is left to be done.
 func (w *world) quiet() {
+	synctest.Wait() // one that was asked to stop may do so at once
 	w.run.calm, w.run.crashAt, w.troubled = true, 0, w.step
 	w.note("all is quiet now")
 	for slot, r := range w.replicas {
@@ -167,10 +175,12 @@ func (w *world) rests() bool {
 	return err == nil && !any
 }
 
-func (w *world) build(i int) {
-	tag, d := w.sourceTag(i), builds()[i].digest
-	w.note("CI moves %s to %s", tag, d.Short())
-	w.registry.tags[tag] = d
+func (w *world) anyApp() string { return w.apps[w.draw(len(w.apps))] }
+
+func (w *world) build(app string, i int) {
+	tag, d := w.sourceTag(i), builds(app)[i].digest
+	w.note("CI moves %s of %s to %s", tag, app, d.Short())
+	w.registry.shelf(home(app)).tags[tag] = d
 	w.judge.built(d)
 }
 
@@ -182,27 +192,61 @@ func (w *world) sourceTag(i int) string {
 }
 
 // tamper is somebody with the registry's credentials.
-func (w *world) tamper(tag string) {
-	d := builds()[w.draw(images)].digest
+func (w *world) tamper(with spot) {
+	_, app, _ := strings.Cut(string(with.in), "/")
+	d := builds(strings.TrimPrefix(app, "live-"))[w.draw(images)].digest
 	if w.chance(20) {
-		delete(w.registry.tags, tag)
-		w.note("somebody deletes %s", tag)
+		delete(w.registry.shelf(with.in).tags, with.tag)
+		w.note("somebody deletes %s", with)
 	} else {
-		w.registry.tags[tag] = d
-		w.note("somebody moves %s to %s", tag, d.Short())
+		w.registry.place(with, d)
+		w.note("somebody moves %s to %s", with, d.Short())
 	}
-	if w.judge.foreign(tag); tag != production {
+	if w.judge.foreign(with); with.tag != production {
 		w.judge.built(d)
 	}
 }
 
-// anySource is a tag that brings builds.
-func (w *world) anySource() string {
-	all := slices.Sorted(maps.Keys(w.registry.sources()))
-	if len(all) == 0 {
-		return w.sourceTag(1)
+// release is an evening on which several apps are to go together: they are built,
+// asked for when the bot has seen them, and approved. By chance alone, few trains
+// would carry two.
+func (w *world) release() {
+	if !w.together() {
+		return
 	}
-	return all[w.draw(len(all))]
+	for _, app := range w.apps {
+		w.build(app, w.draw(images))
+	}
+	asked := pollEvery + lookSpread
+	w.after(asked, w.board)
+	for range 2 {
+		w.after(asked+time.Duration(w.draw(250_000))*time.Millisecond, func() {
+			for _, who := range []promotion.PersonID{ann, bob, sue} {
+				w.click(who)
+			}
+		})
+	}
+}
+
+// obstruct has somebody move a tag that a train is about to move, so that a part
+// of it fails: by chance, that would be rare.
+func (w *world) obstruct(rides []promotion.Promotion) {
+	if w.run.calm || len(rides) == 0 || !w.chance(60) {
+		return
+	}
+	r := rides[w.draw(len(rides))]
+	of := spot{r.Destination, r.Targets[w.draw(len(r.Targets))].Tag}
+	w.after(time.Duration(w.draw(2)*w.draw(3000))*time.Millisecond, func() { w.tamper(of) })
+}
+
+// anySource is a tag that brings builds.
+func (w *world) anySource() spot {
+	app := w.anyApp()
+	all := slices.Sorted(maps.Keys(w.registry.sources(app)))
+	if len(all) == 0 {
+		return spot{home(app), w.sourceTag(1)}
+	}
+	return spot{home(app), all[w.draw(len(all))]}
 }
 
 func (w *world) regroup() {
@@ -299,22 +343,33 @@ func (w *world) takeBack(action string, what promotion.Decision) {
 // approveInWords is /promote approve: it means what is open now.
 func (w *world) approveInWords() {
 	who := w.somebody()
-	for id, p := range w.judge.promotions {
-		if p.State == promotion.Open && int(id) == len(w.judge.promotions) {
-			w.judge.said(who, id)
-			w.deliver(promotion.Gesture{
-				Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureVote, Person: who, Channel: channel,
-				Promotion: id, Decision: promotion.Approve,
-			})
-		}
+	id := promotion.ID(len(w.judge.promotions))
+	for w.judge.promotions[id].Purpose == promotion.Ride {
+		id--
+	}
+	if w.judge.promotions[id].State == promotion.Open {
+		w.judge.said(who, id)
+		w.deliver(promotion.Gesture{
+			Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureVote, Person: who, Channel: channel,
+			Promotion: id, Decision: promotion.Approve,
+		})
 	}
 }
 
 // request is /promote request, with a tag, a digest, or neither.
 func (w *world) request() {
-	ref := []string{"", w.anySource(), production, "nonsense", string(builds()[w.draw(images)].digest), string(w.registry.tags[w.anySource()])}[w.draw(6)]
+	app := w.anyApp()
+	ref := []string{"", w.anySource().tag, production, "nonsense", string(builds(app)[w.draw(images)].digest), string(w.registry.at(w.anySource()))}[w.draw(6)]
+	w.asks(app, ref, w.somebody())
+}
+
+// board is /promote request of the train.
+func (w *world) board() { w.asks(train, "", eve) }
+
+// asks has somebody ask for a promotion.
+func (w *world) asks(app, ref string, who promotion.PersonID) {
 	w.deliver(promotion.Gesture{
-		Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureRequest, Person: w.somebody(), Channel: channel, App: "shop", Ref: ref,
+		Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureRequest, Person: who, Channel: channel, App: app, Ref: ref,
 	})
 }
 

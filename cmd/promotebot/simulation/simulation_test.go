@@ -7,6 +7,9 @@
 // gate.Store and pipeline.Queue, the far sides of the two HTTP clients, the
 // clock, and the signals. People click on what is really on the cards.
 //
+// In some schedules there are two apps, which also go together as a train, and in
+// some production has its images elsewhere, in another repository or registry.
+//
 // Each schedule is a testing/synctest bubble. Whenever a replica wants something
 // from the outside (a transaction, a claim, a request) it hands the call to the
 // scheduler and waits. When every goroutine waits, the scheduler sorts what was
@@ -21,10 +24,11 @@
 // rest_test.go (what must hold when all trouble is over). That the rules would
 // notice is proved by mutants_test.go.
 //
-// Three liberties are taken. A replica's lanes are poked when its goroutine that
+// Some liberties are taken. A replica's lanes are poked when its goroutine that
 // has committed waits again, not in the middle of it. And a registry in trouble
 // names a pause, because the client jitters the pauses that it makes up itself;
-// retries of connections that were cut are tried in package registry. And what
+// retries of connections that were cut are tried in package registry; so are
+// images of several blobs, whose uploads could not be told apart here. And what
 // a process had sent when it died arrives at once or never where it was alone:
 // its successor takes over its leases at the start, and a request that is still
 // on its way then can't be told from one of somebody else. Two replicas wait

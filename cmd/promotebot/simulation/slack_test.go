@@ -171,6 +171,9 @@ func (s *workspace) cards() []*message {
 
 // button is the value of a button that is on the message.
 func (m *message) button(action string) (value string, ok bool) {
+	if !strings.Contains(m.blocks, action) {
+		return "", false
+	}
 	var blocks []struct {
 		Elements []struct {
 			ActionID string `json:"action_id"`

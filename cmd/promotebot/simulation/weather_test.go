@@ -18,7 +18,7 @@ func (w *world) weather(c *call) fate {
 		return crashAfter
 	case w.run.crashAt == w.step && w.run.crashAt > 0:
 		return crashBefore
-	case w.run.calm:
+	case w.run.calm, c.sure:
 		return fine
 	case time.Now().Before(t.out[c.what]):
 		return failBefore
@@ -44,7 +44,7 @@ func (w *world) weather(c *call) fate {
 
 // slow puts a call off once, and tells whether it did.
 func (w *world) slow(c *call) bool {
-	if w.run.calm || !c.held.IsZero() || !w.chance(w.trouble.slow) {
+	if w.run.calm || c.sure || !c.held.IsZero() || !w.chance(w.trouble.slow) {
 		return false
 	}
 	longest := []time.Duration{time.Second, 10 * time.Second, 100 * time.Second}[w.draw(3)]

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -32,8 +33,10 @@ type world struct {
 	registry *registryWorld
 	slack    *workspace
 	judge    *judge
-	pattern  bool // builds are watched by a pattern, so that several are there at once
-	alone    bool // one process, as with SQLite; else two on one database
+	apps     []string // two of them make a train as well
+	abroad   string   // where production has its images, with the app for %s; empty: where CI puts them
+	pattern  bool     // builds are watched by a pattern, so that several are there at once
+	alone    bool     // one process, as with SQLite; else two on one database
 	replicas []*replica
 	catalogs []*gate.Catalog // what each replica has been configured with
 	latest   *gate.Catalog   // what both are to be configured with
@@ -61,7 +64,11 @@ var everybody = []promotion.PersonID{ann, bob, sue, eve}
 
 func newWorld(r run) *world {
 	w := &world{run: r, rng: rand.New(rand.NewPCG(r.seed, 0)), store: r.open(), desk: desk{arrived: make(chan struct{}, 1)}}
-	w.registry = &registryWorld{w: w, tags: map[string]promotion.Digest{production: builds()[0].digest}}
+	if w.apps = []string{shop}; w.chance(30) {
+		w.apps = []string{shop, cart}
+	}
+	w.abroad = []string{"", "", "", host + "/live-%s", far + "/%s"}[w.draw(5)]
+	w.registry = newRegistries(w)
 	w.slack = &workspace{w: w, people: map[promotion.PersonID][]standing{}, groups: map[promotion.GroupID][]membership{}}
 	w.judge = newJudge(w)
 	for _, id := range everybody {
@@ -78,6 +85,22 @@ func newWorld(r run) *world {
 	return w
 }
 
+// home is where CI puts the builds of an app, and away where production has them.
+func home(app string) promotion.Repository { return promotion.Repository(host + "/" + app) }
+
+func (w *world) away(app string) promotion.Repository {
+	if w.abroad == "" {
+		return home(app)
+	}
+	return promotion.Repository(fmt.Sprintf(w.abroad, app))
+}
+
+// runs is the tag that says what of the app is in production.
+func (w *world) runs(app string) spot { return spot{w.away(app), production} }
+
+// together tells whether there is a train.
+func (w *world) together() bool { return len(w.apps) > 1 }
+
 // draw is a number below n, or 0 where there is no choice.
 func (w *world) draw(n int) int {
 	if n <= 1 {
@@ -91,6 +114,7 @@ func (w *world) chance(percent int) bool { return w.draw(100) < percent }
 const (
 	source     = "staging"
 	production = "production"
+	train      = "store"
 )
 
 // policies are what a schedule begins with and changes to. Ann holds both
@@ -121,9 +145,28 @@ func (w *world) catalog() *gate.Catalog {
 	if w.chance(50) {
 		tags = []promotion.TagTemplate{version, production}
 	}
-	d := policies[w.draw(len(policies))]
+	policies := func() map[string]policy.Document {
+		return map[string]policy.Document{production: policies[w.draw(len(policies))]}
+	}
+	var apps []gate.App
+	for _, app := range w.apps {
+		a := gate.App{Name: app, Repository: home(app), Channel: channel, Policies: policies()}
+		if w.abroad != "" {
+			a.Images = map[string]promotion.Repository{production: w.away(app)}
+		}
+		apps = append(apps, a)
+	}
+	var trains []gate.Train
+	if w.together() {
+		with := policies()
+		d := with[production]
+		d.OnFailure = []promotion.OnFailure{promotion.Complete, promotion.TakeBack, promotion.TakeBack}[w.draw(3)]
+		with[production] = d
+		trains = []gate.Train{{Name: train, Apps: w.apps, Channel: channel, Policies: with}}
+	}
 	return &gate.Catalog{
-		Apps:         []gate.App{{Name: "shop", Repository: repository, Channel: channel, Policies: map[string]policy.Document{production: d}}},
+		Apps:         apps,
+		Trains:       trains,
 		Environments: []gate.Environment{{Name: source, Watch: watch}, {Name: production, Tags: tags}},
 		Roles:        map[string]gate.Role{"leads": {Groups: []promotion.GroupID{leads}}, "security": {People: []promotion.PersonID{sue, ann}}},
 		Reminders:    []gate.Reminder{{Spec: "*/7 * * * *", Schedule: often}},

@@ -30,9 +30,9 @@ type Descriptor struct {
 	URLs      json.RawMessage  `json:"urls"`
 }
 
-// foreign: the bytes are to be fetched from somewhere else (image
+// Foreign tells that the bytes are to be fetched from somewhere else (image
 // specification, "Non-distributable Layers").
-func (d Descriptor) foreign() bool {
+func (d Descriptor) Foreign() bool {
 	return bytes.ContainsRune(d.URLs, '"') || strings.Contains(d.MediaType, ".nondistributable.") || strings.Contains(d.MediaType, ".foreign.")
 }
 

@@ -53,7 +53,7 @@ func (l Limits) judge(repo promotion.Repository, root promotion.Digest, manifest
 				if blobs[i].Size != d.Size {
 					return nil, promotion.Errorf(promotion.Invalid, "%s@%s says that %s has %d bytes, and another manifest says %d", repo, m.Digest.Short(), d.Digest.Short(), d.Size, blobs[i].Size)
 				}
-				blobs[i].Foreign = blobs[i].Foreign || d.foreign()
+				blobs[i].Foreign = blobs[i].Foreign || d.Foreign()
 				continue
 			}
 			sum += min(d.Size, l.Blob+1) // so that it can't overflow
@@ -66,7 +66,7 @@ func (l Limits) judge(repo promotion.Repository, root promotion.Digest, manifest
 				return nil, promotion.Errorf(promotion.Invalid, "%s@%s has more than %d blobs", repo, root.Short(), maxBlobs)
 			}
 			at[d.Digest] = len(blobs)
-			blobs = append(blobs, Blob{Descriptor: d, Of: m.Digest, Foreign: d.foreign()})
+			blobs = append(blobs, Blob{Descriptor: d, Of: m.Digest, Foreign: d.Foreign()})
 		}
 	}
 	return blobs, nil

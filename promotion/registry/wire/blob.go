@@ -51,25 +51,40 @@ func (c *Client) Blob(ctx context.Context, p Place, d promotion.Digest, offset i
 // HasBlob tells whether a blob is there. An answer that names another size is a
 // fault; where the registry answers for its storage, the storage is asked.
 func (c *Client) HasBlob(ctx context.Context, p Place, d promotion.Digest, size int64) (bool, error) {
+	there, _, err := c.findBlob(ctx, p, d, size)
+	return there, err
+}
+
+// ProveBlob is HasBlob for whoever concludes something from absence: where that
+// is not plain, it is Unavailable.
+func (c *Client) ProveBlob(ctx context.Context, p Place, d promotion.Digest, size int64) (bool, error) {
+	there, plain, err := c.findBlob(ctx, p, d, size)
+	if err == nil && !there && !plain {
+		err = promotion.Errorf(promotion.Unavailable, "the storage of %s does not say whether it has %s", p.Repository, d.Short())
+	}
+	return there, err
+}
+
+func (c *Client) findBlob(ctx context.Context, p Place, d promotion.Digest, size int64) (there, plain bool, err error) {
 	r := Request{Place: p, Method: http.MethodHead, Path: "/blobs/" + string(d), OK: []int{http.StatusOK, http.StatusNotFound, http.StatusTemporaryRedirect, http.StatusFound, http.StatusSeeOther}}
 	a, err := c.Call(ctx, r)
 	if err != nil || a.Status == http.StatusNotFound {
-		return false, err
+		return false, err == nil, err
 	}
 	if a.Status != http.StatusOK {
 		resp, err := c.do(ctx, r, a.Header.Get("Location"), nil, 0)
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		_ = resp.Body.Close() // a HEAD has none
 		if a.Header = resp.Header; resp.StatusCode != http.StatusOK {
-			return false, nil // it may be there all the same; sending it again does no harm
+			return false, resp.StatusCode == http.StatusNotFound, nil // it may be there all the same; sending it again does no harm
 		}
 	}
 	if said := a.Header.Get("Content-Length"); said != "" && said != strconv.FormatInt(size, 10) {
-		return false, promotion.Errorf(promotion.Conflict, "%s has %s with %s bytes instead of %d: the registry or something before it is broken", p.Repository, d.Short(), said, size)
+		return false, false, promotion.Errorf(promotion.Conflict, "%s has %s with %s bytes instead of %d: the registry or something before it is broken", p.Repository, d.Short(), said, size)
 	}
-	return true, nil
+	return true, true, nil
 }
 
 // Begin opens an upload: location is where the bytes go. With a digest to
