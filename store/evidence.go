@@ -43,7 +43,7 @@ func (t *tx) AddCheck(c *promotion.Check) (err error) {
 	return err
 }
 
-const tokenColumns = `id, name, hash, scopes, apps, created_at, expires_at, revoked_at`
+const tokenColumns = `id, name, hash, scopes, apps, created_at, expires_at, revoked_at` //nolint:gosec // names of columns
 
 func scanToken(r row) (promotion.Token, error) {
 	var k promotion.Token

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -52,9 +53,7 @@ func (t *turn) evidence(d policy.Document, f *policy.Facts) (err error) {
 	ids = slices.DeleteFunc(ids, func(id promotion.PersonID) bool { _, had := f.People[id]; return had })
 	slices.Sort(ids)
 	people, err := t.People(slices.Compact(ids))
-	for id, p := range people {
-		f.People[id] = p
-	}
+	maps.Copy(f.People, people)
 	return err
 }
 

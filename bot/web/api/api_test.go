@@ -222,7 +222,7 @@ func TestWhatIsWrongWithABodyIsSaid(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{"a field that is misspelled", "/v1/checks", with("sumary", "x"), 422, `no field \"sumary\"`},
+		{"a field that there is not", "/v1/checks", with("verdict", "x"), 422, `no field \"verdict\"`},
 		{"a number that is a text", "/v1/checks", with("numbers", map[string]any{"p99_ms": "fast"}), 422, `can't be a string`},
 		{"a number that is infinite", "/v1/checks", `{"app":"shop","numbers":{"p":1e999}}`, 422, "can't be a number"},
 		{"no JSON", "/v1/checks", `{"app"`, 400, "not a JSON object"},
