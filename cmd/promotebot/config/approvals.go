@@ -35,16 +35,25 @@ func (r *reader) approvals(n *yaml.Node, roles roles) (all []policy.Requirement,
 	if !sound {
 		return nil, nil
 	}
-	ways, err := t.Alternatives()
-	if err != nil {
-		r.Fault(n, "these approvals can't be asked for: "+err.Error(), "ask for less in one policy")
+	if !r.fillable(n, t, roles) {
 		return nil, nil
 	}
-	r.enough(n, ways, roles)
 	if flat, ok := list(t); ok {
 		return flat, nil
 	}
 	return nil, &t
+}
+
+// fillable refuses approvals that are too many, or can't be given by the people
+// there are.
+func (r *reader) fillable(n *yaml.Node, t policy.Tree, roles roles) bool {
+	ways, err := t.Alternatives()
+	if err != nil {
+		r.Fault(n, "these approvals can't be asked for: "+err.Error(), "ask for less in one policy")
+		return false
+	}
+	r.enough(n, ways, roles)
+	return true
 }
 
 // list is a tree that is a list of requirements, all of which are needed.

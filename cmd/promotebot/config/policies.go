@@ -55,30 +55,45 @@ func (r *reader) policies(in map[string]strict.Pair, roles roles) policies {
 
 // policyOf reads a policy where one is used: by its name or written out.
 func (r *reader) policyOf(n *yaml.Node, inline string, all policies) policy.Document {
+	if n.Kind == yaml.MappingNode && tightens(n) {
+		return r.tightened(n, inline, all)
+	}
 	if n.Kind == yaml.MappingNode {
 		return r.policy(n, inline, all.roles)
 	}
 	if n.Kind == yaml.SequenceNode {
 		r.Fault(n, "policy must be a name or a mapping, not a list", "name one of policies, or write "+examplePolicy)
 	}
+	d, _ := r.policyNamed(n, all)
+	return d
+}
+
+// policyNamed finds a policy by its name.
+func (r *reader) policyNamed(n *yaml.Node, all policies) (policy.Document, bool) {
 	name, ok := r.Text(n, "policy")
 	if !ok {
-		return policy.Document{}
+		return policy.Document{}, false
 	}
 	d, ok := all.by[name]
 	if !ok && !all.unread {
 		r.Fault(n, fmt.Sprintf("there is no policy %q", strict.Clip(name)), strict.Meant(name, all.names, "define it under policies, or write it out here: "+examplePolicy))
 	}
-	return d
+	return d, ok
 }
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
-	d := policy.Document{Name: name}
 	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires,
 		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback)
 	if !ok {
-		return d
+		return policy.Document{Name: name}
 	}
+	r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's")
+	return r.rules(in, name, roles)
+}
+
+// rules reads what a policy asks for.
+func (r *reader) rules(in map[string]strict.Pair, name string, roles roles) policy.Document {
+	d := policy.Document{Name: name}
 	if p, ok := in[keySoak]; ok {
 		r.soakOf(p.Value, &d)
 	}
@@ -91,9 +106,9 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 	if p, ok := in[keyFreezeOn]; ok {
 		d.FreezeOn = r.severities(p.Value, keyFreezeOn)
 	}
-	if at, ok := r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's"); ok {
-		if d.Automatic = r.automatic(at, in); !d.Automatic {
-			d.Approvals, d.Tree = r.approvals(at, roles)
+	if p, ok := in[keyApprovals]; ok {
+		if d.Automatic = r.automatic(p.Value, in); !d.Automatic {
+			d.Approvals, d.Tree = r.approvals(p.Value, roles)
 		}
 	}
 	if p, ok := in[keyChecks]; ok {

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+const (
+	keyTightens = "tightens"
+
+	exampleTightens = "{tightens: careful, soak: 48h}"
+)
+
+func tightens(n *yaml.Node) bool {
+	return slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return c.Value == keyTightens })
+}
+
+// tightened reads a policy that asks for all that another does and for more.
+// What would loosen it is refused, so that nobody has to compare the two to know
+// which is the stricter.
+func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Document {
+	in, ok := r.Fields(n, "a policy that tightens another", exampleTightens, keyTightens, keySoak, keyApprovals, keyRequester, keyAuthors, keyExpires,
+		keyChecks, keyWindows, keyFreezes, keyFreezeOn, keyRollback)
+	if !ok {
+		return policy.Document{Name: name}
+	}
+	base, ok := r.policyNamed(in[keyTightens].Value, all)
+	if !ok {
+		return policy.Document{Name: name}
+	}
+	for key, p := range in {
+		switch {
+		case key == keyRequester && !base.RequesterMayApprove && p.Value.Value == mayApprove,
+			key == keyAuthors && base.AuthorsCannotApprove && p.Value.Value == mayApprove,
+			key == keyApprovals && !base.Automatic && p.Value.Value == keyNone:
+			r.Fault(p.Value, base.Name+" is stricter in this, and what tightens it can only ask for more", "take "+key+" out, or write the policy out without "+keyTightens)
+		}
+	}
+	more := r.rules(in, name, all.roles)
+	if _, said := in[keyRequester]; !said {
+		more.RequesterMayApprove = base.RequesterMayApprove
+	}
+	if _, said := in[keyRollback]; !said {
+		more.NoWayBack = base.NoWayBack
+	}
+	d, fault := policy.Tighten(base, more)
+	if fault != "" {
+		r.Note(in[keyTightens].At, "this and "+base.Name+" can't be asked for at once: "+fault, "write the policy out without "+keyTightens)
+	}
+	if soaked, ok := in[keySoak]; ok && more.Soak < base.Soak {
+		r.Fault(soaked.Value, "the soak is shorter than that of "+base.Name+", which what tightens it can't change", "write a longer one, or take it out")
+	}
+	d.Name = name
+	if len(d.Approvers()) > 0 {
+		r.fillable(n, d.Asks(), all.roles)
+	}
+	return d
+}

@@ -1,0 +1,50 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// tightening is the sound document in which the app tightens the policy of its
+// environment.
+func tightening(careful, more string) string {
+	doc := strings.Replace(sound, "careful: {approvals: {leads: 1}}", "careful: "+careful, 1)
+	doc = strings.Replace(doc, "  leads: [U0ANN, U0BOB]", "  leads: [U0ANN, U0BOB]\n  security: [U0MEL]", 1)
+	return strings.Replace(doc, "image: registry.example.com/shop}", "image: registry.example.com/shop, policy: {production: {tightens: careful, "+more+"}}}", 1)
+}
+
+func TestAnAppTightensThePolicyOfItsEnvironment(t *testing.T) {
+	d := document(t, tightening("{soak: 24h, approvals: {leads: 1}, requester: may-approve}", "soak: 48h, approvals: {security: 1}, checks: [scan]"))
+	want := []policy.Requirement{{Role: "leads", Count: 1}, {Role: "security", Count: 1}}
+	if d.Soak != 48*time.Hour || !slices.Equal(d.Approvals, want) || len(d.Checks) != 1 || !d.RequesterMayApprove || d.Name != "shop to production" {
+		t.Errorf("%+v", d)
+	}
+	if d := document(t, tightening("{approvals: leads, requester: may-approve, rollback: {ready: off}}", "requester: cannot-approve")); d.RequesterMayApprove || !d.NoWayBack {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestWhatTightensCanNotLoosen(t *testing.T) {
+	for _, c := range []struct{ careful, more, want string }{
+		{"{soak: 24h, approvals: {leads: 1}}", "soak: 1h", "the soak is shorter than that of careful"},
+		{"{approvals: {leads: 1}}", "requester: may-approve", "careful is stricter in this"},
+		{"{approvals: {leads: 1}}", "approvals: none", "careful is stricter in this"},
+		{"{approvals: {leads: 1}}", "supersede: keep", `unknown key "supersede" in a policy that tightens another`},
+		{"{approvals: {leads: 1}, checks: [{name: look, reviewed_by: leads}]}", "checks: [look]", "is signed off or reported in another way"},
+		{"{approvals: {leads: 2}}", "approvals: {security: 2}", "security has to approve 2 times, and only 1 person holds it"},
+		{"{approvals: {leads: 1}}", "tightens: careless", `the key "tightens" is set on line`},
+	} {
+		found := problems(t, tightening(c.careful, c.more))
+		if !strings.Contains(found.Error(), c.want) {
+			t.Errorf("%s tightened by %s: %v", c.careful, c.more, found)
+		}
+	}
+	doc := strings.Replace(tightening("{approvals: leads}", "soak: 1h"), "tightens: careful", "tightens: carefull", 1)
+	if found := problems(t, doc); !strings.Contains(found.Error(), `there is no policy "carefull"`) || len(found.List) != 1 {
+		t.Errorf("%v", found)
+	}
+}

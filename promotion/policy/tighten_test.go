@@ -1,0 +1,104 @@
+package policy_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func TestWhatATightenedPolicyAsks(t *testing.T) {
+	leads := func(n int) []policy.Requirement { return []policy.Requirement{{Role: "leads", Count: n}} }
+	one := policy.Document{Soak: 24 * time.Hour, Approvals: leads(1), RequesterMayApprove: true, Since: policy.SinceArrival}
+	for _, c := range []struct {
+		name             string
+		base, more, want policy.Document
+	}{
+		{"nothing more", one, policy.Document{RequesterMayApprove: true}, one},
+		{"a longer soak", one, policy.Document{Soak: 48 * time.Hour, Since: policy.SinceArrival, RequesterMayApprove: true}, policy.Document{Soak: 48 * time.Hour, Approvals: leads(1), RequesterMayApprove: true, Since: policy.SinceArrival}},
+		{"a shorter soak changes nothing", one, policy.Document{Soak: time.Hour, Since: policy.SinceArrival, RequesterMayApprove: true}, one},
+		{"more of a role, and another", one, policy.Document{RequesterMayApprove: true, Approvals: []policy.Requirement{{Role: "security", Count: 1}, {Role: "leads", Count: 2}}},
+			policy.Document{Soak: 24 * time.Hour, RequesterMayApprove: true, Since: policy.SinceArrival, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}}},
+		{"somebody where nobody was asked", policy.Document{Automatic: true}, policy.Document{Approvals: leads(1)}, policy.Document{Approvals: leads(1)}},
+		{"a choice beside a list", policy.Document{Approvals: leads(1)}, policy.Document{Tree: &policy.Tree{Count: 1, Of: []policy.Tree{{Role: "sre", Count: 1}, {Role: "security", Count: 1}}}},
+			policy.Document{Tree: &policy.Tree{Count: 2, Of: []policy.Tree{
+				{Count: 1, Of: []policy.Tree{{Role: "leads", Count: 1}}}, {Count: 1, Of: []policy.Tree{{Role: "sre", Count: 1}, {Role: "security", Count: 1}}},
+			}}}},
+		{"deadlines and checks", policy.Document{Approvals: leads(1), Expires: policy.Expiry{Request: time.Hour}, Checks: []policy.Check{{Name: "scan", Advisory: true}}},
+			policy.Document{Expires: policy.Expiry{Request: 2 * time.Hour, Approval: time.Hour}, Checks: []policy.Check{{Name: "scan", MaxAge: time.Hour}, {Name: "perf"}}},
+			policy.Document{Approvals: leads(1), Expires: policy.Expiry{Request: time.Hour, Approval: time.Hour}, Checks: []policy.Check{{Name: "scan", MaxAge: time.Hour}, {Name: "perf"}}}},
+	} {
+		got, fault := policy.Tighten(c.base, c.more)
+		if fault != "" || got.Hash() != c.want.Hash() {
+			t.Errorf("%s: %q\n is %+v\nnot %+v", c.name, fault, got, c.want)
+		}
+	}
+	for _, c := range []struct{ base, more policy.Document }{
+		{policy.Document{Checks: []policy.Check{{Name: "scan", ReviewedBy: "security"}}}, policy.Document{Checks: []policy.Check{{Name: "scan"}}}},
+		{policy.Document{Exposure: promotion.Exposure{Requests: 1}}, policy.Document{Exposure: promotion.Exposure{PodTime: 1}}},
+		{policy.Document{Windows: policy.Windows{Allow: make([]policy.Window, 1)}}, policy.Document{Windows: policy.Windows{Allow: make([]policy.Window, 1)}}},
+	} {
+		if got, fault := policy.Tighten(c.base, c.more); fault == "" {
+			t.Errorf("%+v and %+v make %+v", c.base, c.more, got)
+		}
+	}
+}
+
+// Whatever is asked for on top, the base still has to be met.
+func TestATightenedPolicyIsNeverLooser(t *testing.T) {
+	document := func(t *rapid.T, name string) policy.Document {
+		d := policy.Document{
+			Soak:                time.Duration(rapid.IntRange(0, 72).Draw(t, name+" soak")) * time.Hour,
+			RequesterMayApprove: rapid.Bool().Draw(t, name+" requester"),
+			NoWayBack:           true,
+			Expires:             policy.Expiry{Approval: time.Duration(rapid.IntRange(0, 2).Draw(t, name+" approval")) * time.Hour},
+		}
+		for _, role := range []string{"leads", "security"} {
+			if n := rapid.IntRange(0, 2).Draw(t, name+" "+role); n > 0 {
+				d.Approvals = append(d.Approvals, policy.Requirement{Role: role, Count: n})
+			}
+		}
+		switch {
+		case len(d.Approvals) == 0:
+			d.Automatic = true
+		case rapid.Bool().Draw(t, name+" any"):
+			tree := d.Asks()
+			tree.Count, d.Tree, d.Approvals = 1, &tree, nil
+		}
+		for _, check := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"perf", "scan"}), 0, 2, rapid.ID).Draw(t, name+" checks") {
+			d.Checks = append(d.Checks, policy.Check{Name: check, Advisory: rapid.Bool().Draw(t, name+" advisory"), MaxAge: time.Duration(rapid.IntRange(0, 3).Draw(t, name+" age")) * time.Hour})
+		}
+		return d
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		base, more := document(t, "base"), document(t, "more")
+		_, f := ready()
+		f.Votes = nil
+		f.Promotion.Requester = rapid.SampledFrom([]promotion.PersonID{"", "ann", "eve"}).Draw(t, "requester")
+		voters := rapid.SliceOfNDistinct(rapid.SampledFrom([]promotion.PersonID{"ann", "bob", "sue", "mel", "eve"}), 0, 5, rapid.ID[promotion.PersonID]).Draw(t, "voters")
+		for _, check := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"perf", "scan"}), 0, 2, rapid.ID).Draw(t, "reports") {
+			f.Checks = append(f.Checks, promotion.Check{Name: check, Status: promotion.CheckPassed, Token: "ci", At: noon.Add(-time.Duration(rapid.IntRange(0, 4).Draw(t, "ago")) * time.Hour)})
+		}
+		under := func(d policy.Document) policy.Outcome {
+			f := f
+			f.Promotion.PolicyHash = d.Hash()
+			for i, id := range voters {
+				approve(&f, id, time.Duration(i)*time.Minute)
+			}
+			return policy.Evaluate(d, f, noon).Outcome
+		}
+		both, fault := policy.Tighten(base, more)
+		if fault != "" {
+			t.Fatalf("%s", fault)
+		}
+		if under(both) == policy.Met && under(base) != policy.Met {
+			t.Fatalf("%+v\nand %+v\nmake %+v, which is met when the first is not", base, more, both)
+		}
+		if again, _ := policy.Tighten(base, base); again.Hash() != base.Hash() && base.Tree == nil && len(base.Checks) == 0 {
+			t.Fatalf("tightened by itself, it is another: %+v, %+v", base, again)
+		}
+	})
+}
