@@ -59,6 +59,17 @@ func (t Threshold) Holds(n float64) bool {
 	return t.Is == Equals && n == t.Limit
 }
 
+// Within is a number that holds.
+func (t Threshold) Within() float64 {
+	switch t.Is {
+	case Below:
+		return math.Nextafter(t.Limit, math.Inf(-1))
+	case Above:
+		return math.Nextafter(t.Limit, math.Inf(1))
+	}
+	return t.Limit
+}
+
 // ParseThreshold reads what String writes: "p99_ms <= 250". Its error is
 // Invalid.
 func ParseThreshold(s string) (Threshold, error) {

@@ -1,13 +1,41 @@
 package policy_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
+
+// A rule that is not in the list can't be named in a scenario.
+func TestTheListOfRulesIsWhole(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "verdict.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []policy.Rule
+	ast.Inspect(file, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || len(v.Values) != 1 {
+			return true
+		}
+		kind, typed := v.Type.(*ast.Ident)
+		text, literal := v.Values[0].(*ast.BasicLit)
+		if typed && literal && kind.Name == "Rule" {
+			declared = append(declared, policy.Rule(strings.Trim(text.Value, `"`)))
+		}
+		return true
+	})
+	if len(declared) == 0 || !slices.Equal(declared, policy.Rules) {
+		t.Errorf("there are %q, and listed are %q", declared, policy.Rules)
+	}
+}
 
 func TestADocumentReadsAsEnglish(t *testing.T) {
 	for _, c := range []struct {

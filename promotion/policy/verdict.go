@@ -66,7 +66,10 @@ const (
 )
 
 // Rules are all of them: what a scenario can name.
-var Rules = []Rule{RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleTurn, RuleCopy, RuleIdentity, RuleRide}
+var Rules = []Rule{
+	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
+	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleRide,
+}
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".
 type Verdict struct {

@@ -2,7 +2,9 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,7 +68,7 @@ func (r *reader) scenario(n *yaml.Node) Scenario {
 		s.At = r.instant(p.Value)
 	}
 	if p, ok := in["given"]; ok {
-		s.given = r.given(p.Value)
+		s.given = r.given(p.Value, &s)
 	}
 	if at, ok := r.Required(n, in, "expect", "the scenario", "say what has to follow: "+exampleExpect); ok {
 		s.expect = r.expect(at)
@@ -112,9 +114,9 @@ func (r *reader) instant(n *yaml.Node) time.Time {
 	return t.UTC()
 }
 
-func (r *reader) given(n *yaml.Node) given {
+func (r *reader) given(n *yaml.Node, s *Scenario) given {
 	g := given{standings: map[promotion.PersonID]promotion.Standing{}, groups: map[promotion.GroupID]promotion.Group{}}
-	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer")
+	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen")
 	if !ok {
 		return g
 	}
@@ -138,10 +140,122 @@ func (r *reader) given(n *yaml.Node) given {
 	if p, ok := in["groups"]; ok {
 		r.groups(p.Value, &g)
 	}
-	if p, ok := in["newer"]; ok {
-		g.newer = r.truth(p.Value, "newer")
+	for key, said := range map[string]*bool{"newer": &g.newer, "held": &g.held, "frozen": &g.frozen} {
+		if p, ok := in[key]; ok {
+			*said = r.truth(p.Value, key)
+		}
+	}
+	if p, ok := in["checks"]; ok {
+		app, _ := r.catalog.App(s.App)
+		g.checks = r.checks(p.Value, app.Policies[s.To])
+	}
+	if p, ok := in["incidents"]; ok {
+		g.incidents = r.incidents(p.Value, s)
+	}
+	if p, ok := in["used"]; ok {
+		g.used = r.used(p.Value)
 	}
 	return g
+}
+
+var statuses = []promotion.CheckStatus{promotion.CheckPassed, promotion.CheckFailed, promotion.CheckRunning, missing}
+
+func (r *reader) checks(n *yaml.Node, d policy.Document) map[string]report {
+	all := map[string]report{}
+	pairs, _ := r.Pairs(n, "checks", "{perf: failed}")
+	for _, p := range pairs {
+		if _, asked := d.Check(p.Key); !asked {
+			r.Fault(p.At, fmt.Sprintf("the policy asks for no check %q", strict.Clip(p.Key)), "name one that it asks for, or take it out: it would change nothing")
+		}
+		if r.IsText(p.Value) {
+			all[p.Key] = report{status: r.status(p.Value)}
+			continue
+		}
+		in, ok := r.Fields(p.Value, "a check", "{status: passed, ago: 1h, numbers: {p99_ms: 250}}", "status", "ago", "by", "numbers")
+		if !ok {
+			continue
+		}
+		one := report{status: promotion.CheckPassed}
+		if at, ok := in["status"]; ok {
+			one.status = r.status(at.Value)
+		}
+		if at, ok := in["ago"]; ok {
+			one.ago, _ = r.ago(at.Value, "ago")
+		}
+		if at, ok := in["by"]; ok {
+			one.by = r.person(at.Value)
+		}
+		if at, ok := in["numbers"]; ok {
+			one.numbers = r.numbers(at.Value)
+		}
+		all[p.Key] = one
+	}
+	return all
+}
+
+func (r *reader) status(n *yaml.Node) promotion.CheckStatus {
+	text, ok := r.Text(n, "the status of a check")
+	if ok && !slices.Contains(statuses, promotion.CheckStatus(text)) {
+		r.Fault(n, fmt.Sprintf("no check is %q", strict.Clip(text)), "write one of "+join(statuses))
+	}
+	return promotion.CheckStatus(text)
+}
+
+func (r *reader) numbers(n *yaml.Node) map[string]float64 {
+	all := map[string]float64{}
+	pairs, _ := r.Pairs(n, "numbers", "{p99_ms: 250}")
+	for _, p := range pairs {
+		f, err := strconv.ParseFloat(p.Value.Value, 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			r.Fault(p.Value, fmt.Sprintf("%q is no number", strict.Clip(p.Value.Value)), "write it as 250 or 0.5")
+		}
+		all[p.Key] = f
+	}
+	return all
+}
+
+// used is how much the digest has been used.
+func (r *reader) used(n *yaml.Node) *promotion.Exposure {
+	in, _ := r.Fields(n, "used", "{requests: 1000}", "requests", "pod_hours")
+	var e promotion.Exposure
+	const most = 1_000_000_000
+	if p, ok := in["requests"]; ok {
+		count, _ := r.Count(p.Value, "requests", most)
+		e.Requests = int64(count)
+	}
+	if p, ok := in["pod_hours"]; ok {
+		hours, _ := r.Count(p.Value, "pod_hours", most/1000)
+		e.PodTime = time.Duration(hours) * time.Hour
+	}
+	return &e
+}
+
+// incidents are those of the app, in the environment that the digest comes from.
+func (r *reader) incidents(n *yaml.Node, s *Scenario) (all []promotion.Incident) {
+	items, _ := r.List(n, "incidents", "[{severity: critical, ago: 2h, lasted: 1h}]")
+	for i, item := range items {
+		in, ok := r.Fields(item, "an incident", "{severity: critical, ago: 2h, lasted: 1h}", "severity", "ago", "lasted")
+		if !ok {
+			continue
+		}
+		one := promotion.Incident{ID: promotion.IncidentID(i + 1), App: s.App, Environment: s.From, Summary: "the scenario says so"}
+		if at, ok := r.Required(item, in, "severity", "the incident", "add severity: critical"); ok {
+			text, _ := r.Text(at, "severity")
+			one.Severity = promotion.Severity(text)
+		}
+		var ago time.Duration
+		if at, ok := in["ago"]; ok {
+			ago, _ = r.ago(at.Value, "ago")
+		}
+		one.From, one.ReportedAt = s.At.Add(-ago), s.At.Add(-ago)
+		if at, ok := in["lasted"]; ok {
+			lasted, _ := r.ago(at.Value, "lasted")
+			over := one.From.Add(min(lasted, ago))
+			one.ResolvedAt = &over
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 func (r *reader) ago(n *yaml.Node, what string) (time.Duration, bool) {

@@ -3,7 +3,8 @@
 // policy.Evaluate that decides for real.
 //
 // What a scenario does not mention is in order: the registry can be read, the
-// tags are free, nothing newer has been promoted, nothing else is moving. So each
+// tags are free, nothing newer has been promoted, nothing else is moving, nothing
+// is frozen or held, every check has passed, and it has been used enough. So each
 // says only what it is about.
 package scenario
 
@@ -41,7 +42,22 @@ type given struct {
 	standings map[promotion.PersonID]promotion.Standing
 	groups    map[promotion.GroupID]promotion.Group
 	newer     bool
+	checks    map[string]report
+	used      *promotion.Exposure // nil: enough
+	incidents []promotion.Incident
+	held      bool
+	frozen    bool
 }
+
+// report is what is known of a check. One that is missing has not been reported.
+type report struct {
+	status  promotion.CheckStatus
+	ago     time.Duration
+	by      promotion.PersonID
+	numbers map[string]float64
+}
+
+const missing promotion.CheckStatus = "missing"
 
 type vote struct {
 	by       promotion.PersonID
@@ -182,6 +198,10 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		f.Presence = []promotion.Interval{{From: p.ObservedAt}}
 	}
 	p.OpenedAt = p.ObservedAt
+	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &s.At}
+	if d.Plan {
+		p.Plan = "the scenario says nothing about it"
+	}
 	f.Promotion = p
 	for _, v := range s.given.votes {
 		f.Votes = append(f.Votes, promotion.Vote{Promotion: p.ID, Person: v.by, Decision: v.decision, Terms: p.TermsNow(), At: s.At.Add(-v.ago)})
@@ -191,18 +211,81 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		f.Newer = &promotion.Promotion{ID: 2, Digest: running, To: s.To}
 	}
 	s.people(c, d, &f)
+	s.evidence(d, &f)
+	s.stops(&f)
 	return f
+}
+
+// evidence is that of the checks that the scenario mentions; the others have
+// passed, signed off by somebody who may.
+func (s Scenario) evidence(d policy.Document, f *policy.Facts) {
+	f.Exposure = d.Exposure
+	if s.given.used != nil {
+		f.Exposure = *s.given.used
+	}
+	for _, c := range d.Checks {
+		r, mentioned := s.given.checks[c.Name]
+		if r.status == missing {
+			continue
+		}
+		check := promotion.Check{App: s.App, Digest: candidate, Name: c.Name, Status: r.status, At: s.At.Add(-r.ago), Numbers: r.numbers, Person: r.by, Token: "ci"}
+		if !mentioned {
+			check = s.passed(c, f)
+		}
+		if c.ReviewedBy != "" {
+			check.Token = ""
+		}
+		f.Checks = append(f.Checks, check)
+	}
+	for _, check := range f.Checks {
+		if check.Person != "" {
+			f.People[check.Person] = promotion.Person{ID: check.Person, Standing: s.standing(check.Person), ReadAt: s.At}
+		}
+	}
+	slices.SortFunc(f.Checks, func(a, b promotion.Check) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// passed is a report that leaves nothing to be desired: as old as the digest is
+// in its environment, or new where that would be too old.
+func (s Scenario) passed(c policy.Check, f *policy.Facts) promotion.Check {
+	check := promotion.Check{App: s.App, Digest: candidate, Name: c.Name, Status: promotion.CheckPassed, At: f.Promotion.ObservedAt, Token: "ci", Numbers: map[string]float64{}}
+	if c.MaxAge > 0 && s.At.Sub(check.At) >= c.MaxAge {
+		check.At = s.At
+	}
+	for _, t := range c.Numbers {
+		check.Numbers[t.Number] = t.Within()
+	}
+	for _, id := range f.Rosters[c.ReviewedBy].Members {
+		if id != s.given.requester && s.standing(id) == promotion.Member {
+			check.Person = id
+			break
+		}
+	}
+	return check
+}
+
+func (s Scenario) standing(id promotion.PersonID) promotion.Standing {
+	if other, ok := s.given.standings[id]; ok {
+		return other
+	}
+	return promotion.Member
+}
+
+func (s Scenario) stops(f *policy.Facts) {
+	f.Incidents = s.given.incidents
+	if s.given.held {
+		f.Holds = []promotion.Hold{{ID: 1, App: s.App, By: "U0SOMEBODY", Reason: "the scenario says so", At: s.At}}
+	}
+	if s.given.frozen {
+		f.Freezes = []promotion.Freeze{{ID: 1, App: s.App, From: s.At, By: "U0SOMEBODY", Reason: "the scenario says so"}}
+	}
 }
 
 // people are all who are named anywhere: members of the workspace, read just
 // now, unless the scenario says otherwise.
 func (s Scenario) people(c *gate.Catalog, d policy.Document, f *policy.Facts) {
 	know := func(id promotion.PersonID) {
-		standing := promotion.Member
-		if other, ok := s.given.standings[id]; ok {
-			standing = other
-		}
-		f.People[id] = promotion.Person{ID: id, Standing: standing, ReadAt: s.At}
+		f.People[id] = promotion.Person{ID: id, Standing: s.standing(id), ReadAt: s.At}
 	}
 	for _, role := range d.Roles() {
 		roster := c.Roster(role, s.given.groups)

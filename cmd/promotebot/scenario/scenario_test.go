@@ -20,7 +20,7 @@ slack: {channel: C0SHOP}
 environments:
   - {name: build, watch: "{commit}-built"}
   - {name: staging, watch: staging-passed, tags: [staging], policy: {approvals: {leads: 1}, requester: may-approve}}
-  - {name: production, tags: [production], policy: {soak: 24h, approvals: {leads: 2, security: 1}}}
+  - {name: production, tags: [production], policy: {soak: {for: 24h, since: arrival, incidents: {pause: [major]}, exposure: {requests: 10}}, approvals: {leads: 2, security: 1}, checks: [{name: perf, max_age: 30h, numbers: "rps > 10"}, {name: look, reviewed_by: leads}]}}
 apps: [{name: shop, image: registry.example.com/shop/api}]
 roles: {leads: [U0ANN, U0BOB, U0SUE], security: [S0SEC]}
 `))
@@ -73,6 +73,26 @@ scenarios:
     app: shop
     given: {stayed: 25h, newer: true}
     expect: {outcome: blocked, missing: [order, approvals]}
+  - name: a check that was reported too low, and one that nobody has signed off
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}], checks: {perf: {numbers: {rps: 9}}, look: missing}}
+    expect: {outcome: blocked, missing: [checks], says: [rps is 9, waits for somebody of leads]}
+  - name: one that somebody signed off who may not
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}], checks: {look: {by: U0EVE}}}
+    expect: {outcome: waiting, missing: [checks], says: it takes the role leads}
+  - name: one that is too old
+    app: shop
+    given: {stayed: 49h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}], checks: {perf: {ago: 48h, numbers: {rps: 11}}}}
+    expect: {outcome: waiting, missing: [checks], says: too old}
+  - name: too little used, and an incident that is open
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}], used: {requests: 5}, incidents: [{severity: major, ago: 2h}]}
+    expect: {outcome: waiting, missing: [exposure, soak], says: 5 of 10 requests}
+  - name: held, and frozen
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}], held: true, frozen: true}
+    expect: {outcome: waiting, missing: [hold, freeze]}
   - name: another step of the chain has another policy
     app: shop
     to: staging
@@ -92,7 +112,7 @@ scenarios:
 			t.Errorf("%s: whatever the verdict, it is as expected", s.Name)
 		}
 	}
-	if len(all) != 9 || all[1].Line != 7 {
+	if len(all) != 14 || all[1].Line != 7 {
 		t.Errorf("%d scenarios, the second in line %d", len(all), all[1].Line)
 	}
 }
