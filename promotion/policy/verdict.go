@@ -66,7 +66,7 @@ const (
 )
 
 // Rules are all of them: what a scenario can name.
-var Rules = []Rule{RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleTurn, RuleCopy, RuleIdentity, RuleRide}
+var Rules = []Rule{RuleSource, RuleSoak, RuleExposure, RuleChecks, RuleTags, RuleOrder, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleTurn, RuleCopy, RuleIdentity, RuleRide}
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".
 type Verdict struct {

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func (r *reader) instant(n *yaml.Node) time.Time {
 
 func (r *reader) given(n *yaml.Node) given {
 	g := given{standings: map[promotion.PersonID]promotion.Standing{}, groups: map[promotion.GroupID]promotion.Group{}}
-	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer")
+	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer", "checks", "requests")
 	if !ok {
 		return g
 	}
@@ -137,6 +138,16 @@ func (r *reader) given(n *yaml.Node) given {
 	}
 	if p, ok := in["groups"]; ok {
 		r.groups(p.Value, &g)
+	}
+	if p, ok := in["requests"]; ok {
+		const most = 1_000_000_000 // as a policy can ask for
+		g.requests, _ = r.Count(p.Value, "requests", most)
+	}
+	if p, ok := in["checks"]; ok {
+		items, _ := r.List(p.Value, "checks", "["+exampleCheck+"]")
+		for _, item := range items {
+			g.checks = append(g.checks, r.check(item))
+		}
 	}
 	if p, ok := in["newer"]; ok {
 		g.newer = r.truth(p.Value, "newer")
@@ -179,6 +190,45 @@ func (r *reader) vote(n *yaml.Node) vote {
 		}
 	}
 	return v
+}
+
+const exampleCheck = "{name: perf, ago: 1h, numbers: {p99_ms: 240}}"
+
+func (r *reader) check(n *yaml.Node) check {
+	c := check{status: promotion.CheckPassed}
+	in, ok := r.Fields(n, "a check", exampleCheck, "name", "by", "ago", "status", "numbers")
+	if !ok {
+		return c
+	}
+	if at, ok := r.Required(n, in, "name", "the check", "add name: perf, as in the policy"); ok {
+		c.name, _ = r.Text(at, "the name of a check")
+	}
+	if p, ok := in["by"]; ok {
+		c.by = r.person(p.Value)
+	}
+	if p, ok := in["ago"]; ok {
+		c.ago, _ = r.ago(p.Value, "ago")
+	}
+	if p, ok := in["status"]; ok {
+		text, ok := r.Text(p.Value, "status")
+		switch c.status = promotion.CheckStatus(text); {
+		case !ok, c.status == promotion.CheckPassed, c.status == promotion.CheckFailed, c.status == promotion.CheckRunning:
+		default:
+			r.Fault(p.Value, fmt.Sprintf("%q is no status", strict.Clip(text)), "write passed, which is the default, failed or running")
+		}
+	}
+	if p, ok := in["numbers"]; ok {
+		c.numbers = map[string]float64{}
+		pairs, _ := r.Pairs(p.Value, "numbers", "{p99_ms: 240}")
+		for _, pair := range pairs {
+			value, err := strconv.ParseFloat(pair.Value.Value, 64)
+			if err != nil {
+				r.Fault(pair.Value, strict.Kind(pair.Value)+" is not what was measured", "write a number, such as 240.5")
+			}
+			c.numbers[pair.Key] = value
+		}
+	}
+	return c
 }
 
 var standings = []promotion.Standing{promotion.Member, promotion.Guest, promotion.External, promotion.Bot, promotion.Deactivated, promotion.Unknown}

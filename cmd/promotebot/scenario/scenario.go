@@ -41,6 +41,17 @@ type given struct {
 	standings map[promotion.PersonID]promotion.Standing
 	groups    map[promotion.GroupID]promotion.Group
 	newer     bool
+	checks    []check
+	requests  int // that the digest has served there
+}
+
+// check is a report, by a person when somebody has signed it off.
+type check struct {
+	name    string
+	by      promotion.PersonID
+	ago     time.Duration
+	status  promotion.CheckStatus
+	numbers map[string]float64
 }
 
 type vote struct {
@@ -187,6 +198,15 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		f.Votes = append(f.Votes, promotion.Vote{Promotion: p.ID, Person: v.by, Decision: v.decision, Terms: p.TermsNow(), At: s.At.Add(-v.ago)})
 	}
 	slices.SortStableFunc(f.Votes, func(a, b promotion.Vote) int { return a.At.Compare(b.At) })
+	f.Exposure.Requests = int64(s.given.requests)
+	for i, r := range s.given.checks {
+		reported := promotion.Check{ID: int64(i + 1), App: s.App, Digest: p.Digest, Name: r.name, Status: r.status, Numbers: r.numbers, Person: r.by, At: s.At.Add(-r.ago)}
+		if r.by == "" {
+			reported.Token = "ci"
+		}
+		f.Checks = append(f.Checks, reported)
+	}
+	slices.SortStableFunc(f.Checks, func(a, b promotion.Check) int { return a.At.Compare(b.At) })
 	if s.given.newer {
 		f.Newer = &promotion.Promotion{ID: 2, Digest: running, To: s.To}
 	}
@@ -216,5 +236,10 @@ func (s Scenario) people(c *gate.Catalog, d policy.Document, f *policy.Facts) {
 	}
 	for _, v := range s.given.votes {
 		know(v.by)
+	}
+	for _, r := range s.given.checks {
+		if r.by != "" {
+			know(r.by)
+		}
 	}
 }
