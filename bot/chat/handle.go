@@ -73,9 +73,10 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
 	}
-	switch decision, once := decisions[action.ActionID]; {
-	case strings.HasPrefix(action.ActionID, render.ActionSign):
+	if strings.HasPrefix(action.ActionID, render.ActionSign) {
 		return c.signed(ctx, cb, action, id, value)
+	}
+	switch decision, once := decisions[action.ActionID]; {
 	case once:
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),

@@ -280,7 +280,7 @@ func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, de
 		return err
 	}
 	if to == promotion.Rejected {
-		p.EndedBy = promotion.PersonID(actorPerson(t.actor))
+		p.EndedBy = actorPerson(t.actor)
 	}
 	if detail == nil {
 		detail = map[string]any{}

@@ -160,12 +160,12 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.reject(g, p, d, f, answer)
 	case promotion.Instead:
 		return t.adopt(g, p, d, f, answer)
+	case promotion.PlanFor:
+		return t.planFor(g, p, d, f, answer)
 	case promotion.Withdraw:
 		return t.withdraw(g, p, f, answer)
 	case promotion.Lift:
 		return t.lift(g, p, d, f, answer)
-	case promotion.PlanFor:
-		return t.planFor(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
 }

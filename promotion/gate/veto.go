@@ -105,6 +105,7 @@ func (t *turn) reopen(p *promotion.Promotion) error {
 	if err := t.displace(p); err != nil {
 		return err
 	}
+	t.stirred(p.App, p.To)
 	_, err = t.settle(p)
 	return err
 }

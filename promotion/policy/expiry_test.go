@@ -11,7 +11,7 @@ import (
 
 func TestAnApprovalExpiresAtTheInstantThatWasAnnounced(t *testing.T) {
 	d, f := ready()
-	d.Expires.Approval, d.NoWayBack = 48 * time.Hour, true
+	d.Expires.Approval, d.NoWayBack = 48*time.Hour, true // what is read of a way back holds for less
 	ends := f.Votes[0].At.Add(48 * time.Hour)
 	read := func(now time.Time) {
 		for id, p := range f.People {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"math/bits"
+	"slices"
 )
 
 // matching gives the slots of one alternative to voters: a maximum bipartite
@@ -92,10 +93,8 @@ func (m *matching) open(of roles) (open roles) {
 // placed tells whether the voter has a slot.
 func (m *matching) placed(voter int) bool {
 	for _, h := range m.holders {
-		for _, v := range h {
-			if v == voter {
-				return true
-			}
+		if slices.Contains(h, voter) {
+			return true
 		}
 	}
 	return false

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestTheLastWordOfAPersonCountsFromWhicheverAccount(t *testing.T) {
 	twice(&f)
 	for _, word := range []promotion.Decision{promotion.Withdraw, promotion.Reject} {
 		g := f
-		g.Votes = append(g.Votes[:len(g.Votes):len(g.Votes)], promotion.Vote{Promotion: 7, Person: "ann2", Decision: word, At: noon})
+		g.Votes = append(slices.Clip(g.Votes), promotion.Vote{Promotion: 7, Person: "ann2", Decision: word, At: noon})
 		if v := policy.Evaluate(d, g, noon); len(v.Assigned) != 2 || policy.HasApproved(g, "ann") {
 			t.Errorf("after %s: assigned %+v", word, v.Assigned)
 		}

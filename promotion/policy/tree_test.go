@@ -122,7 +122,6 @@ func TestThePolicyOfAListIsTheSameAsBefore(t *testing.T) {
 
 // naive knows nothing of matchings: it tries everything.
 type naive struct {
-	f     policy.Facts
 	roles map[promotion.PersonID][]string // of those who take part
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
@@ -154,6 +155,8 @@ func violated(p *promotion.Promotion) string {
 		return "purpose"
 	case !slices.Contains(onFailure, p.OnFailure):
 		return "on_failure"
+	case utf8.RuneCountInString(p.Plan) > 500:
+		return "plan"
 	case !slices.Contains(states, p.State):
 		return "state"
 	case p.Revision <= 0:

@@ -186,6 +186,7 @@ func forbidden(t *testing.T, s Store) {
 		"a failure nobody provides for": func(p *promotion.Promotion) { p.OnFailure = "panic" },
 		"a revision below the first":    func(p *promotion.Promotion) { p.Revision = 0 },
 		"a successor that is not there": func(p *promotion.Promotion) { p.Successor = 99 },
+		"a plan that is a book":         func(p *promotion.Promotion) { p.Plan = strings.Repeat("ä", 501) },
 		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
 		"expired and not finished":      func(p *promotion.Promotion) { p.State = promotion.Expired },
 		"ended by somebody, and open":   func(p *promotion.Promotion) { p.EndedBy = "U1" },

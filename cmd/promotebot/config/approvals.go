@@ -73,7 +73,10 @@ func (r *reader) tree(n *yaml.Node, roles roles) (t policy.Tree, sound bool) {
 		r.Fault(n, "approvals asks nobody", "write {tech-leads: 1}, or none when it is to go ahead without anybody's approval")
 		return t, false
 	}
-	if slices.ContainsFunc(pairs, func(p strict.Pair) bool { return p.Key != keyNone && slices.Contains(combining, p.Key) }) {
+	if slices.ContainsFunc(pairs, func(p strict.Pair) bool {
+		misspelt := p.Value.Kind == yaml.SequenceNode && roles.by[p.Key] == nil
+		return misspelt || p.Key != keyNone && slices.Contains(combining, p.Key)
+	}) {
 		return r.combined(n, roles)
 	}
 	sound = len(pairs)*2 == len(n.Content)
@@ -105,6 +108,9 @@ func (r *reader) combined(n *yaml.Node, roles roles) (t policy.Tree, sound bool)
 		if _, ok := in[key]; ok {
 			how = append(how, key)
 		}
+	}
+	if len(how) == 0 {
+		return t, false
 	}
 	key := how[0]
 	switch {

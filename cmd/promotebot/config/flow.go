@@ -45,9 +45,9 @@ func (r *reader) flow(in map[string]strict.Pair, d *policy.Document) {
 			d.RideOldest = true
 		}
 	}
-	if d.Automatic && d.Supersede == policy.Queue {
+	if d.Automatic && d.Supersede == policy.Queue && len(d.Reject.By) == 0 {
 		r.Fault(supersede.Value, "builds would wait for the first of the queue, and with approvals: none nobody could take it away when it is stuck",
-			"ask somebody for approval, or write ride: oldest instead, with which a newer build replaces one that is stuck")
+			"say who can, as in reject: {by: tech-leads}, or write ride: oldest instead, with which a newer build replaces one that is stuck")
 	}
 }
 

@@ -27,7 +27,7 @@ func TestFlowFaults(t *testing.T) {
 		}},
 		{"a queue that nobody could clear", "{approvals: {leads: 1}}", "{approvals: none, supersede: queue}", []string{
 			"6:41: builds would wait for the first of the queue, and with approvals: none nobody could take it away when it is stuck: " +
-				"ask somebody for approval, or write ride: oldest instead, with which a newer build replaces one that is stuck",
+				"say who can, as in reject: {by: tech-leads}, or write ride: oldest instead, with which a newer build replaces one that is stuck",
 		}},
 		{"a queue behind one tag", "watch: \"v{version}-passed\"}\n  - {name: production, tags: [production], policy: careful}", "watch: passed}\n  - {name: production, tags: [production], policy: {approvals: leads, supersede: queue}}", []string{
 			`4:52: with supersede: queue an older build stays in staging beside newer ones, and it watches the one tag "passed": have staging watch a pattern that gives each build its own tag, such as v{version}-passed`,
@@ -86,10 +86,11 @@ func TestAStepThatAsksNobodyIsSaidOutright(t *testing.T) {
 func TestWhatBecomesOfWhatIsOpen(t *testing.T) {
 	for text, want := range map[string]policy.Document{
 		"{approvals: leads}": {},
-		"{approvals: leads, supersede: replace, ride: newest}": {},
-		"{approvals: leads, supersede: keep}":                  {Supersede: policy.Keep},
-		"{approvals: leads, supersede: queue, ride: newest}":   {Supersede: policy.Queue},
-		"{approvals: leads, supersede: replace, ride: oldest}": {RideOldest: true},
+		"{approvals: leads, supersede: replace, ride: newest}":     {},
+		"{approvals: none, supersede: queue, reject: {by: leads}}": {Supersede: policy.Queue},
+		"{approvals: leads, supersede: keep}":                      {Supersede: policy.Keep},
+		"{approvals: leads, supersede: queue, ride: newest}":       {Supersede: policy.Queue},
+		"{approvals: leads, supersede: replace, ride: oldest}":     {RideOldest: true},
 	} {
 		if d := production(t, text); d.Supersede != want.Supersede || d.RideOldest != want.RideOldest {
 			t.Errorf("%s is %+v", text, d)

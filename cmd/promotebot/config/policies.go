@@ -110,14 +110,14 @@ func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document 
 			r.Fault(p.Value, "the authors of an image can't approve it, and it is not known who anybody is that an image names", "say whose e-mail address is whose: "+examplePeople)
 		}
 	}
-	r.flow(in, &d)
-	r.rollback(in, &d)
 	if p, ok := in[keyReject]; ok {
 		d.Reject = r.veto(p.Value, roles)
 	}
 	if p, ok := in[keyExpires]; ok {
 		d.Expires = r.expires(p.Value, d.Soak)
 	}
+	r.flow(in, &d)
+	r.rollback(in, &d)
 	return d
 }
 

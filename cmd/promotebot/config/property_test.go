@@ -42,6 +42,7 @@ var ours = []string{
 	"api", "listen",
 	"checks", "max_age", "numbers", "advisory", "reviewed_by",
 	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
+	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {
@@ -229,12 +230,13 @@ func holds(t *testing.T, c *config.Config) {
 		images[app.Repository] = true
 		for _, e := range c.Catalog.Environments[1:] {
 			d, ok := app.Policies[e.Name]
-			if !ok || len(d.Approvals) == 0 || d.Soak < 0 || len(app.Policies) != len(c.Catalog.Environments)-1 {
+			ways, err := d.Asks().Alternatives()
+			if !ok || (err != nil || len(ways) == 0) != d.Automatic || d.Soak < 0 || len(app.Policies) != len(c.Catalog.Environments)-1 {
 				t.Errorf("%s goes to %s under %+v", app.Name, e.Name, d)
 			}
-			for _, a := range d.Approvals {
-				if _, ok := c.Catalog.Roles[a.Role]; !ok || a.Count < 1 {
-					t.Errorf("%s goes to %s with %+v", app.Name, e.Name, a)
+			for _, role := range d.Roles() {
+				if _, ok := c.Catalog.Roles[role]; !ok {
+					t.Errorf("%s goes to %s with %s", app.Name, e.Name, role)
 				}
 			}
 		}
