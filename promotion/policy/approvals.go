@@ -102,7 +102,7 @@ func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Dis
 		top.Reason = "the policy can't be fulfilled: " + p.fault
 		return top, nil, ballots.discounted
 	}
-	s := solution{plan: p, facts: f, voters: ballots.voters, others: stillCould(d, f, p, ballots.voters), unread: p.unread(f)}
+	s := solution{plan: p, document: d, facts: f, voters: ballots.voters, unread: p.unread(f)}
 	best, equals := s.best(p.ways)
 	top.Reason = fmt.Sprintf("%d of %d approvals", best.filled(), p.slots(best.way))
 	tree := s.finding(0, best)
@@ -136,10 +136,18 @@ func StaleFor(decision promotion.Decision, d Document, f Facts, id promotion.Per
 }
 
 func stale(f Facts, roles []string, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
-	var stale []Subject
+	return append(staleAccount(f, id, maxAge, now), staleRosters(f, roles, maxAge, now)...)
+}
+
+func staleAccount(f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
 	if known, ok := f.People[id]; !ok || now.Sub(known.ReadAt) > maxAge {
-		stale = append(stale, Subject{Person: id})
+		return []Subject{{Person: id}}
 	}
+	return nil
+}
+
+func staleRosters(f Facts, roles []string, maxAge time.Duration, now time.Time) []Subject {
+	var stale []Subject
 	for _, role := range roles {
 		roster := f.Rosters[role]
 		if len(roster.Groups) == 0 || roster.ReadAt != nil && now.Sub(*roster.ReadAt) <= maxAge {
@@ -160,11 +168,16 @@ func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Find
 	}
 	lookups := staleSigners(d, f, now)
 	roles := d.Approvers()
+	var needed []Subject
 	for _, a := range assigned {
-		for _, s := range stale(f, roles, a.Person, SureFor, now) {
-			if !slices.Contains(lookups, s) {
-				lookups = append(lookups, s)
-			}
+		needed = append(needed, staleAccount(f, a.Person, SureFor, now)...)
+	}
+	if len(assigned) > 0 {
+		needed = append(needed, staleRosters(f, roles, SureFor, now)...)
+	}
+	for _, s := range needed {
+		if !slices.Contains(lookups, s) {
+			lookups = append(lookups, s)
 		}
 	}
 	if len(lookups) > 0 {

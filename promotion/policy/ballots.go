@@ -35,13 +35,14 @@ func count(d Document, f Facts, p *plan, now time.Time) (b ballots) {
 		voter
 		against Discount
 	}
-	var all []said
+	all := make([]said, 0, len(f.Votes))
+	single := make([]ballot, len(f.Votes)) // room for the one vote that nearly everybody has
 	terms := f.Promotion.TermsNow()
 	for _, vote := range f.Votes {
 		person := f.Identities.Of(vote.Person)
 		i := slices.IndexFunc(all, func(s said) bool { return s.person == person })
 		if i < 0 {
-			i, all = len(all), append(all, said{voter: voter{person: person}})
+			i, all = len(all), append(all, said{voter: voter{person: person, votes: single[len(all) : len(all) : len(all)+1]}})
 		}
 		if vote.Decision != promotion.Approve {
 			all[i] = said{voter: voter{person: person}} // a person's last word counts, from whichever account
@@ -64,6 +65,7 @@ func count(d Document, f Facts, p *plan, now time.Time) (b ballots) {
 			b.lapses = earlier(b.lapses, ends)
 		}
 	}
+	b.voters = make([]voter, 0, len(all))
 	for _, s := range all {
 		switch {
 		case len(s.votes) > 0:

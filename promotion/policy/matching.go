@@ -16,11 +16,17 @@ type matching struct {
 
 func (p *plan) match(way nodes, but roles) matching {
 	m := matching{room: make([]int, len(p.roles)), holders: make([][]int, len(p.roles))}
+	all := 0
 	for rest := way; rest != 0; rest &= rest - 1 {
 		n := p.nodes[bits.TrailingZeros64(uint64(rest))]
 		if n.role >= 0 && but>>n.role&1 == 0 {
 			m.room[n.role] += n.count
+			all += n.count
 		}
+	}
+	seats := make([]int, all)
+	for r, room := range m.room {
+		m.holders[r], seats = seats[:0:room], seats[room:]
 	}
 	return m
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -11,10 +12,21 @@ import (
 // solution looks for the best way to place the voters.
 type solution struct {
 	*plan
-	facts  Facts
-	voters []voter
+	document Document
+	facts    Facts
+	voters   []voter
+	unread   roles
+
 	others []other
-	unread roles
+	known  bool // whether others have been found: they are asked about only where something is missing
+}
+
+// rest are the accounts that could still approve.
+func (s *solution) rest() []other {
+	if !s.known {
+		s.others, s.known = stillCould(s.document, s.facts, s.plan, s.voters), true
+	}
+	return s.others
 }
 
 // attempt is one alternative with the voters in it.
@@ -26,6 +38,7 @@ type attempt struct {
 
 func (s *solution) attempt(way nodes) attempt {
 	a := attempt{matching: s.match(way, 0), way: way}
+	a.matching.voters = make([]roles, 0, len(s.voters))
 	for _, v := range s.voters {
 		a.add(v.roles)
 	}
@@ -48,7 +61,7 @@ func (s *solution) reaches(way nodes) bool {
 	for _, v := range s.voters {
 		add(v.person, v.roles)
 	}
-	for _, o := range s.others {
+	for _, o := range s.rest() {
 		add(s.facts.Identities.Of(o.account), o.roles)
 	}
 	for _, person := range people {
@@ -82,7 +95,7 @@ func (s *solution) couldHelp(in []attempt, of roles) (could []promotion.PersonID
 	for i, a := range in {
 		open[i] = a.open(of)
 	}
-	for _, o := range s.others {
+	for _, o := range s.rest() {
 		for i, a := range in {
 			if o.voter < 0 && o.roles&open[i] != 0 || o.voter >= 0 && s.frees(o, a, of) {
 				could = append(could, o.account)
@@ -110,7 +123,7 @@ func (s *solution) frees(o other, a attempt, of roles) bool {
 
 // assigned says whose approval fills which role.
 func (s *solution) assigned(a attempt) []Assignment {
-	all := []Assignment{}
+	all := make([]Assignment, 0, a.filled())
 	for r, holders := range a.holders {
 		for _, v := range holders {
 			b := s.with(v, r)
@@ -137,7 +150,7 @@ type story struct {
 }
 
 func (s *solution) finding(at int, a attempt) Finding {
-	t := story{solution: s, attempt: a, left: slices.Clone(a.holders)}
+	t := story{solution: s, attempt: a, left: slices.Clone(a.holders), told: make([]int, 0, len(s.voters))}
 	return t.tell(at)
 }
 
@@ -179,13 +192,14 @@ func (t *story) tell(at int) Finding {
 func (t *story) role(n planned) Finding {
 	f := Finding{Rule: RuleRole, Outcome: Met}
 	have := min(n.count, len(t.left[n.role]))
+	f.By = make([]promotion.PersonID, 0, have)
 	for _, v := range t.left[n.role][:have] {
 		f.By = append(f.By, t.with(v, n.role).account)
 		t.told = append(t.told, v)
 	}
 	t.left[n.role] = t.left[n.role][have:]
 	role := t.roles[n.role]
-	f.Reason = fmt.Sprintf("%d of %d from %s", have, n.count, role)
+	f.Reason = strconv.Itoa(have) + " of " + strconv.Itoa(n.count) + " from " + role
 	if have == n.count {
 		return f
 	}
@@ -207,14 +221,14 @@ func (t *story) role(n planned) Finding {
 // instead is what a child has that was not chosen: with those who have no slot
 // yet and, where one child is enough, those in the slots of the chosen one.
 func (t *story) instead(n planned, child int, told []int) Finding {
-	free := solution{plan: t.plan, facts: t.facts, unread: t.unread}
+	free := solution{plan: t.plan, facts: t.facts, unread: t.unread, known: true}
 	at := map[int]int{-1: -1} // of those who are free, their new number
 	for v, voter := range t.solution.voters {
 		if !t.placed(v) || n.count == 1 && slices.Contains(told, v) {
 			at[v], free.voters = len(free.voters), append(free.voters, voter)
 		}
 	}
-	for _, o := range t.others {
+	for _, o := range t.rest() {
 		if to, ok := at[o.voter]; ok {
 			free.others = append(free.others, other{o.account, to, o.roles})
 		}
@@ -225,7 +239,7 @@ func (t *story) instead(n planned, child int, told []int) Finding {
 
 // summary says of a node what its children lack.
 func summary(n planned, f Finding) string {
-	var parts []string
+	parts := make([]string, 0, len(f.Children))
 	for i, c := range f.Children {
 		switch {
 		case f.Rule == RuleChoice && f.Outcome == Met && c.Outcome != Met:

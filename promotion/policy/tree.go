@@ -39,7 +39,7 @@ func (d Document) Asks() Tree {
 
 // Approvers are the roles that can approve, in the order of the document.
 func (d Document) Approvers() []string {
-	var roles []string
+	roles := make([]string, 0, max(len(d.Approvals), 1))
 	var visit func(t Tree)
 	visit = func(t Tree) {
 		if t.Role != "" && !slices.Contains(roles, t.Role) {
@@ -99,7 +99,7 @@ type (
 func bit(i int) nodes { return 1 << i }
 
 func newPlan(t Tree) *plan {
-	p := &plan{}
+	p := &plan{nodes: make([]planned, 0, 1+len(t.Of)), roles: make([]string, 0, len(t.Of))}
 	p.lay(t)
 	if p.fault == "" {
 		p.ways = p.alternatives(0)
@@ -147,6 +147,9 @@ func (p *plan) alternatives(at int) []nodes {
 	if n.role >= 0 {
 		return []nodes{bit(at)}
 	}
+	if n.count == len(n.of) {
+		return p.whole(at)
+	}
 	chosen := make([][]nodes, n.count+1) // by how many children
 	chosen[0] = []nodes{bit(at)}
 	for i, child := range n.of {
@@ -164,6 +167,26 @@ func (p *plan) alternatives(at int) []nodes {
 		}
 	}
 	return chosen[n.count]
+}
+
+// whole are the ways to fulfil all children of a node.
+func (p *plan) whole(at int) []nodes {
+	ways := []nodes{bit(at)}
+	for _, child := range p.nodes[at].of {
+		if p.nodes[child].role >= 0 { // as nearly all are
+			for i := range ways {
+				ways[i] |= bit(child)
+			}
+			continue
+		}
+		if ways = both(ways, p.alternatives(child)); len(ways) > MaxAlternatives {
+			p.fault = fmt.Sprintf("there are more than %d ways to fulfil it", MaxAlternatives)
+		}
+		if p.fault != "" {
+			return nil
+		}
+	}
+	return ways
 }
 
 func both(some, others []nodes) []nodes {
@@ -188,7 +211,7 @@ func (p *plan) slots(way nodes) (n int) {
 
 // staff notes which roles of the plan each account holds.
 func (p *plan) staff(f Facts) *plan {
-	p.held = map[promotion.PersonID]roles{}
+	p.held = make(map[promotion.PersonID]roles, len(f.People))
 	for i, role := range p.roles {
 		for _, id := range f.Rosters[role].Members {
 			p.held[id] |= 1 << i
