@@ -46,7 +46,7 @@ func (s *statements) learn(ctx context.Context, texts []string) {
 		}
 		s.mu.Lock()
 		if s.by[text] != nil {
-			_ = stmt.Close() // somebody else was faster
+			_ = stmt.Close() //nolint:sqlclosecheck // somebody else was faster, and theirs stays open
 		} else {
 			s.by[text] = stmt
 		}
@@ -57,21 +57,21 @@ func (s *statements) learn(ctx context.Context, texts []string) {
 // query, row and execute run a text in the transaction, prepared if it has been.
 
 func (t *tx) query(text string, args []any) (*sql.Rows, error) {
-	if s := t.prepared(text); s != nil {
+	if s := t.prepared(text); s != nil { //nolint:sqlclosecheck // it is closed with the transaction
 		return s.QueryContext(t.ctx, args...)
 	}
 	return t.q.QueryContext(t.ctx, text, args...)
 }
 
 func (t *tx) row(text string, args ...any) *sql.Row {
-	if s := t.prepared(text); s != nil {
+	if s := t.prepared(text); s != nil { //nolint:sqlclosecheck // it is closed with the transaction
 		return s.QueryRowContext(t.ctx, args...)
 	}
 	return t.q.QueryRowContext(t.ctx, text, args...)
 }
 
 func (t *tx) execute(text string, args []any) (sql.Result, error) {
-	if s := t.prepared(text); s != nil {
+	if s := t.prepared(text); s != nil { //nolint:sqlclosecheck // it is closed with the transaction
 		return s.ExecContext(t.ctx, args...)
 	}
 	return t.q.ExecContext(t.ctx, text, args...)

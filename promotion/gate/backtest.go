@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -27,8 +28,8 @@ func (g *Gate) Backtest(ctx context.Context, c *Catalog, since time.Time) (all [
 		if err != nil {
 			return err
 		}
-		for i := len(ended) - 1; i >= 0; i-- {
-			if p := ended[i]; !p.FinishedAt.Before(since) {
+		for _, p := range slices.Backward(ended) {
+			if !p.FinishedAt.Before(since) {
 				r, err := t.replayed(p)
 				if err != nil {
 					return err

@@ -37,7 +37,7 @@ func Tighten(base, more Document) (d Document, fault string) {
 	d.Windows.Deny = slices.Concat(base.Windows.Deny, more.Windows.Deny)
 	d.Freezes = slices.Concat(base.Freezes, more.Freezes)
 	d.FreezeOn = union(base.FreezeOn, more.FreezeOn)
-	d.askMore(more)
+	d = d.askMore(more)
 	d.RequesterMayApprove = base.RequesterMayApprove && more.RequesterMayApprove
 	d.AuthorsCannotApprove = base.AuthorsCannotApprove || more.AuthorsCannotApprove
 	d.Expires.Request = sooner(base.Expires.Request, more.Expires.Request)
@@ -48,11 +48,11 @@ func Tighten(base, more Document) (d Document, fault string) {
 
 // askMore has both asked for approvals: of a role that both lists name, as many
 // as the one that names more of it.
-func (d *Document) askMore(more Document) {
+func (d Document) askMore(more Document) Document {
 	asks := func(d Document) bool { return d.Tree != nil || len(d.Approvals) > 0 }
 	switch {
 	case !asks(more):
-	case !asks(*d):
+	case !asks(d):
 		d.Approvals, d.Tree, d.Automatic = more.Approvals, more.Tree, false
 	case d.Tree != nil || more.Tree != nil:
 		d.Approvals, d.Tree = nil, &Tree{Count: 2, Of: []Tree{d.Asks(), more.Asks()}}
@@ -68,6 +68,7 @@ func (d *Document) askMore(more Document) {
 		}
 		d.Approvals = all
 	}
+	return d
 }
 
 func checkMore(base, more []Check) (all []Check, fault string) {
