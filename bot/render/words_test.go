@@ -233,34 +233,43 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 	}
 }
 
+// pressable are the buttons of a card that is open, in their order, but for the
+// last.
+func pressable(v policy.View) []string {
+	p, asked := &v.Facts.Promotion, v.Document.Plan
+	var want []string
+	if asked && p.Plan == "" {
+		want = append(want, render.ActionPlan)
+	}
+	if p.Planned() && !v.Document.Automatic && (!asked || p.Plan != "") {
+		want = append(want, render.ActionApprove)
+	}
+	if _, one := p.Found(); one {
+		want = append(want, render.ActionAdopt)
+	}
+	if asked && p.Plan != "" {
+		want = append(want, render.ActionPlan)
+	}
+	for i := range policy.Unsigned(v.Document, v.Facts, v.At) {
+		want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
+	}
+	want = append(want, render.ActionReject)
+	if slices.ContainsFunc(v.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
+		want = append(want, render.ActionWithdraw)
+	}
+	want = append(want, render.ActionHold)
+	if len(v.Facts.Holds) > 0 {
+		want = append(want, render.ActionUnhold)
+	}
+	return want
+}
+
 // Whatever can still be pressed can still do something.
 func TestButtons(t *testing.T) {
 	for _, s := range append(states(), stops()...) {
 		var want []string
 		if s.view.Facts.Promotion.State == promotion.Open {
-			asked, plan := s.view.Document.Plan, s.view.Facts.Promotion.Plan
-			if asked && plan == "" {
-				want = append(want, render.ActionPlan)
-			}
-			if s.view.Facts.Promotion.Planned() && !s.view.Document.Automatic && (!asked || plan != "") {
-				want = append(want, render.ActionApprove)
-			}
-			if _, one := s.view.Facts.Promotion.Found(); one {
-				want = append(want, render.ActionAdopt)
-			}
-			if asked && plan != "" {
-				want = append(want, render.ActionPlan)
-			}
-			for i := range policy.Unsigned(s.view.Document, s.view.Facts, s.view.At) {
-				want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
-			}
-			if want = append(want, render.ActionReject); slices.ContainsFunc(s.view.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
-				want = append(want, render.ActionWithdraw)
-			}
-			want = append(want, render.ActionHold)
-			if len(s.view.Facts.Holds) > 0 {
-				want = append(want, render.ActionUnhold)
-			}
+			want = pressable(s.view)
 		}
 		if s.view.Facts.Promotion.State == promotion.Rejected && s.view.Facts.Promotion.Successor == 0 {
 			want = append(want, render.ActionLift)
