@@ -40,12 +40,14 @@ func (w *world) calm() {
 		w.board()
 	}
 	for _, who := range []promotion.PersonID{ann, bob, sue} {
-		w.live(time.Now().Add(time.Minute))
+		w.live(time.Now().Add(pollEvery))
 		if w.broken == "" {
 			w.click(who)
 		}
 	}
-	w.live(time.Now().Add(5 * time.Minute))
+	for end := time.Now().Add(5 * time.Minute); w.broken == "" && !w.rests() && time.Now().Before(end); {
+		w.live(time.Now().Add(pollEvery))
+	}
 }
 
 // scene lets a while pass and has something happen.

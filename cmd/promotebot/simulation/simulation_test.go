@@ -150,7 +150,8 @@ func TestAScheduleIsTheSameEveryTime(t *testing.T) {
 }
 
 // In a day without surprises every call is made once more, and this time the
-// process dies in it: before it had its effect, and after.
+// process dies in it: before it had its effect or after, in turns, so that over
+// some days every kind of call has had both.
 func TestACrashInEveryCall(t *testing.T) {
 	began := time.Now()
 	var all []run
@@ -161,9 +162,7 @@ func TestACrashInEveryCall(t *testing.T) {
 			tell(t, calm)
 		}
 		for at := 1; at <= w.troubled; at++ {
-			for _, after := range []bool{false, true} {
-				all = append(all, run{seed: calm.seed, calm: true, crashAt: at, after: after, open: inMemory})
-			}
+			all = append(all, run{seed: calm.seed, calm: true, crashAt: at, after: (i+at)%2 == 0, open: inMemory})
 		}
 	}
 	played, calls := each(t, len(all), func(i int) run { return all[i] })
