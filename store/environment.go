@@ -54,13 +54,14 @@ func (t *tx) CloseHolding(app, environment string, side promotion.Side, tag stri
 		micros(when), app, environment, string(side), tag)
 }
 
-const watchColumns = `app, environment, side, fault, since`
+const watchColumns = `app, environment, side, fault, since, looked_at`
 
 func scanWatch(r row) (gate.Watch, error) {
 	var w gate.Watch
 	var us int64
-	err := r.Scan(&w.App, &w.Environment, &w.Side, &w.Fault, &us)
-	w.Since = at(us)
+	var looked *int64
+	err := r.Scan(&w.App, &w.Environment, &w.Side, &w.Fault, &us, &looked)
+	w.Since, w.LookedAt = at(us), atOrNil(looked)
 	return w, err
 }
 
@@ -80,9 +81,9 @@ func (t *tx) Watch(app, environment string, side promotion.Side) (gate.Watch, er
 }
 
 func (t *tx) SaveWatch(w gate.Watch) error {
-	_, err := t.exec("record a look", `INSERT INTO watch (`+watchColumns+`) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (app, environment, side) DO UPDATE SET fault = EXCLUDED.fault, since = EXCLUDED.since`,
-		w.App, w.Environment, string(w.Side), w.Fault, micros(w.Since))
+	_, err := t.exec("record a look", `INSERT INTO watch (`+watchColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (app, environment, side) DO UPDATE SET fault = EXCLUDED.fault, since = EXCLUDED.since, looked_at = EXCLUDED.looked_at`,
+		w.App, w.Environment, string(w.Side), w.Fault, micros(w.Since), microsOrNull(w.LookedAt))
 	return err
 }
 

@@ -165,8 +165,8 @@ func BenchmarkTwentyClicksAtOnce(b *testing.B) {
 func (o *office) arrive(round int) {
 	o.t.Helper()
 	err := o.gate.Sight(o.t.Context(), []promotion.Sighting{
-		{App: "shop", Environment: "production", Side: promotion.Held, Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
-		{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: promotion.Digest(fmt.Sprintf("sha256:%064x", round))}}},
+		{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
+		{App: "shop", Environment: "staging", Side: promotion.Source, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: promotion.Digest(fmt.Sprintf("sha256:%064x", round))}}},
 	})
 	if err != nil {
 		o.t.Fatal(err)

@@ -217,8 +217,8 @@ func (o *office) lanes() []*pipeline.Lane {
 func (o *office) stage(c string) {
 	o.t.Helper()
 	err := o.gate.Sight(o.t.Context(), []promotion.Sighting{
-		{App: "shop", Environment: "production", Side: promotion.Held, Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
-		{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
+		{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
+		{App: "shop", Environment: "staging", Side: promotion.Source, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
 	})
 	if err != nil {
 		o.t.Fatal(err)

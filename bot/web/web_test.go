@@ -75,7 +75,7 @@ func (s *station) ask(method, path string) (int, string) {
 // sees reports a look at a tag, or that there was nothing to be seen.
 func (s *station) sees(environment string, side promotion.Side, tag, fault string) {
 	s.t.Helper()
-	look := promotion.Sighting{App: "shop", Environment: environment, Side: side, Fault: fault}
+	look := promotion.Sighting{App: "shop", Environment: environment, Side: side, At: s.gate.Now(), Fault: fault}
 	if fault == "" {
 		look.Tags = []promotion.TaggedDigest{{Tag: tag, Digest: promotion.Digest("sha256:" + strings.Repeat("a", 64))}}
 	}

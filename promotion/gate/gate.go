@@ -164,6 +164,7 @@ type Watch struct {
 	Side             promotion.Side
 	Fault            string // empty when the last look succeeded
 	Since            time.Time
+	LookedAt         *time.Time // when the last look that said something new began; nil: there was none
 }
 
 // Gate decides. It is safe for concurrent use.

@@ -540,7 +540,7 @@ func TestAChainOfThreeIsWalked(t *testing.T) {
 	c.Apps[0].Policies["staging"] = c.Apps[0].Policies["production"]
 	w := newWorld(t, c)
 	delete(w.tags, "production")
-	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Held}}))
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Held, At: w.now}}))
 	w.request(eve, string(digest("a")))
 	w.click(ann, promotion.Approve)
 	w.expect(1, promotion.Promoted)

@@ -218,7 +218,7 @@ func TestWhatRunsThereAlreadyIsNotPutForward(t *testing.T) {
 
 func TestAnOlderBuildThatIsRequestedLeavesTheNewerOneOpen(t *testing.T) {
 	w := newWorld(t, catalog(t, careful()))
-	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, At: w.now, Tags: []promotion.TaggedDigest{
 		{Tag: "v1", Digest: digest("a")}, {Tag: "v2", Digest: digest("b")},
 	}}}))
 	w.run()
@@ -293,5 +293,24 @@ func TestALargeGroupDoesNotFloodSlack(t *testing.T) {
 	w.wait(10 * time.Minute)
 	if n := w.looked - before; n < 50 || n > 500 {
 		t.Errorf("%d people were looked up in ten minutes; Slack allows some hundred a minute for everything", n)
+	}
+}
+
+// Two bots look at one registry, and one of them is slow to say what it saw.
+func TestALookThatIsReportedLateIsNotTakenForWhatIsThere(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	before := promotion.Sighting{App: "shop", Environment: "staging", Side: promotion.Source, At: w.now}
+	w.now = w.now.Add(time.Minute)
+	w.stage("a")
+	w.now = w.now.Add(time.Second)
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{before}))
+	if v := w.newest(); !v.Facts.Promotion.ObservedAt.Equal(w.now.Add(-time.Second)) || len(v.Facts.Presence) != 1 || v.Facts.Presence[0].Until != nil {
+		t.Errorf("it has left: %+v", v.Facts.Presence)
+	}
+	w.now = w.now.Add(-time.Hour) // somebody sets the clock back, and looks go on
+	before.At = w.now
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{before}))
+	if v := w.newest(); v.Facts.Presence[0].Until == nil {
+		t.Error("after the clock was set back no look was taken")
 	}
 }

@@ -52,7 +52,7 @@ func TestWhoeverWaitsForItsTurnGoesAheadAtOnceWhateverBecameOfTheOther(t *testin
 
 func TestWhatIsOlderGivesWayWhenANewerBuildArrives(t *testing.T) {
 	w := newWorld(t, catalog(t, oneLead()))
-	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, At: w.now, Tags: []promotion.TaggedDigest{
 		{Tag: "v1", Digest: digest("a")}, {Tag: "v2", Digest: digest("b")},
 	}}}))
 	w.run()

@@ -44,6 +44,9 @@ func (g *Gate) Sight(ctx context.Context, sightings []promotion.Sighting) error 
 }
 
 func (t *turn) sight(app App, env Environment, s promotion.Sighting) error {
+	if old, err := t.outlooked(s); err != nil || old {
+		return err
+	}
 	seen, changed, err := t.watched(s)
 	if err != nil {
 		return err
@@ -81,17 +84,28 @@ func (t *turn) watched(s promotion.Sighting) (seen time.Time, changed bool, err 
 	if was.Fault != "" {
 		seen = was.Since
 	}
-	if err == nil && was.Fault == s.Fault {
-		return seen, false, nil
+	changed = err != nil || was.Fault != s.Fault
+	is := Watch{App: s.App, Environment: s.Environment, Side: s.Side, Fault: s.Fault, Since: was.Since, LookedAt: &s.At}
+	if changed {
+		is.Since = seen // another fault does not end the time in which nothing was seen
 	}
-	// Another fault does not end the time in which nothing was seen.
-	return seen, true, t.SaveWatch(Watch{App: s.App, Environment: s.Environment, Side: s.Side, Fault: s.Fault, Since: seen})
+	return seen, changed, t.SaveWatch(is)
+}
+
+// outlooked tells whether somebody has looked since the look began, and has
+// seen something new. When the clock was set back nothing is known of that.
+func (t *turn) outlooked(s promotion.Sighting) (bool, error) {
+	w, err := t.Watch(s.App, s.Environment, s.Side)
+	if errors.Is(err, promotion.NotFound) || err == nil && w.LookedAt == nil {
+		return false, nil
+	}
+	return err == nil && s.At.Before(*w.LookedAt) && !t.now.Before(*w.LookedAt), err
 }
 
 // unseen notes that nobody has looked, for now: what was true may not be true
 // any more.
 func (t *turn) unseen(k watching, why string) error {
-	_, _, err := t.watched(promotion.Sighting{App: k.app, Environment: k.environment, Side: k.side, Fault: why})
+	_, _, err := t.watched(promotion.Sighting{App: k.app, Environment: k.environment, Side: k.side, At: t.now, Fault: why})
 	return err
 }
 

@@ -165,7 +165,7 @@ func TestAClockSetBackMakesNoBuildOlder(t *testing.T) {
 
 func TestOfSeveralTagsTheHighestIsMeant(t *testing.T) {
 	w := newWorld(t, catalog(t, policy.Document{Approvals: []policy.Requirement{{Role: "leads", Count: 1}}}))
-	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, Tags: []promotion.TaggedDigest{
+	w.must(w.gate.Sight(t.Context(), []promotion.Sighting{{App: "shop", Environment: "staging", Side: promotion.Source, At: w.now, Tags: []promotion.TaggedDigest{
 		{Tag: "v1.9", Digest: digest("a")}, {Tag: "v1.10", Digest: digest("b")}, // in version order, as the watcher has them
 	}}}))
 	w.run()

@@ -96,7 +96,7 @@ func (t *tx) SaveWatch(w gate.Watch) error {
 	if w.Side != promotion.Source && w.Side != promotion.Held {
 		return forbidden("record a look", "side")
 	}
-	w.Since = instant(w.Since)
+	w.Since, w.LookedAt = instant(w.Since), instantOrNil(w.LookedAt)
 	t.watches.set(watchKey{w.App, w.Environment, w.Side}, w)
 	return nil
 }

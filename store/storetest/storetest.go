@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -408,7 +407,7 @@ func presence(t *testing.T, s Store) {
 }
 
 func directory(t *testing.T, s Store) {
-	w := gate.Watch{App: "shop", Environment: "staging", Side: promotion.Source, Fault: "down", Since: noon}
+	w := gate.Watch{App: "shop", Environment: "staging", Side: promotion.Source, Fault: "down", Since: noon, LookedAt: &noon}
 	p := promotion.Person{ID: "U1", Name: "Änn", TimeZone: "Europe/Berlin", Standing: promotion.Member, ReadAt: noon}
 	g := promotion.Group{ID: "S1", Handle: "leads", Members: []promotion.PersonID{"U1", "U2"}, ReadAt: noon}
 	for range 2 { // the second time it is replaced
@@ -420,7 +419,7 @@ func directory(t *testing.T, s Store) {
 	view(t, s, func(tx gate.Tx) error {
 		gotW, err := tx.Watch("shop", "staging", promotion.Source)
 		all, err2 := tx.Watches()
-		if gotW != w || !slices.Equal(all, []gate.Watch{w}) {
+		if !reflect.DeepEqual(gotW, w) || !reflect.DeepEqual(all, []gate.Watch{w}) {
 			t.Errorf("watch: %+v, all: %+v", gotW, all)
 		}
 		people, err3 := tx.People([]promotion.PersonID{"U1", "U404"})
