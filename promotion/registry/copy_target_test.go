@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	fixture "github.com/promotebot/promotebot/fixtures/registry"
 
+	"github.com/promotebot/promotebot/fixtures/weather"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/registry"
 	"github.com/promotebot/promotebot/promotion/registry/closure"
@@ -171,4 +173,19 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A put whose answer was lost has not been answered without word of the subject:
+// a registry that lists what is attached is left to do so.
+func TestAnAnswerThatIsLostMakesNoFallbackTag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := inBubble(t, fixture.Options{}, &fixture.Options{}, 0)
+		y.full()
+		y.target.Heal()
+		y.target.Inject(rule(http.MethodPut, "/manifests/", 0, weather.ResetAfter))
+		y.must()
+		if manifests, _ := y.target.Contents(targetName); len(manifests) != 4+len(strings.Fields(everythingAttached)) {
+			t.Errorf("%d manifests: a list was written that the registry keeps itself", len(manifests))
+		}
+	})
 }

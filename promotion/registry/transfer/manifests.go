@@ -131,9 +131,11 @@ func (j *job) put(ctx context.Context, reference string, m *closure.Manifest) er
 			return promotion.Errorf(promotion.Unavailable, "%s accepted the manifest %s and does not have it", j.work.To, m.Digest.Short())
 		}
 	}
-	j.mu.Lock()
-	j.announced[m.Digest] = m.Subject != "" && header.Get("OCI-Subject") == string(m.Subject)
-	j.mu.Unlock()
+	if putErr == nil { // an answer that was lost has not said anything
+		j.mu.Lock()
+		j.announced[m.Digest] = m.Subject != "" && header.Get("OCI-Subject") == string(m.Subject)
+		j.mu.Unlock()
+	}
 	j.present(m)
 	return nil
 }
