@@ -306,10 +306,11 @@ func (j *judge) read(by *caller, s spot, d promotion.Digest) {
 // digest.
 func (j *judge) put(by *caller, s spot, d promotion.Digest) {
 	e := by.work
+	late := e != nil && (e.Attempt != j.attempts[e.Key] || time.Now().After(e.LeaseUntil) && e.Kind != promotion.EffectCopy) // which is extended
 	switch {
 	case e == nil:
 		j.w.violated("%s puts %s", by.name, s)
-	case e.Attempt != j.attempts[e.Key] || time.Now().After(e.LeaseUntil) && e.Kind != promotion.EffectCopy: // which is extended
+	case late && s.tag != string(d): // by its digest it is the same whoever puts it, and when
 		j.w.violated("%s is put for #%d in attempt %d, whose lease is over", s, e.Promotion, e.Attempt)
 	case e.Kind == promotion.EffectCopy && (s.tag == string(d) || strings.HasPrefix(s.tag, "sha256-")):
 		j.sends(by, s.in)

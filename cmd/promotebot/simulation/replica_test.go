@@ -23,22 +23,23 @@ import (
 // wires them. What is simulated begins at its store, its two transports, and
 // its signals.
 type replica struct {
-	w       *world
-	slot    int
-	name    string
-	ctx     context.Context
-	stop    context.CancelFunc
-	dead    chan struct{}
-	once    sync.Once
-	poked   atomic.Bool
-	frozen  time.Time // until then it does nothing; time passes for it all the same
-	gate    *gate.Gate
-	chat    *chat.Chat
-	lanes   []*pipeline.Lane
-	watcher *registry.Watcher
-	busy    sync.WaitGroup // its loops
-	leaving bool
-	buried  bool
+	w         *world
+	slot      int
+	name      string
+	ctx       context.Context
+	stop      context.CancelFunc
+	dead      chan struct{}
+	once      sync.Once
+	poked     atomic.Bool
+	frozen    time.Time // until then it does nothing; time passes for it all the same
+	reloading bool
+	gate      *gate.Gate
+	chat      *chat.Chat
+	lanes     []*pipeline.Lane
+	watcher   *registry.Watcher
+	busy      sync.WaitGroup // its loops
+	leaving   bool
+	buried    bool
 }
 
 // ample is more than a replica asks of a registry at a time: who is let in first
@@ -190,9 +191,10 @@ func (w *world) bury() {
 // adopt has a replica read its changed configuration, as SIGHUP does. Whoever
 // sent it looks at the log and sends it again when that failed.
 func (r *replica) adopt(c *gate.Catalog) {
-	if r.isDead() || r.gate.Catalog() == c {
+	if r.isDead() || r.reloading || r.gate.Catalog() == c {
 		return
 	}
+	r.reloading = true // one reload follows the other, as in serve
 	r.w.reloads++
 	ctx := r.as(fmt.Sprintf("reload %d", r.w.reloads), nil)
 	go func() {
@@ -200,7 +202,10 @@ func (r *replica) adopt(c *gate.Catalog) {
 		if err == nil {
 			r.watcher.Set(serve.Looks(c))
 		}
-		r.w.desk.report(r.name+" adopts", func() { r.w.note("%s adopts %q: %v", r.name, c.Apps[0].Policies[production].Name, err) })
+		r.w.desk.report(r.name+" adopts", func() {
+			r.reloading = false
+			r.w.note("%s adopts %q: %v", r.name, c.Apps[0].Policies[production].Name, err)
+			r.w.after(5*time.Second, func() { r.adopt(r.w.catalogs[r.slot]) })
+		})
 	}()
-	r.w.after(5*time.Second, func() { r.adopt(r.w.catalogs[r.slot]) })
 }
