@@ -14,9 +14,9 @@ import (
 )
 
 // attach brings what is attached to a subject, and then looks for it: in the
-// referrers API, and where the registry has none, or has not said that it noted
-// the subject, in the list under the fallback tag, which is then for us to keep
-// (distribution specification, "Pushing Manifests with Subject").
+// referrers API, and where the registry has none, or has neither listed it nor said
+// that it noted the subject, in the list under the fallback tag, which is then for
+// us to keep (distribution specification, "Pushing Manifests with Subject").
 func (j *job) attach(ctx context.Context, subject promotion.Digest, want []closure.Attachment, arrive arrivals) ([]promotion.Attachment, error) {
 	var digests []promotion.Digest
 	var manifests []*closure.Manifest
@@ -53,9 +53,8 @@ func (j *job) attach(ctx context.Context, subject promotion.Digest, want []closu
 }
 
 // fallsBack tells whether the list under the fallback tag has to be kept: there
-// is no API, or a put was answered without word of the subject, or nothing was
-// put and the API does not know all of them. A registry that did speak of the
-// subject keeps its own.
+// is no API, or it does not know all of them and no put was answered with word of
+// the subject. A registry that did speak of it keeps its own list.
 func (j *job) fallsBack(digests []promotion.Digest, listed []closure.Descriptor) bool {
 	if j.noAPI.to.Load() {
 		return true
@@ -68,10 +67,7 @@ func (j *job) fallsBack(digests []promotion.Digest, listed []closure.Descriptor)
 			put, announced = true, announced && a
 		}
 	}
-	if put {
-		return !announced
-	}
-	return len(missing(digests, listed)) > 0
+	return !(put && announced) && len(missing(digests, listed)) > 0
 }
 
 func missing(digests []promotion.Digest, listed []closure.Descriptor) []promotion.Digest {
