@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -102,6 +103,7 @@ func (j *judge) committed(r *replica, s *recorder) {
 	for _, v := range s.votes {
 		j.votes[standsBehind{v.Person, v.Promotion}] = v
 	}
+	before := maps.Clone(j.promotions)
 	transitions := 0
 	for _, p := range s.saved {
 		was, known := j.promotions[p.ID]
@@ -109,8 +111,10 @@ func (j *judge) committed(r *replica, s *recorder) {
 			transitions++
 			j.transition(r, s, was.State, p)
 		}
-		j.copying(r, was, p)
 		j.promotions[p.ID] = p
+	}
+	for _, p := range s.saved { // a ride is judged by its train as it is now, wherever that was saved
+		j.copying(r, before[p.ID], p)
 	}
 	entries := 0
 	for _, e := range s.entries {
