@@ -130,6 +130,9 @@ const (
 	NoticeUnfrozen   NoticeKind = "unfrozen"
 	NoticeHeld       NoticeKind = "held"
 	NoticeUnheld     NoticeKind = "unheld"
+	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
+	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
+	NoticeReview     NoticeKind = "review"   // it is still due
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.

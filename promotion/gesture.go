@@ -38,6 +38,7 @@ type Gesture struct {
 	Reason    string
 	Terms     string // hash of the terms that were shown or, when typed, that held; empty for whatever holds when it is decided
 	CardTS    string // the message that was clicked; empty when typed
+	Skips     string `json:",omitempty"` // of a broken glass: hash of what was shown to be skipped
 
 	// A sign-off, with Reason for a summary.
 	Check  string      `json:",omitempty"`

@@ -49,6 +49,7 @@ type Promotion struct {
 	Plan       string    // how it would be taken back, in somebody's words; empty until given
 	WayBack    *WayBack  // nil until what it would replace has been looked for
 	Moves      []Move    // what became of each target, once executed
+	Broken     *Broken   // nil unless somebody broke the glass
 
 	ObservedAt time.Time // when the digest was first seen in From
 	OpenedAt   time.Time
@@ -182,7 +183,14 @@ const (
 
 	Withdraw Decision = "withdraw" // take an approval back
 	Lift     Decision = "lift"     // take a rejection back, one's own or another's; no vote by itself
+
+	BreakGlass Decision = "break-glass" // go ahead without what is missing; no vote by itself
+	Fine       Decision = "fine"        // a review of that
+	NotFine    Decision = "not-fine"    // another
 )
+
+// Reviews tells whether the decision is a review of a broken glass.
+func (d Decision) Reviews() bool { return d == Fine || d == NotFine }
 
 // Vote is a decision that was recorded. It counts only while Terms are still
 // the promotion's terms.

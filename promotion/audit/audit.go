@@ -62,6 +62,8 @@ const (
 	Unfrozen         Kind = "unfrozen"
 	Held             Kind = "held"
 	Unheld           Kind = "unheld"
+	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
+	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

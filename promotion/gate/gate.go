@@ -134,6 +134,7 @@ type Query struct {
 	Train         promotion.ID // the rides of this train
 	Apart         bool         // only what is decided by itself: no rides
 	NotSucceeded  bool         // only what nothing has taken the place of
+	Unreviewed    bool         // only whose glass was broken, and nobody has reviewed that
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time

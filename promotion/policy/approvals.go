@@ -131,6 +131,10 @@ func StaleFor(decision promotion.Decision, d Document, f Facts, id promotion.Per
 		return stale(f, d.Reject.Lift, id, maxAge, now)
 	case promotion.Withdraw:
 		return stale(f, nil, id, maxAge, now)
+	case promotion.BreakGlass:
+		return stale(f, d.BreakGlass.breakers(), id, maxAge, now)
+	case promotion.Fine, promotion.NotFine:
+		return stale(f, f.glassReviewers(d), id, maxAge, now)
 	}
 	return Stale(d, f, id, maxAge, now)
 }

@@ -58,6 +58,8 @@ type Document struct {
 	Windows   Windows              `json:",omitzero"`  // when it may go ahead
 	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
 	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
+
+	BreakGlass *BreakGlass `json:",omitempty"` // who can have it go ahead all the same; nil for nobody
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -80,7 +82,7 @@ func (d Document) Hash() string {
 // Roles are all roles that the document rests on.
 func (d Document) Roles() []string {
 	roles := d.Approvers()
-	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers()) {
+	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers(), d.BreakGlass.roles()) {
 		if !slices.Contains(roles, role) {
 			roles = append(roles, role)
 		}
@@ -152,6 +154,13 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
+	broken := Breaks(d, f)
+	if f.Promotion.Broken != nil {
+		v.Findings = append(v.Findings, glass(d, f))
+	}
+	if broken {
+		skip(v.Findings)
+	}
 	v.sum()
 	if v.Outcome == Met {
 		brought, bring := there(f, now)
@@ -160,11 +169,18 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	}
 	if v.Outcome == Met {
 		back, prove := wayBack(d, f, now)
+		if broken {
+			prove = nil
+			skip(back)
+		}
 		v.Findings, v.Prove = append(v.Findings, back...), prove
 		v.sum()
 	}
 	if v.Outcome == Met {
 		who, lookups := identity(d, f, assigned, now)
+		if broken {
+			who, lookups = breaker(d, f, now)
+		}
 		v.Findings, v.Lookups = append(v.Findings, who...), lookups
 		v.sum()
 	}

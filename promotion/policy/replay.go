@@ -43,6 +43,7 @@ func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool,
 func (f Facts) at(now time.Time) Facts {
 	p := &f.Promotion
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
+	p.Broken = nil // what the document would have said, and not who went past it
 	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &now}
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
 	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })

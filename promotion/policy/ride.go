@@ -82,14 +82,14 @@ func there(f Facts, now time.Time) (findings []Finding, bring []promotion.ID) {
 // still where it did.
 func (v Verdict) Soaked() bool {
 	soaks := v.Of(RuleSoak)
-	unmet := func(f Finding) bool { return f.Outcome != Met }
+	unmet := func(f Finding) bool { return f.Outcome != Met || f.Skipped }
 	return len(soaks) > 0 && !slices.ContainsFunc(slices.Concat(soaks, v.Of(RuleExposure), v.Of(RuleSource)), unmet)
 }
 
 // Unsoaked tells whether something that the verdict is about has not soaked,
 // wherever it is now.
 func (v Verdict) Unsoaked() bool {
-	return slices.ContainsFunc(append(v.Of(RuleSoak), v.Of(RuleExposure)...), func(f Finding) bool { return f.Outcome != Met })
+	return slices.ContainsFunc(append(v.Of(RuleSoak), v.Of(RuleExposure)...), func(f Finding) bool { return f.Outcome != Met || f.Skipped })
 }
 
 // Of returns what the rule says, of the promotion or of each of its rides.

@@ -28,6 +28,7 @@ func worse(a, b Outcome) Outcome {
 type Finding struct {
 	Rule      Rule
 	Outcome   Outcome
+	Skipped   bool                 // it is met only because the glass was broken
 	Reason    string               // a sentence for people, without markup
 	Who       []promotion.PersonID // could satisfy it
 	By        []promotion.PersonID // whose approvals it has
@@ -62,13 +63,14 @@ const (
 	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
 	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
 	RuleCheck     Rule = "check"     // one piece of it
+	RuleGlass     Rule = "glass"     // whether broken glass counts; it is never in the way itself
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 )
 
 // Rules are all of them: what a scenario can name.
 var Rules = []Rule{
 	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
-	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleRide,
+	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleRide,
 }
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".

@@ -29,6 +29,7 @@ type AppStatus struct {
 	Incidents    []promotion.Incident // that are open
 	Freezes      []promotion.Freeze   // in force
 	Holds        []promotion.Hold
+	Unreviewed   []promotion.Promotion // whose glass was broken, and nobody has said yet whether that was right
 }
 
 // EnvironmentStatus is what was last seen in one environment.

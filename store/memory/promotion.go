@@ -51,6 +51,11 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.WayBack.ReadAt = pointee(p.WayBack.ReadAt)
 		p.WayBack.Digests = slices.Clone(p.WayBack.Digests)
 	}
+	if p.Broken = pointee(p.Broken); p.Broken != nil {
+		p.Broken.Skipped, p.Broken.Reviewers = slices.Clone(p.Broken.Skipped), slices.Clone(p.Broken.Reviewers)
+		p.Broken.Terms.Targets = slices.Clone(p.Broken.Terms.Targets)
+		p.Broken.Review = pointee(p.Broken.Review)
+	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	return p
@@ -89,6 +94,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.Train != 0 && p.Train != q.Train,
 		q.Apart && p.Train != 0,
 		q.NotSucceeded && p.Successor != 0,
+		q.Unreviewed && p.Owed() == nil,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"what was read can be scribbled on":                  ownCopies,
 		"one promotion at a time executes":                   oneExecuting,
 		"queries select what they say":                       queries,
+		"a broken glass is found until it is reviewed":       glass,
 		"a person's later vote replaces the earlier":         votes,
 		"a rejection comes back with all that was said":      rejections,
 		"a failed update leaves no trace":                    rollback,
@@ -130,6 +131,10 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	p.Plan = "go back to the one before"
 	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: []promotion.Digest{digest("0")}, ReadAt: &later, Proof: promotion.Proof{Manifests: 1, Blobs: 2, Missing: "a blob"}, Fault: "down"}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
+	p.Broken = &promotion.Broken{
+		By: "U1", Reason: "the shop is down", At: noon, Terms: p.TermsNow(), Skipped: []string{"0 of 2 from leads"}, Due: later, Reviewers: []string{"security"},
+		Review: &promotion.Review{By: "U2", At: later, Fine: true, Note: "right"},
+	}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
