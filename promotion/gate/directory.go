@@ -29,7 +29,10 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
 		return err
 	}
-	return t.settleAll(Query{SignedBy: who.ID, States: []promotion.State{promotion.Open}}, false)
+	if err := t.settleAll(Query{SignedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
+		return err
+	}
+	return t.settleBroken(who.ID)
 }
 
 func (t *turn) groupRead(g promotion.Group) error {

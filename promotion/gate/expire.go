@@ -28,7 +28,11 @@ func (t *turn) expireAll() error {
 		if err != nil {
 			return err
 		}
-		if at, expired := policy.Expired(d, p, t.now); expired {
+		at, expired, err := t.lapsed(d, p)
+		if err != nil {
+			return err
+		}
+		if expired {
 			if err := t.expire(p, at); err != nil {
 				return err
 			}

@@ -126,6 +126,9 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if s.Holds, err = t.Holds(a.Name); err != nil {
 		return s, err
 	}
+	if s.Unreviewed, err = t.Promotions(Query{App: a.Name, Unreviewed: true}); err != nil {
+		return s, err
+	}
 	for i, env := range t.catalog.Environments {
 		side, watch := promotion.Source, env.Watch.String()
 		if i == len(t.catalog.Environments)-1 {

@@ -41,7 +41,7 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 			return policy.Verdict{}, t.end(p, promotion.Superseded, loosened, nil)
 		}
 	}
-	if at, expired := policy.Expired(d, p, t.now); expired {
+	if at, expired := policy.Expired(d, p, t.now); expired && !policy.Breaks(d, f) {
 		return policy.Verdict{}, t.expire(p, at)
 	}
 	v := policy.Evaluate(d, f, t.now)
@@ -123,7 +123,11 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 	for _, a := range v.Assigned {
 		approvals = append(approvals, map[string]any{"by": a.Person, "role": a.Role, "at": a.At})
 	}
-	if err := t.record(audit.Intended, p, map[string]any{"approvals": approvals, "targets": p.TermsNow().Targets}); err != nil {
+	detail := map[string]any{"approvals": approvals, "targets": p.TermsNow().Targets}
+	if skipped := v.Skipped(); len(skipped) > 0 {
+		detail["glass_broken_by"], detail["skipped"] = p.Broken.By, skipped
+	}
+	if err := t.record(audit.Intended, p, detail); err != nil {
 		return err
 	}
 	if err := t.notice(p, "executing", promotion.NoticeWork{Kind: promotion.NoticeExecuting}); err != nil {

@@ -128,7 +128,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	switch {
 	case g.Decision == promotion.Lift && p.State == promotion.Open:
 		return t.refuse(g, p, policy.Document{}, answer, "it is open: there is no rejection to lift")
-	case p.State != promotion.Open && (g.Decision != promotion.Lift || p.State != promotion.Rejected):
+	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected):
 		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
 		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
@@ -145,7 +145,9 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if err := t.acquaint(&f, g.Person); err != nil {
 		return answer, err
 	}
-	if at, expired := policy.Expired(d, p, t.now); expired && p.State == promotion.Open { // whether or not a wake has noticed
+	if at, expired, err := t.lapsed(d, p); err != nil {
+		return answer, err
+	} else if expired && p.State == promotion.Open && !g.Decision.Reviews() { // whether or not a wake has noticed
 		answer.Verb, answer.Reason = promotion.Closed, string(promotion.Expired)
 		return answer, t.expire(p, at)
 	}
@@ -166,6 +168,10 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.withdraw(g, p, f, answer)
 	case promotion.Lift:
 		return t.lift(g, p, d, f, answer)
+	case promotion.BreakGlass:
+		return t.breakGlass(g, p, d, f, answer)
+	case promotion.Fine, promotion.NotFine:
+		return t.review(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
 }
@@ -184,7 +190,9 @@ func (t *turn) after(f policy.Facts, who promotion.PersonID) time.Time {
 
 // agrees tells whether the decision is about exactly what was shown. Saying no,
 // or taking something back, is about the promotion whatever it is now.
-func agrees(d promotion.Decision) bool { return d == promotion.Approve || d == promotion.Instead }
+func agrees(d promotion.Decision) bool {
+	return d == promotion.Approve || d == promotion.Instead || d == promotion.BreakGlass
+}
 
 func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
 	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {

@@ -8,10 +8,10 @@ import (
 )
 
 // woken settles a promotion because an instant has come that its verdict or
-// its card announced.
+// its card announced; the deadline of a review can come after its end.
 func (t *turn) woken(id promotion.ID) error {
 	p, err := t.load(id)
-	if err != nil || p.State != promotion.Open {
+	if err != nil || p.State != promotion.Open && !p.Overdue(t.now) {
 		return err
 	}
 	p.Touch()
@@ -20,7 +20,7 @@ func (t *turn) woken(id promotion.ID) error {
 }
 
 // remind asks, in the thread of every promotion that lacks nothing but
-// approvals, for those approvals.
+// approvals, for those approvals; and for every review of a broken glass.
 func (t *turn) remind(e promotion.Effect) error {
 	w, err := promotion.Work[promotion.RemindWork](e)
 	if err != nil {
@@ -45,6 +45,9 @@ func (t *turn) remind(e promotion.Effect) error {
 		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder}); err != nil {
 			return err
 		}
+	}
+	if err := t.demand(w.Tick); err != nil {
+		return err
 	}
 	return t.remindAt(t.catalog.Reminders[i], &w.Tick)
 }

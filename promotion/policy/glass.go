@@ -173,6 +173,8 @@ func MayReview(d Document, f Facts, id promotion.PersonID) (refusal string) {
 		return "nobody broke the glass here, so there is nothing to review"
 	case b.Review != nil:
 		return "it has been reviewed already"
+	case f.Promotion.State == promotion.Open && Breaks(d, f):
+		return "it has not gone ahead yet: what comes of it can be reviewed then"
 	}
 	if refusal := notAMember(f, id); refusal != "" {
 		return refusal

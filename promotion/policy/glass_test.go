@@ -155,7 +155,7 @@ func TestABrokenGlassCountsOnlyForWhatWasSeen(t *testing.T) {
 
 func TestWhoMayBreakTheGlassAndWhoReviewsIt(t *testing.T) {
 	d, f := broken()
-	f.Promotion.Requester = "eve"
+	f.Promotion.Requester, f.Promotion.State = "eve", promotion.Promoted
 	standing(&f, "gus", promotion.Guest)
 	standing(&f, "bot", promotion.Bot)
 	f.Rosters["commanders"] = promotion.Roster{Members: []promotion.PersonID{"eve", "mel", "gus", "bot"}}
@@ -181,6 +181,9 @@ func TestWhoMayBreakTheGlassAndWhoReviewsIt(t *testing.T) {
 		t.Errorf("twice: %q", refusal)
 	}
 	d, f = broken()
+	if refusal := policy.MayReview(d, f, "mel"); !strings.Contains(refusal, "not gone ahead") {
+		t.Errorf("before it has gone ahead: %q", refusal)
+	}
 	f.Promotion.Purpose = promotion.Train
 	if refusal := policy.MayBreak(d, f, "eve"); !strings.Contains(refusal, "no glass") {
 		t.Errorf("a train: %q", refusal)
