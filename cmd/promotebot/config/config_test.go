@@ -94,6 +94,9 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if own := handbook.Policies["production"]; own.Name != "handbook to production" || own.Soak != time.Hour {
 		t.Errorf("handbook goes to production under %+v", own)
 	}
+	if b := handbook.Policies["production"].BreakGlass; b == nil || b.Role != "incident-commanders" || !slices.Equal(b.By, []string{"security"}) || b.Within != 24*time.Hour || shop.Policies["production"].BreakGlass != nil {
+		t.Errorf("the glass of handbook is %+v", b)
+	}
 	if shop.In("staging") != shop.Repository || shop.In("production") != "production.example.com/shop/api" || handbook.In("production") != "production.example.com/handbook" {
 		t.Errorf("the images of shop are %+v, those of handbook %+v", shop.Images, handbook.Images)
 	}

@@ -83,7 +83,7 @@ func (r *reader) policyNamed(n *yaml.Node, all policies) (policy.Document, bool)
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires,
-		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback)
+		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback, keyGlass)
 	if !ok {
 		return policy.Document{Name: name}
 	}
@@ -130,6 +130,9 @@ func (r *reader) rules(in map[string]strict.Pair, name string, roles roles) poli
 	}
 	if p, ok := in[keyExpires]; ok {
 		d.Expires = r.expires(p.Value, d.Soak)
+	}
+	if p, ok := in[keyGlass]; ok {
+		d.BreakGlass = r.glass(p.Value, roles)
 	}
 	r.flow(in, &d)
 	r.rollback(in, &d)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -71,7 +72,9 @@ func (r *reader) train(n *yaml.Node, taken map[string]bool, apps []gate.App, oth
 	if p, ok := in[keyOnFailure]; ok {
 		onFailure = r.onFailure(p.Value)
 	}
-	for to, d := range train.Policies {
+	for _, to := range slices.Sorted(maps.Keys(train.Policies)) {
+		d := train.Policies[to]
+		r.unbroken(n, to, &d)
 		d.OnFailure = onFailure
 		d.Supersede, d.RideOldest = policy.Replace, false // a train takes what is there: a newer one replaces it
 		train.Policies[to] = d
