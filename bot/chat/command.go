@@ -44,6 +44,15 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return privately(render.Status(all, c.gate.Now())), err
 	case command.List:
 		open, err := c.gate.Views(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
+		if err != nil {
+			return response{}, err
+		}
+		owed, err := c.gate.Views(ctx, gate.Query{Unreviewed: true})
+		for _, v := range owed {
+			if v.Facts.Promotion.State.Final() { // the others are there already
+				open = append(open, v)
+			}
+		}
 		return privately(render.List(open)), err
 	case command.History:
 		past, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, Apart: cmd.App == "", Limit: historyPage})
@@ -54,8 +63,10 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.whatIf(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
-	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift, command.Plan:
+	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift, command.Plan, command.BreakGlass:
 		return c.vote(ctx, sc, cmd)
+	case command.Review:
+		return c.review(ctx, sc, cmd)
 	case command.Check:
 		return c.sign(ctx, sc, cmd)
 	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
@@ -131,6 +142,9 @@ func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 	case 1:
 	default:
 		return response{}, promotion.Errorf(promotion.Conflict, "%d promotions of %s are open: name the digest, as in %s@%s", len(open), cmd.App, cmd.App, open[0].Digest.Short())
+	}
+	if cmd.Name == command.BreakGlass {
+		return c.breakGlass(ctx, sc, cmd, open[0])
 	}
 	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason, Terms: open[0].TermsNow().Hash()})
 }

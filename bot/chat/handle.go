@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,10 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		payload, err = c.held(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackPlan:
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
+		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReview:
+		payload, err = c.reviewed(ctx, cb)
 	}
 	if err != nil {
 		// Nothing was recorded. Without an acknowledgement Slack shows that the
@@ -66,7 +71,11 @@ var decisions = map[string]promotion.Decision{
 	render.ActionAdopt:    promotion.Instead,
 	render.ActionWithdraw: promotion.Withdraw,
 	render.ActionLift:     promotion.Lift,
+	render.ActionFine:     promotion.Fine,
 }
+
+// dialogs are the buttons that open one.
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	id, value, err := render.ParseValue(action.Value)
@@ -86,14 +95,14 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 		return err
 	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
-	case action.ActionID == render.ActionReject, action.ActionID == render.ActionPlan, action.ActionID == render.ActionHold, action.ActionID == render.ActionDetails:
+	}
+	if slices.Contains(dialogs, action.ActionID) {
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
 }
 
-// openModal asks for the reason of a rejection or a hold or for a plan, or shows
-// the details. Whoever is too late for that is shown how it ended.
+// openModal asks for what a decision has to be said with, or shows the details. Whoever is too late for that is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
@@ -105,6 +114,10 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 		modal = render.PlanModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	case open && action.ActionID == render.ActionReject:
 		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+	case action.ActionID == render.ActionGlass && render.Breakable(v):
+		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
+	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
+		modal = render.ReviewModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	case open && action.ActionID == render.ActionHold:
 		modal = render.HoldModal(v, cb.Channel.ID, cb.Message.Timestamp)
 	}
@@ -124,7 +137,7 @@ func (c *Chat) submitted(ctx context.Context, cb slack.InteractionCallback, d pr
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
 		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
-		Promotion: form.Promotion, Decision: d, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, CardTS: form.TS,
+		Promotion: form.Promotion, Decision: d, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, Skips: form.Skips, CardTS: form.TS,
 	})
 	return nil, err
 }

@@ -107,6 +107,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	if w.Kind == promotion.NoticeReminder && !v.Verdict.OnlyApprovals() {
 		return promotion.Result{}, nil // it comes late, and would ask for what is not missing any more
 	}
+	if w.Kind == promotion.NoticeReview && v.Facts.Promotion.Owed() == nil {
+		return promotion.Result{}, nil // the same, of a review
+	}
 	if e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
 		if posted, err := c.findReply(ctx, card, e.Key); err != nil || posted {
@@ -114,6 +117,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 		}
 	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
+	if w.Kind == promotion.NoticeBroken { // nobody is to overlook it in a thread
+		options = append(options, slack.MsgOptionBroadcast())
+	}
 	if _, _, err := c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
 		return promotion.Result{}, apiError("chat.postMessage", err)
 	}

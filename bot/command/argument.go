@@ -25,6 +25,7 @@ const (
 	person
 	check
 	verdict
+	opinion
 	someApp
 	until
 	severity
@@ -56,6 +57,8 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		person:       {"<@person>", func([]string) string { return "Whose? Name a person with @." }, takePerson},
 		check:        {"<check>", func([]string) string { return "Which check? The card names those that people sign off." }, takeCheck},
 		verdict:      {"<passed|failed>", func([]string) string { return "How did it end? Say passed or failed." }, takeVerdict},
+
+		opinion: {"<ok|not-ok>", func([]string) string { return "Was it right to break the glass? Say ok or not-ok." }, takeOpinion},
 
 		someApp:     {"[app]", whyOrWhat, takeSomeApp},
 		until:       {"[until]", whyOrWhat, takeUntil},
@@ -99,7 +102,7 @@ func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 	words = words[1:]
 	// Phones put spaces around the @. Before a reason, which may begin with one
 	// ("@ann says no"), that is not forgiven.
-	if c.Name != Reject && c.Name != Hold && c.Name != Check && c.Name != Plan && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+	if c.Name != Reject && c.Name != Hold && c.Name != Check && c.Name != Plan && c.Name != BreakGlass && c.Name != Review && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
 		word, words = word+strings.Join(words, ""), nil
 	}
 	name, digest, at := strings.Cut(bare(word), "@")
@@ -159,6 +162,19 @@ func takeVerdict(c *Command, words, _ []string) ([]string, *Usage) {
 	}
 	if c.Status == promotion.CheckFailed && len(words) == 1 {
 		return words, &Usage{Problem: "Say what you have found: others will read it on the card."}
+	}
+	return words[1:], nil
+}
+
+func takeOpinion(c *Command, words, _ []string) ([]string, *Usage) {
+	switch word := strings.ToLower(bare(words[0])); word {
+	case OK, NotOK:
+		c.Opinion = word
+	default:
+		return words, &Usage{Problem: fmt.Sprintf("“%s” says neither ok nor not-ok.", clip(words[0]))}
+	}
+	if c.Opinion == NotOK && len(words) == 1 {
+		return words, &Usage{Problem: "Say what was not right: others will read it."}
 	}
 	return words[1:], nil
 }

@@ -39,6 +39,9 @@ const (
 	Withdraw Name = "withdraw"
 	Lift     Name = "lift"
 
+	BreakGlass Name = "break-glass"
+	Review     Name = "review"
+
 	Incident Name = "incident"
 	Resolve  Name = "resolve"
 	Freeze   Name = "freeze"
@@ -49,20 +52,27 @@ const (
 
 // Command is what was meant.
 type Command struct {
-	Name   Name
-	Topic  Name   // of help; empty for all of it
-	App    string // one of the apps, or empty
-	Digest string // the first digits of a digest, in hexadecimal, or empty
-	Ref    string // a tag or a whole digest, of a request
-	Person string // Slack's id of somebody, as in U024BE7LH
-	Reason string
-	Check  string                // the name of one
-	Status promotion.CheckStatus // passed or failed
+	Name    Name
+	Topic   Name   // of help; empty for all of it
+	App     string // one of the apps, or empty
+	Digest  string // the first digits of a digest, in hexadecimal, or empty
+	Ref     string // a tag or a whole digest, of a request
+	Person  string // Slack's id of somebody, as in U024BE7LH
+	Reason  string
+	Check   string                // the name of one
+	Status  promotion.CheckStatus // passed or failed
+	Opinion string                // of a broken glass: OK or NotOK
 
 	Severity string               // of an incident
 	Incident promotion.IncidentID // to be resolved; 0 for that of the app
 	Until    string               // when a freeze ends, as promotion.ReadUntil understands it; empty for when it is lifted
 }
+
+// What can be said of a broken glass.
+const (
+	OK    = "ok"
+	NotOK = "not-ok"
+)
 
 // row is a command of the grammar. The first need arguments are required.
 type row struct {
@@ -86,6 +96,8 @@ var grammar = []row{
 	{Withdraw, []argument{appAndDigest}, 1, "take your approval back, until it is executed", "withdraw shop"},
 	{Lift, []argument{appAndDigest}, 1, "lift a rejection: yours, or with a role that the policy names for it", "lift shop"},
 	{Plan, []argument{appAndDigest, text}, 2, "say how it would be taken back: a text or an address, shown on the card", "plan shop https://wiki.example.com/rollback"},
+	{BreakGlass, []argument{appAndDigest, reason}, 2, "have it go ahead without what it lacks, where the policy lets you; asks to confirm what is skipped", "break-glass shop the checkout is down"},
+	{Review, []argument{appAndDigest, opinion, reason}, 2, "say, as another person, whether that was right", "review shop not-ok a freeze was enough"},
 	{Adopt, []argument{appAndDigest}, 1, "accept a tag that somebody else moved, instead of putting it back", "adopt shop"},
 	{Check, []argument{appAndDigest, check, verdict, reason}, 3, "say what you have found, of a check that people sign off", "check shop security-review passed"},
 	{Hold, []argument{appAndDigest, reason}, 2, "keep an app, or one build of it, from being promoted until that is lifted", "hold shop@4f1c2a9b the load test runs until noon"},
@@ -218,7 +230,7 @@ func Format(c Command) string {
 	if c.Incident != 0 {
 		number = fmt.Sprintf("#%d", c.Incident)
 	}
-	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Check, string(c.Status), c.Reason} {
+	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Check, string(c.Status), c.Opinion, c.Reason} {
 		if w != "" {
 			words = append(words, w)
 		}

@@ -49,6 +49,9 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"somebody who is chosen from Slack's list", "what-if approve <@U024BE7LH|ann lee> shop@4f1c2a", command.Command{Name: command.WhatIf, Person: "U024BE7LH", App: "shop", Digest: "4f1c2a"}},
 		{"somebody without a name, and everything that is open", "what-if Approve <@W024BE7LH>", command.Command{Name: command.WhatIf, Person: "W024BE7LH"}},
 		{"a plan that is an address", "plan shop <https://wiki.example.com/back>", command.Command{Name: command.Plan, App: "shop", Reason: "https://wiki.example.com/back"}},
+		{"the glass is broken", "break-glass shop@4f1c2a the checkout is down", command.Command{Name: command.BreakGlass, App: "shop", Digest: "4f1c2a", Reason: "the checkout is down"}},
+		{"that was right", "review shop OK", command.Command{Name: command.Review, App: "shop", Opinion: command.OK}},
+		{"that was not", "review shop not-ok a freeze was enough", command.Command{Name: command.Review, App: "shop", Opinion: command.NotOK, Reason: "a freeze was enough"}},
 		{"a reason that begins with a name", "reject shop @ann says no", command.Command{Name: command.Reject, App: "shop", Reason: "@ann says no"}},
 		{"a reason loses what turns its direction", "reject shop a\u202eb\u2066c\x07d", command.Command{Name: command.Reject, App: "shop", Reason: "abcd"}},
 		{"an incident", "incident shop Critical the checkout fails", command.Command{Name: command.Incident, App: "shop", Severity: "critical", Reason: "the checkout fails"}},
@@ -100,6 +103,10 @@ func TestWhatIsNot(t *testing.T) {
 		{"a check that went somehow", "check shop review fine", "“fine”", "", "/promote check"},
 		{"a check that failed for no reason", "check shop review failed", "found", "", "/promote check"},
 		{"a check of no name", "check shop Sécurité passed", "not the name", "", "/promote check"},
+		{"a glass broken for no reason", "break-glass shop", "why", "", "/promote break-glass <app>[@digest] <reason>"},
+		{"a review without an opinion", "review shop", "ok or not-ok", "", "/promote review <app>[@digest] <ok|not-ok> [reason]"},
+		{"a review of another kind", "review shop perhaps", "“perhaps”", "", "/promote review"},
+		{"what was not right, and nobody knows what", "review shop not-ok", "not right", "", "/promote review"},
 		{"no plan", "plan shop", "how", "", "/promote plan <app>[@digest] <text>"},
 		{"a plan of two letters", "plan shop ok", "plan is too short", "", "/promote plan"},
 		{"a reason of two letters", "reject shop no", "short", "", "/promote reject"},
@@ -148,7 +155,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 21 {
+	if len(all) != 23 {
 		t.Errorf("%d commands", len(all))
 	}
 }

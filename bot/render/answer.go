@@ -33,6 +33,9 @@ func answer(a promotion.Answer) page.Text {
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}
+	if (a.Decision == promotion.BreakGlass || a.Decision.Reviews()) && (a.Verb == promotion.Counted || a.Verb == promotion.Repeated) {
+		return glassAnswer(a, it)
+	}
 	switch a.Verb {
 	case promotion.Counted:
 		return counted(a, it)
@@ -114,6 +117,10 @@ func deed(d promotion.Decision) page.Text {
 		return "withdrawal"
 	case promotion.Lift:
 		return "lifting of the rejection"
+	case promotion.BreakGlass:
+		return "breaking of the glass"
+	case promotion.Fine, promotion.NotFine:
+		return "review"
 	}
 	return "approval"
 }

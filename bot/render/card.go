@@ -49,7 +49,7 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(slices.Concat([]page.Text{sentence, soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
@@ -58,7 +58,7 @@ func Card(v policy.View) Message {
 		p.Context(discounted(v, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(sentence)
+		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
 		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
@@ -87,6 +87,7 @@ func summary(v policy.View) string {
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
+	s = append(s, glass(v, c)...)
 	if p.State == promotion.Open {
 		s = append(append(s, ends(v)), hindrances(v, sentence)...)
 		s = append(s, evidence(v)...)
@@ -319,7 +320,7 @@ func hindrances(v policy.View, said page.Text) []page.Text {
 	for _, f := range v.Verdict.Findings {
 		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
-			begins := page.Writef("*%s*: ", outcome(f.Outcome))
+			begins := page.Writef("*%s*: ", outcome(f))
 			if strings.HasPrefix(string(said), string(begins)) {
 				begins = "• "
 			}
@@ -329,8 +330,11 @@ func hindrances(v policy.View, said page.Text) []page.Text {
 	return lines
 }
 
-func outcome(o policy.Outcome) page.Text {
-	switch o {
+func outcome(f policy.Finding) page.Text {
+	if f.Skipped {
+		return "Skipped"
+	}
+	switch f.Outcome {
 	case policy.Met:
 		return "Met"
 	case policy.Waiting:
@@ -346,18 +350,20 @@ func buttons(v policy.View) []slack.BlockElement {
 	p := &v.Facts.Promotion
 	value := Value(p.ID, p.TermsNow().Hash())
 	details := slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details"))
+	more := append(reviewButtons(v, value), details)
 	if lift, ok := liftButton(v, value); ok {
-		return []slack.BlockElement{lift, details}
+		return append([]slack.BlockElement{lift}, more...)
 	}
 	if p.State != promotion.Open {
-		return []slack.BlockElement{details}
+		return more
 	}
 	var taken []slack.BlockElement
 	if withdraw, ok := withdrawButton(v, value); ok {
 		taken = append(taken, withdraw)
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	plan, sign, more := planButton(v, value), signs(v), slices.Concat(taken, holdButtons(v, value), []slack.BlockElement{details})
+	plan, sign := planButton(v, value), signs(v)
+	more = slices.Concat(taken, holdButtons(v, value), glassButton(v, value), more)
 	if !p.Planned() || v.Document.Automatic || len(plan) > 0 && p.Plan == "" {
 		return slices.Concat(plan, sign, []slack.BlockElement{reject}, more)
 	}

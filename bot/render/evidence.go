@@ -32,7 +32,7 @@ func evidence(v policy.View) []page.Text {
 	for i, f := range top.Children {
 		line := "• " + because(f.Reason)
 		if f.Outcome != policy.Met {
-			line = page.Writef("• *%s*: ", outcome(f.Outcome)) + because(f.Reason)
+			line = page.Writef("• *%s*: ", outcome(f)) + because(f.Reason)
 		}
 		if i < len(v.Document.Checks) { // they are in its order
 			if r, reported := v.Facts.Report(v.Document.Checks[i].Name); reported {

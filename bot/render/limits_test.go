@@ -190,9 +190,12 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15)))
 	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30)))
 	checkModal(t, "details", render.Details(v))
+	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
+	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
 	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	for _, kind := range []promotion.NoticeKind{
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
+		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
 			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))
@@ -304,6 +307,7 @@ func drawView(t *rapid.T) policy.View {
 		f.Votes = append(f.Votes, vote)
 	}
 	drawStops(t, text, person, moment, &d, &f)
+	drawGlass(t, text, person, moment, &d, &f)
 	return policy.ViewAt(d, f, moment.Draw(t, "now"))
 }
 
@@ -318,7 +322,7 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Verb: rapid.SampledFrom([]promotion.Verb{
 				promotion.Counted, promotion.Repeated, promotion.Refused, promotion.Outdated, promotion.Closed, promotion.Checking, promotion.Requested, promotion.Existing, promotion.Missing, "another",
 			}).Draw(t, "verb"),
-			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject, promotion.Withdraw, promotion.Lift}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
+			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject, promotion.Withdraw, promotion.Lift, promotion.BreakGlass, promotion.NotFine}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
 			App: text.Draw(t, "app"), Digest: promotion.Digest(text.Draw(t, "digest")), Role: text.Draw(t, "role"), Reason: text.Draw(t, "reason"),
 			Could: rapid.SliceOfN(text, 0, 60).Draw(t, "could"), Missing: rapid.SliceOfN(text, 0, 60).Draw(t, "missing"), Late: rapid.Bool().Draw(t, "late"),
 			Check: rapid.OneOf(rapid.Just(""), text).Draw(t, "check"),

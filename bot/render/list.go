@@ -9,7 +9,8 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// List is everything that is open.
+// List is everything that is open, and what has ended and is still to be
+// reviewed.
 func List(open []policy.View) Message {
 	if len(open) == 0 {
 		return page.Say("Nothing is open. `/promote status` shows what is where.")
@@ -18,7 +19,11 @@ func List(open []policy.View) Message {
 	for _, v := range open {
 		p := &v.Facts.Promotion
 		_, sentence := state(v, nil)
-		rows = append(rows, page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p))+sentence)
+		row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
+		if p.Owed() != nil {
+			row += " " + owed(p, v.At, nil)
+		}
+		rows = append(rows, row)
 	}
 	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
 }
@@ -39,6 +44,9 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 			row += ": " + environment(e)
 		}
 		row += halted(a)
+		for _, p := range a.Unreviewed {
+			row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
+		}
 		var open []page.Text
 		for _, id := range a.Open {
 			open = append(open, page.Writef("#%d", id))
@@ -102,6 +110,9 @@ func History(past []promotion.Promotion) Message {
 		}
 		if p.Reason != "" {
 			row += ": " + because(p.Reason)
+		}
+		if p.Broken != nil {
+			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
 		}
 		rows = append(rows, row)
 	}

@@ -33,6 +33,7 @@ type reference struct {
 	Value   string `json:"value"`
 	Channel string `json:"channel"`
 	TS      string `json:"ts"`
+	Skips   string `json:"skips,omitempty"` // of a glass: hash of what was shown to be skipped
 }
 
 // remembered is the reference to a card.
@@ -69,13 +70,14 @@ func stays(p *promotion.Promotion) page.Text {
 	return "The digest stays where it is, and the next build can be promoted."
 }
 
-// Written is a submitted RejectModal or PlanModal.
+// Written is a submitted modal in which somebody has written something.
 type Written struct {
 	Promotion   promotion.ID
 	Terms       string
 	Channel, TS string
-	Ground      promotion.Ground
+	Ground      promotion.Ground // what was chosen, where there was something to choose
 	Reason      string
+	Skips       string
 }
 
 // ReadWritten reads a submitted modal, or says what is wrong with it,
@@ -87,7 +89,7 @@ func ReadWritten(view slack.View) (Written, map[string]string) {
 	if err != nil || err2 != nil {
 		return Written{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click the button again."}
 	}
-	r := Written{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS}
+	r := Written{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS, Skips: ref.Skips}
 	if view.State != nil {
 		r.Reason = page.Clean(view.State.Values[reasonBlock][reasonAction].Value)
 		r.Ground = promotion.Ground(view.State.Values[groundBlock][groundAction].SelectedOption.Value)
@@ -119,6 +121,7 @@ func details(v policy.View) []slack.Block {
 	} else {
 		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
 	}
+	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section(english(v.Document, promoted)...)
@@ -135,7 +138,7 @@ func details(v policy.View) []slack.Block {
 func tree(findings []policy.Finding, indent page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range findings {
-		line := indent + page.Writef("• *%s*: %s", outcome(f.Outcome), gist(f))
+		line := indent + page.Writef("• *%s*: %s", outcome(f), gist(f))
 		if len(f.Who) > 0 && len(f.Children) == 0 && f.Outcome != policy.Met {
 			line += " (" + could(f.Rule) + cast(nil).all(f.Who, maxCalled) + ")"
 		}

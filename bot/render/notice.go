@@ -28,7 +28,12 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
 	case promotion.NoticeSigned:
 		return page.Say(signedNotice(w, c), missing(v, c))
+	case promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview:
+		return shattered(w, v, c, it)
 	case promotion.NoticeExecuting:
+		if p.Broken != nil && len(v.Verdict.Skipped()) > 0 {
+			return page.Say(page.Writef("The glass is broken: exactly %s is being promoted to %s.", it, p.To))
+		}
 		if p.Repairs() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
 		}

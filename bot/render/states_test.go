@@ -133,6 +133,19 @@ func choice(d *policy.Document, f *policy.Facts) {
 // automatic asks nobody for an approval.
 func automatic(d *policy.Document, _ *policy.Facts) { d.Approvals, d.Automatic = nil, true }
 
+// breakable lets Eve break the glass, and broken has her do so.
+func breakable(d *policy.Document, f *policy.Facts) {
+	d.BreakGlass = &policy.BreakGlass{Role: "commanders", By: []string{"security"}, Within: 24 * time.Hour}
+	f.Rosters["commanders"] = promotion.Roster{Role: "commanders", Members: []promotion.PersonID{eve}}
+}
+
+func broken(_ *policy.Document, f *policy.Facts) {
+	f.Promotion.Broken = &promotion.Broken{
+		By: eve, Reason: "the checkout is down <!channel>", At: *at(28 * time.Hour), Terms: f.Promotion.TermsNow(),
+		Skipped: []string{"soaks 48h in staging, until 2026-11-25 09:00:00 UTC", "0 of 2 from leads", "0 of 1 from security"}, Due: *at(52 * time.Hour), Reviewers: []string{"security"},
+	}
+}
+
 // queue has builds go one after the other, oldest keeps the oldest.
 func queue(d *policy.Document, f *policy.Facts) {
 	f.Promotion.Purpose, d.Supersede = promotion.Forward, policy.Queue
@@ -248,6 +261,16 @@ func states() []named {
 			f.Promotion.Image.Labels[promotion.LabelAuthors] = "Tom <tom@example.com>"
 		})},
 		{"expired", shop(later, choice, ended(promotion.Expired, "the request expired 2026-11-30 09:00:00 UTC"))},
+		{"glass to break", shop(29*time.Hour, breakable, approved(ann))},
+		{"glass broken and waiting", shop(29*time.Hour, breakable, broken, with(func(f *policy.Facts) {
+			f.Source = policy.Look{Fault: "registry.example.com answers 503 Service Unavailable", Since: monday.Add(28 * time.Hour)}
+		}))},
+		{"glass broken for another policy", shop(29*time.Hour, breakable, broken, with(func(f *policy.Facts) { f.Promotion.PolicyHash = "another" }))},
+		{"review due", shop(later, breakable, broken, ended(promotion.Promoted, ""))},
+		{"review overdue", shop(later+24*time.Hour, breakable, broken, ended(promotion.Promoted, ""))},
+		{"reviewed", shop(later, breakable, broken, ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
+			f.Promotion.Broken.Review = &promotion.Review{By: sam, At: *at(50 * time.Hour), Fine: false, Note: "a freeze <!here> was enough"}
+		}))},
 		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
 		{"displaced by the configuration", shop(later, ended(promotion.Superseded, "the configuration does not lead shop from staging to production any more"))},
 	}

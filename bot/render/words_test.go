@@ -56,6 +56,16 @@ func TestAnswers(t *testing.T) {
 			"No promotion of *shop* was opened: the tag v9 does not exist."},
 		{"an outdated card", promotion.Answer{Verb: promotion.Outdated, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "what the card showed has changed since; look at it again and decide anew"},
 			"Your rejection of *shop* `4f1c2a9b4f1c` was not counted: what the card showed has changed since; look at it again and decide anew. Nothing was changed."},
+		{"a broken glass", promotion.Answer{Verb: promotion.Counted, Decision: promotion.BreakGlass, App: "shop", Digest: build, Reason: "<!here> it is down", Missing: []string{"reading in Slack who broke the glass, once more"}},
+			"The glass of *shop* `4f1c2a9b4f1c` is broken: &lt;!here&gt; it is down. The channel is told, and another person has to review it. Still missing: reading in Slack who broke the glass, once more."},
+		{"a broken glass that is broken again", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.BreakGlass, App: "shop", Digest: build},
+			"The glass of *shop* `4f1c2a9b4f1c` is broken already. Nothing was changed."},
+		{"a glass that may not be broken", promotion.Answer{Verb: promotion.Refused, Decision: promotion.BreakGlass, App: "shop", Digest: build, Reason: "this takes a role that the person does not hold", Could: []string{"commanders"}},
+			"Your breaking of the glass of *shop* `4f1c2a9b4f1c` was not counted: this takes a role that the person does not hold. Nothing was changed. Who holds one of these roles could: commanders."},
+		{"a review", promotion.Answer{Verb: promotion.Counted, Decision: promotion.NotFine, App: "shop", Digest: build},
+			"Your review of *shop* `4f1c2a9b4f1c` is on its card, and recorded."},
+		{"a review by whoever broke it", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Fine, App: "shop", Digest: build, Reason: "whoever broke the glass can't review that: somebody else has to"},
+			"Your review of *shop* `4f1c2a9b4f1c` was not counted: whoever broke the glass can't review that: somebody else has to. Nothing was changed."},
 		{"too late", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: build, Reason: string(promotion.Superseded)},
 			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has been superseded; its card says by what. Nothing was changed."},
 		{"a vote by somebody who has to be looked up", promotion.Answer{Verb: promotion.Checking, Decision: promotion.Approve, Promotion: 12},
@@ -140,6 +150,15 @@ func TestNotices(t *testing.T) {
 			"*shop* `4f1c2a9b4f1c`, staging → production: *Rejected* by Sam <!date^1795604403^{date_short_pretty} {time}|2026-11-25 11:00 UTC>: p99 &gt; 2s &lt;!channel&gt; &amp; rising.\nNo tag was moved. Whoever rejected can lift that, and whoever the policy names for it."},
 		{"an approval that is taken back", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: ann, Decision: promotion.Withdraw}, "taken back",
 			"Ann took the approval of *shop* `4f1c2a9b4f1c` for production back.\nStill missing: 1 of 2 from leads (could approve: Ann), 0 of 1 from security (could approve: Sam)."},
+		{"a broken glass says what is skipped", promotion.NoticeWork{Kind: promotion.NoticeBroken, Person: eve, Reason: "<!here> it is down"}, "glass broken and waiting",
+			"*Break-glass*: Eve has *shop* `4f1c2a9b4f1c` go to production without all that its policy asks for: &lt;!here&gt; it is down.\n" +
+				"Skipped: soaks 48h in staging, until <!date^1795597200^{date_short_pretty} {time}|2026-11-25 09:00 UTC>; 0 of 2 from leads; 0 of 1 from security.\n" +
+				"*Review due* until <!date^1795611600^{date_short_pretty} {time}|2026-11-25 13:00 UTC>, by another person of security."},
+		{"a review that is late calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReview}, "review overdue",
+			"Reminder: the glass was broken for *shop* `4f1c2a9b4f1c`.\n*Review OVERDUE* since <!date^1795611600^{date_short_pretty} {time}|2026-11-25 13:00 UTC>, by another person of security.\nCould review: <@U0000SAM>."},
+		{"a review", promotion.NoticeWork{Kind: promotion.NoticeReviewed, Person: sam, Decision: promotion.NotFine, Reason: "a freeze was enough."}, "reviewed",
+			"Sam has reviewed that the glass was broken for *shop* `4f1c2a9b4f1c`: it was *not right*: a freeze was enough."},
+		{"going ahead past the policy says so", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "review due", "The glass is broken: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
 		{"a rejection that is lifted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: sam, Decision: promotion.Lift}, "waiting for approvals",
 			"Sam lifted the rejection of *shop* `4f1c2a9b4f1c` for production: it is open again.\nStill missing: 0 of 2 from leads (could approve: Ann, Bob), 0 of 1 from security (could approve: Sam)."},
 	} {
@@ -261,6 +280,9 @@ func pressable(v policy.View) []string {
 	if len(v.Facts.Holds) > 0 {
 		want = append(want, render.ActionUnhold)
 	}
+	if v.Document.BreakGlass != nil && !policy.Breaks(v.Document, v.Facts) {
+		want = append(want, render.ActionGlass)
+	}
 	return want
 }
 
@@ -273,6 +295,9 @@ func TestButtons(t *testing.T) {
 		}
 		if s.view.Facts.Promotion.State == promotion.Rejected && s.view.Facts.Promotion.Successor == 0 {
 			want = append(want, render.ActionLift)
+		}
+		if p := s.view.Facts.Promotion; p.State.Final() && p.Owed() != nil {
+			want = append(want, render.ActionFine, render.ActionReview)
 		}
 		want = append(want, render.ActionDetails)
 		var got []string

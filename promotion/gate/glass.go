@@ -148,6 +148,9 @@ func (t *turn) demand(tick time.Time) error {
 		return err
 	}
 	for _, p := range owed {
+		if p.State == promotion.Open {
+			continue // there is nothing to look at yet
+		}
 		if err := t.notice(p, "review/"+tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReview}); err != nil {
 			return err
 		}

@@ -102,6 +102,7 @@ type Approval struct {
 type Finding struct {
 	Rule      string     `json:"rule"`
 	Outcome   string     `json:"outcome"`
+	Skipped   bool       `json:"skipped,omitempty"`
 	Reason    string     `json:"reason"`
 	Who       []string   `json:"who,omitempty"`
 	ChangesAt *time.Time `json:"changes_at,omitempty"`
@@ -213,7 +214,7 @@ func verdict(v policy.View) *Verdict {
 func findings(of []policy.Finding) []Finding {
 	var all []Finding
 	for _, f := range of {
-		shown := Finding{Rule: string(f.Rule), Outcome: string(f.Outcome), Reason: f.Reason, ChangesAt: f.ChangesAt, Findings: findings(f.Children)}
+		shown := Finding{Rule: string(f.Rule), Outcome: string(f.Outcome), Skipped: f.Skipped, Reason: f.Reason, ChangesAt: f.ChangesAt, Findings: findings(f.Children)}
 		for _, id := range f.Who {
 			shown.Who = append(shown.Who, string(id))
 		}

@@ -1,0 +1,67 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/command"
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+)
+
+// breakGlass opens the dialog that names what is skipped: nobody goes past a
+// policy without having seen that. Where there is nothing to confirm, the gate
+// says why.
+func (c *Chat) breakGlass(ctx context.Context, sc slack.SlashCommand, cmd command.Command, p promotion.Promotion) (response, error) {
+	v, err := c.gate.View(ctx, p.ID)
+	if err != nil {
+		return response{}, err
+	}
+	if !render.Breakable(v) {
+		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: p.ID, Decision: promotion.BreakGlass, Reason: cmd.Reason, Terms: p.TermsNow().Hash()})
+	}
+	if _, err := c.api.OpenViewContext(ctx, sc.TriggerID, render.GlassModal(v, sc.ChannelID, "", cmd.Reason)); err != nil {
+		return response{}, apiError("views.open", err)
+	}
+	return privately(render.Unbroken(v)), nil
+}
+
+// review takes what somebody types about a broken glass: of several, about the
+// first that was broken.
+func (c *Chat) review(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
+	owed, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Unreviewed: true})
+	switch {
+	case err != nil:
+		return response{}, err
+	case len(owed) == 0:
+		return response{}, promotion.Errorf(promotion.NotFound, "no review of a broken glass of %s is due", cmd.App)
+	case len(owed) > 1 && cmd.Digest == "":
+		return response{}, promotion.Errorf(promotion.Conflict, "%d reviews of %s are due: name the digest, as in %s@%s", len(owed), cmd.App, cmd.App, owed[0].Digest.Short())
+	}
+	decision := promotion.NotFine
+	if cmd.Opinion == command.OK {
+		decision = promotion.Fine
+	}
+	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: owed[len(owed)-1].ID, Decision: decision, Reason: cmd.Reason})
+}
+
+// reviewed takes a submitted review.
+func (c *Chat) reviewed(ctx context.Context, cb slack.InteractionCallback) (any, error) {
+	form, problems := render.ReadWritten(cb.View)
+	if len(problems) > 0 {
+		return slack.NewErrorsViewSubmissionResponse(problems), nil
+	}
+	decision := promotion.NotFine
+	if promotion.Decision(form.Ground) == promotion.Fine {
+		decision = promotion.Fine
+	}
+	_, err := c.gate.Take(ctx, promotion.Gesture{
+		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
+		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
+		Promotion: form.Promotion, Decision: decision, Reason: form.Reason, CardTS: form.TS,
+	})
+	return nil, err
+}
