@@ -178,6 +178,7 @@ func TestTheGlassIsBrokenOnlyForWhatWasShown(t *testing.T) {
 	if a := w.breaks(eve, seen); a.Verb != promotion.Outdated {
 		t.Errorf("a hold was not shown: %+v", a)
 	}
+	seen = w.newest()
 	w.tags["production"] = digest("9")
 	w.look()
 	w.run()
@@ -236,6 +237,12 @@ func TestWhatIsBrokenDoesNotExpireWhileItWaits(t *testing.T) {
 	w.blind("the registry is down")
 	w.breaks(eve, w.newest())
 	w.wait(3 * time.Hour)
+	if a := w.request(sue, ""); a.Verb != promotion.Existing || a.Promotion != 1 {
+		t.Errorf("asked for again: %+v", a)
+	}
+	if a := w.click(bob, promotion.Approve); a.Verb != promotion.Counted {
+		t.Errorf("Bob approves: %+v", a)
+	}
 	w.expect(1, promotion.Open)
 	w.look()
 	w.run()

@@ -87,6 +87,13 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"A request expires after 168h.",
 			"An approval expires after 48h.",
 		}},
+		{name: "a glass to break", d: policy.Document{
+			Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, BreakGlass: &policy.BreakGlass{Role: "commanders", By: []string{"security", "owners"}, Within: 24 * time.Hour},
+		}, want: []string{
+			"Approvals: 1 from leads, all from different people.",
+			"Whoever requested it can't be one of them.",
+			"Who holds commanders can break the glass and have it go ahead all the same, with a reason; within 24h another person of security or owners has to say whether that was right.",
+		}},
 		{name: "a train that is careful", train: true, d: policy.Document{
 			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
 		}, want: []string{

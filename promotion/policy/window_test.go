@@ -229,6 +229,11 @@ func TestTheVerdictChangesOnlyWhenItSaidItWould(t *testing.T) {
 				*list = append(*list, w)
 			}
 		}
+		if rapid.Bool().Draw(t, "broken") {
+			d.BreakGlass = &policy.BreakGlass{Role: "commanders"}
+			f.Rosters["commanders"] = promotion.Roster{Members: []promotion.PersonID{"eve"}}
+			f.Promotion.Broken, f.Executing = &promotion.Broken{By: "eve", At: noon, Terms: f.Promotion.TermsNow()}, 6
+		}
 		now := noon
 		for range 6 {
 			v := policy.Evaluate(d, f, now)
