@@ -58,8 +58,20 @@ func MayBreak(d Document, f Facts, id promotion.PersonID) (refusal string) {
 // Breaks tells whether a broken glass has the promotion go past its policy: it was
 // broken on these terms, by somebody who could break it now.
 func Breaks(d Document, f Facts) bool {
+	return f.Promotion.Broken != nil && void(d, f) == ""
+}
+
+// void says why a broken glass does not count, or "". One that was reviewed has
+// served: what is opened again after that is not what was reviewed.
+func void(d Document, f Facts) string {
 	b := f.Promotion.Broken
-	return b != nil && b.Differs(&f.Promotion) == "" && MayBreak(d, f, b.By) == ""
+	if b.Review != nil && f.Promotion.State == promotion.Open {
+		return "it has been reviewed since, and has to be broken anew"
+	}
+	if why := b.Differs(&f.Promotion); why != "" {
+		return why
+	}
+	return MayBreak(d, f, b.By)
 }
 
 // glass says whether a broken glass counts. It is met in any case: what the
@@ -67,11 +79,7 @@ func Breaks(d Document, f Facts) bool {
 func glass(d Document, f Facts) Finding {
 	b := f.Promotion.Broken
 	finding := Finding{Rule: RuleGlass, Outcome: Met, By: []promotion.PersonID{b.By}}
-	why := b.Differs(&f.Promotion)
-	if why == "" {
-		why = MayBreak(d, f, b.By)
-	}
-	if why != "" {
+	if why := void(d, f); why != "" {
 		finding.Reason = "the broken glass does not count any more: " + why
 		return finding
 	}

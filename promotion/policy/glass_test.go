@@ -137,6 +137,7 @@ func TestABrokenGlassCountsOnlyForWhatWasSeen(t *testing.T) {
 		{"other tags are set", func(_ *policy.Document, f facts) { f.Promotion.Targets = f.Promotion.Targets[1:] }, "the tags to set have changed"},
 		{"the plan is another", func(_ *policy.Document, f facts) { f.Promotion.Plan = "hope" }, "the rollback plan has changed"},
 		{"the policy has no glass any more", func(d *policy.Document, _ facts) { d.BreakGlass = nil }, "no glass to break"},
+		{"it was reviewed, and is open again", func(_ *policy.Document, f facts) { f.Promotion.Broken.Review = &promotion.Review{By: "mel"} }, "broken anew"},
 		{"the breaker has left", func(_ *policy.Document, f facts) { standing(f, "eve", promotion.Deactivated) }, "deactivated"},
 		{"the breaker has lost the role", func(_ *policy.Document, f facts) { f.Rosters["commanders"] = promotion.Roster{} }, "a role that the person does not hold"},
 	} {
