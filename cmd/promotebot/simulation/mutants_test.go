@@ -45,8 +45,7 @@ var mutants = []mutant{
 	}},
 	{"R3 intent first", "tags are moved while the promotion is still open, and the intent is written afterwards", []edit{
 		{"promotion/gate/settle.go", "	if err := p.Step(promotion.Executing, \"\", t.now); err != nil {\n		return err\n	}\n	approvals", "	approvals"},
-		{"promotion/gate/settle.go", "	if err := t.record(audit.Intended, p, map[string]any{\"approvals\": approvals", "	if false {\n		return t.record(audit.Intended, p, map[string]any{\"approvals\": approvals"},
-		{"promotion/gate/settle.go", "\"targets\": p.TermsNow().Targets}); err != nil {\n		return err\n	}\n	if err := t.notice(p, \"executing\"", "\"targets\": p.TermsNow().Targets})\n	}\n	if err := t.notice(p, \"executing\""},
+		{"promotion/gate/settle.go", "	if err := t.record(audit.Intended, p, detail); err != nil {", "	if err := error(nil); err != nil {"},
 		{"promotion/gate/report.go", "	p.Moves, p.ReadFault = moves, \"\"\n", "	p.Moves, p.ReadFault = moves, \"\"\n	if err := errors.Join(p.Step(promotion.Executing, \"\", t.now), t.record(audit.Intended, p, nil)); err != nil {\n		return err\n	}\n"},
 	}},
 	{"R4 decided anew at the intent", "who the approvers are is not read again before the execution", []edit{
