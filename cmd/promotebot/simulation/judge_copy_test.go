@@ -40,7 +40,7 @@ func (j *judge) copying(r *replica, was, p promotion.Promotion) {
 	if p.Copy == nil {
 		return
 	}
-	if was.Copy == nil {
+	if was.Copy == nil && !j.promotions[p.ID].State.Final() { // what has ended since, in the same transaction, is not sent
 		of := p
 		if p.Purpose == promotion.Ride {
 			of = j.promotions[p.Train]
