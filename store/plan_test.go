@@ -51,6 +51,7 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"whether it was put back", gate.Query{App: app, To: production, Digest: d, Purposes: []promotion.Purpose{promotion.Restore}, Limit: 1}, "promotion_by_digest (app=? AND to_env=? AND digest=?)"},
 		{"what was rejected and can still be lifted", gate.Query{App: app, To: production, States: []promotion.State{promotion.Rejected}, NotSucceeded: true}, "promotion_liftable (app=? AND to_env=?)"},
 		{"what has not been reviewed", gate.Query{Unreviewed: true}, "promotion_unreviewed"},
+		{"what of an app has not been reviewed", gate.Query{App: "shop", Unreviewed: true}, "promotion_unreviewed"},
 		{"what goes with a train", gate.Query{Train: 7}, "promotion_by_train (train=?)"},
 		{"what is decided by itself", gate.Query{Apart: true, States: live}, "promotion_live (state=?)"},
 		{"a vote that was typed", gate.Query{App: app, DigestPrefix: "abcd", States: open}, "promotion_live (state=? AND app=?)"},

@@ -129,7 +129,9 @@ func selection(q gate.Query) (query string, args []any) {
 		args = append(args, value)
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
-	if q.App != "" {
+	if q.App != "" && q.Unreviewed { // of which there are few, whatever the app
+		and("app || '' = $%d", q.App)
+	} else if q.App != "" {
 		and("app = $%d", q.App)
 	}
 	if q.From != "" {
