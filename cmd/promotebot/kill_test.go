@@ -50,6 +50,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			for range kills {
 				c.kill()
 			}
+			c.between.Store(nil) // the last fuse may not have burnt down
 			for _, app := range c.apps {
 				c.push(app)
 			}
