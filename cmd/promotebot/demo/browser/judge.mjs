@@ -150,7 +150,7 @@ const steps = {
     await until('the cursor is where the reason goes', () => reason.evaluate((e) => e === document.activeElement));
     await reason.fill('    ');
     await modal.getByRole('button', { name: 'Reject' }).click();
-    await says(modal.getByRole('alert'), /^Say in a few words why/);
+    await says(modal.getByRole('alert'), /^Say it in a few words/);
     assert.equal(await reason.getAttribute('aria-invalid'), 'true');
     assert.equal(await reason.inputValue(), '    ', 'what was typed is kept');
     await shoot('6-refused-reason');
