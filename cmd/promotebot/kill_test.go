@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -123,6 +124,7 @@ func (c *city) fuse(length int) (end <-chan struct{}) {
 			next.ServeHTTP(&deaf{header: http.Header{}}, r)
 		}
 		close(out)
+		_, _ = io.Copy(io.Discard, r.Body) // before that a server does not notice that the client is gone
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	})
