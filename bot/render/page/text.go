@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -80,18 +79,7 @@ func Clean(s string) string {
 	if clean(s) {
 		return s
 	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case r == '\u200c', r == '\u200d': // they join letters in some scripts, and emoji
-			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Join(strings.Fields(s), " ")
+	return promotion.Line(s)
 }
 
 // clean tells of most texts that need no cleaning that they are such: words of
