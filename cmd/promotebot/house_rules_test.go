@@ -182,11 +182,12 @@ var clock = []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTicker",
 
 // interfaces are all of them: each has to say why a concrete type would not do.
 var interfaces = map[string]string{
-	"promotion/gate.Store":     "the gate decides in a transaction of a database that it must not know",
-	"promotion/gate.Tx":        "what can be read and written in that transaction, and nothing else",
-	"promotion/pipeline.Queue": "the outbox lives in the database, which performs nothing",
-	"store.row":                "sql.Row and sql.Rows share no type, and are read by the same function",
-	"store/storetest.Store":    "the suite holds for every store",
+	"promotion/gate.Store":        "the gate decides in a transaction of a database that it must not know",
+	"promotion/gate.Tx":           "what can be read and written in that transaction, and nothing else",
+	"promotion/pipeline.Deployer": "a cluster, a Git repository, a deploy system and a program are told in different ways to run the same digest",
+	"promotion/pipeline.Queue":    "the outbox lives in the database, which performs nothing",
+	"store.row":                   "sql.Row and sql.Rows share no type, and are read by the same function",
+	"store/storetest.Store":       "the suite holds for every store",
 }
 
 // vague names say what a package is made of, not what it is for, and so
