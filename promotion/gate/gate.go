@@ -113,6 +113,10 @@ type Tx interface {
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
+	// Deployments are the orders to the targets of a promotion, in their order.
+	Deployments(of promotion.ID) ([]promotion.Deployment, error)
+	SaveDeployment(d promotion.Deployment) error
+
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
 	// FinishEffect and PostponeEffect end the claim under which e was

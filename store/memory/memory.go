@@ -54,6 +54,7 @@ type tables struct {
 	exposure   table[exposureKey, promotion.Exposure]
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
+	deployed   table[deploymentKey, promotion.Deployment]
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	tokens     table[string, promotion.Token]
@@ -74,6 +75,11 @@ type watchKey struct {
 }
 
 type pinKey struct{ app, environment, tag string }
+
+type deploymentKey struct {
+	of     promotion.ID
+	target string
+}
 
 type holding struct {
 	watchKey
@@ -114,6 +120,7 @@ func (t tables) settled() *tables {
 	t.pins.mine = false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
+	t.deployed.mine = false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }
