@@ -19,6 +19,7 @@ type Order struct {
 	Approvers   []string  // as people know them
 	OrderedAt   time.Time // when the target was first to be asked
 	Deadline    time.Time // when it counts as failed
+	Attempt     int       // how often this was begun, with this time; whoever performs it says so
 	Handle      string    // what the target calls it: a commit, the id of a job; empty before it has answered
 }
 

@@ -89,13 +89,13 @@ func (t *turn) reported(c *promotion.Check) (concerns []promotion.ID, err error)
 	if err := t.AppendAudit(e); err != nil {
 		return nil, err
 	}
-	open, err := t.query(Query{App: c.App, Digest: c.Digest, States: live})
+	open, err := t.query(Query{App: c.App, Digest: c.Digest, States: promotion.Unfinished()})
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range open {
 		concerns = append(concerns, shownAs(p))
-		if p.State != promotion.Open {
+		if p.State != promotion.Open && p.State != promotion.Watching {
 			continue
 		}
 		p.Touch()

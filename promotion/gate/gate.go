@@ -282,10 +282,11 @@ func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string
 
 // end steps the promotion to a final state and says so.
 func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, detail map[string]any) error {
+	kept := p.State == promotion.Failing && to == promotion.Promoted
 	if err := p.Step(to, reason, t.now); err != nil {
 		return err
 	}
-	if to == promotion.Rejected {
+	if to == promotion.Rejected || kept {
 		p.EndedBy = actorPerson(t.actor)
 	}
 	if detail == nil {
