@@ -54,11 +54,13 @@ func Card(v policy.View) Message {
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
+		p.Section(following(v))
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 		p.Context(becomes(v)...)
 	} else {
 		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
+		p.Section(deployments(v)...)
 		carriage(&p, v)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
@@ -94,8 +96,9 @@ func summary(v policy.View) string {
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
+		s = append(s, following(v))
 	} else {
-		s = append(s, approvers(v, c))
+		s = append(append(s, deployments(v)...), approvers(v, c))
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))
@@ -127,7 +130,7 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	}
 	// What was read is kept when it ends: it is what a rollback would go back to.
 	since := "now"
-	if p.State.Final() {
+	if p.State.Final() || p.MovedAt != nil {
 		since = "before"
 	}
 	to := page.Join(set, maxTags)
@@ -355,7 +358,7 @@ func buttons(v policy.View) []slack.BlockElement {
 		return append([]slack.BlockElement{lift}, more...)
 	}
 	if p.State != promotion.Open {
-		return more
+		return append(keepButton(v, value), more...)
 	}
 	var taken []slack.BlockElement
 	if withdraw, ok := withdrawButton(v, value); ok {

@@ -105,6 +105,9 @@ func History(past []promotion.Promotion) Message {
 		if p.Successor != 0 && p.State != promotion.Rejected {
 			row += page.Writef(" by #%d", p.Successor)
 		}
+		if p.State == promotion.Promoted && p.MovedAt != nil && p.EndedBy != "" {
+			row += ", kept while it was failing"
+		}
 		if p.EndedBy != "" {
 			row += page.Writef(" by %s", page.Mention(p.EndedBy))
 		}

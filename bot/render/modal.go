@@ -121,6 +121,7 @@ func details(v policy.View) []slack.Block {
 	} else {
 		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
 	}
+	p.Section(deployments(v)...)
 	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)

@@ -25,8 +25,10 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 			sentence += page.Writef(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
 		}
 		return "promoting", sentence
+	case promotion.Deploying, promotion.Watching, promotion.Failing:
+		return afterTags(v)
 	case promotion.Promoted:
-		return strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt)) + moves(p)
+		return strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt)) + kept(p) + moves(p)
 	case promotion.Conflicted:
 		return "conflict", page.Writef("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
 			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)

@@ -233,6 +233,22 @@ func states() []named {
 			f.Promotion.Purpose, f.Promotion.Digest, f.Promotion.Requester = promotion.Adopt, other, ann
 		}))},
 		{"executing", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) { f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, at(later) }))},
+		{"would be deployed and watched", shop(later, deploysTo("eu", "us"))},
+		{"deploying", shop(later, approved(ann, bob, sam), deploysTo("eu", "us"), follows(promotion.Deploying, "", rolling("eu", promotion.RolloutUnder, "waiting for pods"), rolling("us", promotion.RolloutPlanned, "")))},
+		{"deploying and held", shop(later, approved(ann, bob, sam), deploysTo("eu", "us"), follows(promotion.Deploying, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutPlanned, "")),
+			with(func(f *policy.Facts) {
+				f.Holds = []promotion.Hold{{ID: 1, App: "shop", By: eve, Reason: "wait", At: monday}}
+			}))},
+		{"deploying, target down", shop(later, approved(ann, bob, sam), deploysTo("eu"), follows(promotion.Deploying, "", rolling("eu", promotion.RolloutOrdered, "")),
+			with(func(f *policy.Facts) { f.Deployments[0].Fault = "deploy.example.com can't be reached" }))},
+		{"watched", shop(later, approved(ann, bob, sam), deploysTo("eu"), follows(promotion.Watching, "", rolling("eu", promotion.RolloutDone, "")))},
+		{"failing", shop(later, approved(ann, bob, sam), deploysTo("eu"), follows(promotion.Failing, "it was not deployed to eu: CrashLoopBackOff", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
+			with(func(f *policy.Facts) {
+				f.Deployments[0].Rollout.Lines = []string{"one", "two", "three", "four", "five", "six", "panic: `x` <!channel>", ""}
+				f.Deployments[0].Rollout.URL = "https://deploy.example.com/run/7?a=1&b=2"
+			}))},
+		{"kept", shop(later, approved(ann, bob, sam), deploysTo("eu"), follows(promotion.Promoted, "a fix is on its way", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
+			with(func(f *policy.Facts) { f.Promotion.EndedBy, f.Promotion.FinishedAt = bob, at(later) }))},
 		{"executing, registry down", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
 			f.Promotion.State, f.Promotion.StartedAt, f.Promotion.ReadFault = promotion.Executing, at(later), "registry.example.com answers 503 Service Unavailable"
 		}))},
@@ -343,4 +359,36 @@ func trains() []named {
 			rode(0, promotion.Failed, "it was taken back"), rode(1, promotion.Conflicted, "production points at 0badcafe0bad; it was expected to point at 9e8d7c6b9e8d"))},
 		{"superseded by a train", shop(later, ended(promotion.Superseded, "it goes with the train storefront"), with(func(f *policy.Facts) { f.Promotion.Successor = 20 }))},
 	}
+}
+
+func deploysTo(names ...string) func(*policy.Document, *policy.Facts) {
+	return func(d *policy.Document, _ *policy.Facts) {
+		d.Deploys, d.After = names, &policy.After{Watch: 15 * time.Minute, Health: true}
+	}
+}
+
+// follows is a promotion whose tags were moved, and how far its targets are.
+func follows(s promotion.State, reason string, all ...promotion.Deployment) func(*policy.Document, *policy.Facts) {
+	return func(_ *policy.Document, f *policy.Facts) {
+		p := &f.Promotion
+		p.State, p.Reason, p.StartedAt, p.MovedAt = s, reason, at(47*time.Hour), at(48*time.Hour)
+		if s == promotion.Watching {
+			p.WatchUntil = at(50 * time.Hour)
+		}
+		for _, t := range p.Targets {
+			p.Moves = append(p.Moves, promotion.Move{Tag: t.Tag, Outcome: promotion.MoveDone, Found: p.Digest})
+		}
+		f.Deployments = all
+	}
+}
+
+func rolling(target string, phase promotion.RolloutPhase, detail string) promotion.Deployment {
+	d := promotion.Deployment{Order: promotion.Order{Target: target, OrderedAt: *at(48 * time.Hour), Deadline: *at(49 * time.Hour)}, Rollout: promotion.Rollout{Phase: phase, Detail: detail}}
+	if phase != promotion.RolloutPlanned {
+		d.Rollout.Ready, d.Rollout.Total = 1, 3
+	}
+	if phase.Ended() {
+		d.EndedAt = at(48*time.Hour + time.Minute)
+	}
+	return d
 }

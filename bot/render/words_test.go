@@ -299,6 +299,9 @@ func TestButtons(t *testing.T) {
 		if p := s.view.Facts.Promotion; p.State.Final() && p.Owed() != nil {
 			want = append(want, render.ActionFine, render.ActionReview)
 		}
+		if s.view.Facts.Promotion.State == promotion.Failing {
+			want = append(want, render.ActionKeep)
+		}
 		want = append(want, render.ActionDetails)
 		var got []string
 		for _, m := range regexp.MustCompile(`"action_id":"(\w+)"`).FindAllStringSubmatch(blocks(t, render.Card(s.view)), -1) {

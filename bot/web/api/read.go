@@ -136,7 +136,7 @@ func app(ctx context.Context, s *server, c caller, r *http.Request, _ []byte) (i
 	if i < 0 {
 		return 0, nil, errNothing()
 	}
-	views, err := s.Gate.Views(ctx, gate.Query{App: name, States: []promotion.State{promotion.Open, promotion.Executing}})
+	views, err := s.Gate.Views(ctx, gate.Query{App: name, States: promotion.Unfinished()})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -42,6 +42,7 @@ type bot struct {
 	gate    *gate.Gate
 	chat    *chat.Chat
 	watcher *registry.Watcher
+	targets *Deployers
 	lanes   []*pipeline.Lane
 }
 
@@ -59,6 +60,10 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	keys, err := newKeyring(b.config.Registries)
 	if err != nil {
+		return err
+	}
+	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version}}
+	if _, err := b.targets.Set(b.config.Targets); err != nil {
 		return err
 	}
 	if b.db, err = sqlite.Open(ctx, b.config.Database); err != nil {
@@ -123,7 +128,7 @@ func (b *bot) wire(keys keyring) {
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Waiting: b.gate.Waiting, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)
+	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.targets, b.chat, owner, b.opts.Log)
 }
 
 // poke is called after every commit, also before there are lanes.
@@ -196,7 +201,14 @@ func (b *bot) reload(ctx context.Context) error {
 		if fresh.Database != b.config.Database || fresh.HTTP != b.config.HTTP || fresh.API != b.config.API || fresh.Poll != b.config.Poll || !reflect.DeepEqual(fresh.Registries, b.config.Registries) {
 			b.opts.Log.Warn("a change of database, http, api, poll or registries takes a restart; the rest of the configuration is put in force now")
 		}
+		// First, so that a target that is new can be told as soon as the gate knows it.
+		restore, err := b.targets.Set(fresh.Targets)
+		if err != nil {
+			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
+			continue
+		}
 		if err := b.gate.Adopt(ctx, &fresh.Catalog); err != nil {
+			restore()
 			b.opts.Log.Error("configuration not put in force; the old one stays", "config", b.opts.Config, "error", err)
 			continue
 		}

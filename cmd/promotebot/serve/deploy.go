@@ -1,0 +1,109 @@
+package serve
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/deploy/command"
+	"github.com/promotebot/promotebot/promotion/deploy/webhook"
+	"github.com/promotebot/promotebot/promotion/pipeline"
+)
+
+// place is where an order goes.
+type place struct{ environment, target string }
+
+// Surroundings are what deployers need that no configuration says.
+type Surroundings struct {
+	Getenv    func(string) string
+	Version   string
+	Transport http.RoundTripper // nil for the ordinary network
+}
+
+// Deployers are those of all targets. They are replaced as a whole, with the
+// configuration.
+type Deployers struct {
+	Surroundings
+	by atomic.Pointer[map[place]deployer]
+}
+
+// deployer is one of them. Whoever does the work in Observe may take as long as
+// the order has.
+type deployer struct {
+	pipeline.Deployer
+	works bool
+}
+
+// observation is how long one look at a target may take, where looking is all.
+const observation = 45 * time.Second
+
+// Set makes the deployers that the configuration names, and returns what puts
+// back those that were there. The error is Invalid, and names a secret that is not
+// there; then all stay as they were.
+func (d *Deployers) Set(targets []config.Target) (restore func(), err error) {
+	by := map[place]deployer{}
+	for _, t := range targets {
+		if by[place{t.Environment, t.Name}], err = d.make(t); err != nil {
+			return nil, err
+		}
+	}
+	had := d.by.Swap(&by)
+	return func() { d.by.Store(had) }, nil
+}
+
+func (d *Deployers) make(t config.Target) (deployer, error) {
+	if c := t.Command; c != nil {
+		return deployer{command.New(command.Options{Run: c.Run, Pass: c.Pass, Getenv: d.Getenv}), true}, nil
+	}
+	secret, err := Secret(d.Getenv, t.Webhook.Secret)
+	if err != nil {
+		return deployer{}, err
+	}
+	if secret.Reveal() == "" {
+		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Secret, t.Name, t.Environment, t.Webhook.Secret)
+	}
+	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
+	return deployer{webhook.New(to), false}, nil
+}
+
+func (d *Deployers) of(o promotion.Order) (deployer, error) {
+	found, ok := (*d.by.Load())[place{o.Environment, o.Target}]
+	if !ok {
+		return found, promotion.Errorf(promotion.NotFound, "the configuration has no target %s in %s any more", o.Target, o.Environment)
+	}
+	return found, nil
+}
+
+// performDeploy gives an order to a target.
+func (d *Deployers) performDeploy(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) { return to.Deploy(ctx, o) })
+}
+
+// performObserve asks how far it is.
+func (d *Deployers) performObserve(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) {
+		if !to.works {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, observation)
+			defer cancel()
+		}
+		return to.Observe(ctx, o)
+	})
+}
+
+func (d *Deployers) perform(e promotion.Effect, do func(deployer, promotion.Order) (promotion.Rollout, error)) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.DeployWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	to, err := d.of(w.Order)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	w.Order.Attempt = e.Attempt
+	r, err := do(to, w.Order)
+	return promotion.Result{Rollout: &r}, err
+}
