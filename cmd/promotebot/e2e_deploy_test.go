@@ -43,7 +43,7 @@ func (w *town) service() (*production.Server, *door, string) {
 
 func (w *town) deployedBy(service string) *process {
 	w.t.Helper()
-	w.targets(fmt.Sprintf(`{deadline: 1m, targets: [{name: eu, webhook: {url: "%s/orders/{app}", secret: DEPLOY_SECRET}}]}`, service))
+	w.targets(fmt.Sprintf(`{deadline: 1m, targets: [{name: eu, webhook: {url: "%s/orders/{app}", signed_with: DEPLOY_SECRET}}]}`, service))
 	return w.connected("DEPLOY_SECRET=" + deploySecret)
 }
 

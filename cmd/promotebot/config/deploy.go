@@ -33,7 +33,7 @@ const (
 	together = "together"
 	allowed  = "allowed"
 
-	exampleTarget = `{name: eu, webhook: {url: "https://deploy.example.com/{app}", secret: DEPLOY_SECRET}}`
+	exampleTarget = `{name: eu, webhook: {url: "https://deploy.example.com/{app}", signed_with: DEPLOY_SECRET}}`
 	exampleDeploy = "{targets: [" + exampleTarget + "]}"
 )
 

@@ -14,21 +14,21 @@ import (
 // Webhook is a service that is told over HTTP.
 type Webhook struct {
 	URL    string   // of the order, with placeholders
-	Secret string   // the environment variable with the key that orders are signed with
+	Signed string   // the environment variable with the key that orders are signed with
 	Status []string // other hosts at which it may say how far it is
 }
 
 const (
 	keyWebhook = "webhook"
 	keyURL     = "url"
-	keySecret  = "secret"
+	keySigned  = "signed_with"
 	keyStatus  = "status_hosts"
 
-	exampleWebhook = `{url: "https://deploy.example.com/{app}", secret: DEPLOY_SECRET}`
+	exampleWebhook = `{url: "https://deploy.example.com/{app}", signed_with: DEPLOY_SECRET}`
 )
 
 func (r *reader) webhook(n *yaml.Node, t *Target) {
-	in, ok := r.Fields(n, keyWebhook, exampleWebhook, keyURL, keySecret, keyStatus)
+	in, ok := r.Fields(n, keyWebhook, exampleWebhook, keyURL, keySigned, keyStatus)
 	if !ok {
 		return
 	}
@@ -36,12 +36,12 @@ func (r *reader) webhook(n *yaml.Node, t *Target) {
 	if at, ok := r.Required(n, in, keyURL, keyWebhook, `add url: "https://deploy.example.com/{app}"`); ok {
 		t.Webhook.URL = r.orderURL(at)
 	}
-	if at, ok := r.Required(n, in, keySecret, keyWebhook, "add secret: DEPLOY_SECRET, the name of an environment variable with the key that orders are signed with"); ok {
-		name, ok := r.Text(at, keySecret)
+	if at, ok := r.Required(n, in, keySigned, keyWebhook, "add signed_with: DEPLOY_SECRET, the name of an environment variable with the key that orders are signed with"); ok {
+		name, ok := r.Text(at, keySigned)
 		if ok && !variable.MatchString(name) {
-			r.Fault(at, "secret must be the name of an environment variable, and this is none", "write a name such as DEPLOY_SECRET, and set that variable, or DEPLOY_SECRET_FILE, where the bot runs")
+			r.Fault(at, "signed_with must be the name of an environment variable, and this is none", "write a name such as DEPLOY_SECRET, and set that variable, or DEPLOY_SECRET_FILE, where the bot runs")
 		}
-		t.Webhook.Secret = name
+		t.Webhook.Signed = name
 	}
 	if p, ok := in[keyStatus]; ok {
 		items, _ := r.Texts(p.Value, keyStatus, "[status.example.com]")

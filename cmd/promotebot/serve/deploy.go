@@ -58,12 +58,12 @@ func (d *Deployers) make(t config.Target) (deployer, error) {
 	if c := t.Command; c != nil {
 		return deployer{command.New(command.Options{Run: c.Run, Pass: c.Pass, Getenv: d.Getenv}), true}, nil
 	}
-	secret, err := Secret(d.Getenv, t.Webhook.Secret)
+	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
 		return deployer{}, err
 	}
 	if secret.Reveal() == "" {
-		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Secret, t.Name, t.Environment, t.Webhook.Secret)
+		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Signed, t.Name, t.Environment, t.Webhook.Signed)
 	}
 	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
 	return deployer{webhook.New(to), false}, nil

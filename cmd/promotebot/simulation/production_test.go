@@ -49,7 +49,7 @@ func (o *rollout) state() string {
 // targetsOf is how the targets of production are told.
 func targetsOf(names []string) (all []settings.Target) {
 	for _, name := range names {
-		all = append(all, settings.Target{Environment: production, Name: name, Webhook: &settings.Webhook{URL: "https://" + deployHost + "/{target}/{app}", Secret: "DEPLOY_SECRET"}})
+		all = append(all, settings.Target{Environment: production, Name: name, Webhook: &settings.Webhook{URL: "https://" + deployHost + "/{target}/{app}", Signed: "DEPLOY_SECRET"}})
 	}
 	return all
 }
