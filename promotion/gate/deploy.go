@@ -32,8 +32,9 @@ type Deploy struct {
 
 // Target is something that runs images, as far as decisions know of it.
 type Target struct {
-	Name string
-	Apps []string // that run there; empty for all
+	Name  string
+	Apps  []string // that run there; empty for all
+	Tells bool     // it may say itself how far it is; else it is read there, and nobody's word counts
 }
 
 // For are the targets of an app.
@@ -492,7 +493,12 @@ func (g *Gate) Deployed(ctx context.Context, call Call, id promotion.ID, target 
 			return promotion.Receipt{}, err
 		}
 		receipt := promotion.Receipt{Verb: promotion.Counted, App: p.App, Digest: p.Digest, Promotions: []promotion.ID{p.ID}}
+		env, _ := t.catalog.Environment(p.To)
+		tells := slices.ContainsFunc(env.Deploy.Targets, func(to Target) bool { return to.Name == target && to.Tells })
 		switch {
+		case !tells:
+			receipt.Verb, receipt.Reason = promotion.Refused, "how far "+target+" is, is read there: only a webhook says so itself"
+			return receipt, nil
 		case d.Rollout.Phase == promotion.RolloutPlanned:
 			receipt.Verb, receipt.Reason = promotion.Refused, target+" has not been given that order yet"
 			return receipt, nil

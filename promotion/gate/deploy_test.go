@@ -384,8 +384,12 @@ func TestTheCardIsDrawnOnlyWhenSomethingElseIsToBeSeen(t *testing.T) {
 }
 
 func TestATargetSaysItselfThatItIsDone(t *testing.T) {
-	w := newWorld(t, deploying(t, false, nil, "eu"))
+	c := deploying(t, false, nil, "eu", "us")
+	c.Environments[1].Deploy.Together = true
+	c.Environments[1].Deploy.Targets[0].Tells = true
+	w := newWorld(t, c)
 	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "") }
+	w.target["us"] = w.target["eu"]
 	id := w.promote("a")
 	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k1", Name: "cd", Hash: strings.Repeat("1", 64), Scopes: []promotion.Scope{promotion.ScopeDeploy}}))
 	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k2", Name: "ci", Hash: strings.Repeat("2", 64), Scopes: []promotion.Scope{promotion.ScopeChecks}}))
@@ -393,13 +397,17 @@ func TestATargetSaysItselfThatItIsDone(t *testing.T) {
 	if _, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k2"}, id, "eu", done); !errors.Is(err, promotion.Forbidden) {
 		t.Errorf("a token for something else: %v", err)
 	}
-	for target, want := range map[string]promotion.Verb{"us": promotion.Missing, "eu": promotion.Counted} {
+	for target, want := range map[string]promotion.Verb{"moon": promotion.Missing, "us": promotion.Refused, "eu": promotion.Counted} {
 		r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, target, done)
 		if err != nil || r.Verb != want {
 			t.Errorf("%s: %+v, %v", target, r, err)
 		}
 	}
-	w.run()
+	if got := w.phases(id); got != "eu done, us asked" {
+		t.Errorf("%s: only eu speaks for itself", got)
+	}
+	w.target["us"] = nil
+	w.wait(time.Minute)
 	w.expect(id, promotion.Promoted)
 	if r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", done); err != nil || r.Verb != promotion.Repeated {
 		t.Errorf("again: %+v, %v", r, err)
@@ -409,8 +417,14 @@ func TestATargetSaysItselfThatItIsDone(t *testing.T) {
 	}
 	w.wait(time.Hour)
 	w.expect(id, promotion.Promoted)
-	if e := w.recorded(audit.Rollout); e[len(e)-1].Actor != "token:cd" {
-		t.Errorf("the end is recorded of %s", e[len(e)-1].Actor)
+	var by []string
+	for _, e := range w.recorded(audit.Rollout) {
+		if e.Detail["phase"] == "done" {
+			by = append(by, e.Actor)
+		}
+	}
+	if want := []string{"token:cd", audit.Self}; !slices.Equal(by, want) {
+		t.Errorf("that they are done is recorded of %v, want %v", by, want)
 	}
 }
 

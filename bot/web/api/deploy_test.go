@@ -53,7 +53,7 @@ func (s *station) deploying() {
 	err = s.gate.Adopt(s.t.Context(), &gate.Catalog{
 		Apps: []gate.App{{Name: "shop", Repository: "registry.example.com/shop/api", Channel: "C0SHOP", Policies: map[string]policy.Document{"production": d}}},
 		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {
-			Name: "production", Tags: []promotion.TagTemplate{"production"}, Deploy: gate.Deploy{Deadline: time.Hour, Targets: []gate.Target{{Name: "eu"}, {Name: "us"}}},
+			Name: "production", Tags: []promotion.TagTemplate{"production"}, Deploy: gate.Deploy{Deadline: time.Hour, Targets: []gate.Target{{Name: "eu", Tells: true}, {Name: "us", Tells: true}}},
 		}},
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ func TestTargetsMeanWhatTheySay(t *testing.T) {
 		t.Fatal(err)
 	}
 	production, _ := c.Catalog.Environment("production")
-	if d := production.Deploy; !d.Together || d.Deadline != 5*time.Minute || !slices.Equal(d.For("shop"), []string{"eu", "us"}) || !slices.Equal(d.For("cart"), []string{"us"}) {
+	if d := production.Deploy; !d.Together || !d.Targets[0].Tells || d.Targets[1].Tells || d.Deadline != 5*time.Minute || !slices.Equal(d.For("shop"), []string{"eu", "us"}) || !slices.Equal(d.For("cart"), []string{"us"}) {
 		t.Errorf("%+v", d)
 	}
 	shop, _ := c.Catalog.App("shop")

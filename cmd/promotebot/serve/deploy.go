@@ -79,7 +79,12 @@ func (d *Deployers) of(o promotion.Order) (deployer, error) {
 
 // performDeploy gives an order to a target.
 func (d *Deployers) performDeploy(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) { return to.Deploy(ctx, o) })
+	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) {
+		if !time.Now().Before(o.Deadline) { // nobody waits for it any more
+			return promotion.Rollout{}, promotion.Errorf(promotion.Unavailable, "its deadline passed before it could be told")
+		}
+		return to.Deploy(ctx, o)
+	})
 }
 
 // performObserve asks how far it is.
