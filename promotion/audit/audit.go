@@ -51,6 +51,7 @@ const (
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
 	Checked    Kind = "checked"       // a check was reported or signed off
+	Authored   Kind = "authors"       // who wrote what is in a digest was reported
 	Tokened    Kind = "token-made"    // a machine may speak over HTTP
 	Untokened  Kind = "token-revoked" // it may not any more
 

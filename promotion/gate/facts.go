@@ -93,6 +93,9 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
 		return err
 	}
+	if f.Authors, err = t.Authors(p.App, p.Digest); err != nil {
+		return err
+	}
 	if f.Source, err = t.look(p.App, p.From, promotion.Source); err != nil {
 		return err
 	}

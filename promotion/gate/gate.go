@@ -74,6 +74,11 @@ type Tx interface {
 	// AddCheck numbers the report and stores it.
 	AddCheck(c *promotion.Check) error
 
+	// Authors are all that were reported of the digest, by name.
+	Authors(app string, d promotion.Digest) ([]string, error)
+	// AddAuthors adds those that were not reported before.
+	AddAuthors(a promotion.Authorship) error
+
 	Tokens() ([]promotion.Token, error) // by name; of one name, the newest last
 	Token(id string) (promotion.Token, error)
 	AddToken(t promotion.Token) error

@@ -35,7 +35,7 @@ type Document struct {
 	// that is not there asks for nobody's approval either.
 	Automatic            bool `json:",omitempty"`
 	RequesterMayApprove  bool
-	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels say
+	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels and reports say
 	Reject               Veto   `json:",omitzero"`
 	Expires              Expiry `json:",omitzero"`
 
@@ -113,6 +113,7 @@ type Facts struct {
 	Promotion promotion.Promotion
 	Votes     []promotion.Vote     // oldest first
 	Presence  []promotion.Interval // of the digest in the From environment, oldest first
+	Authors   []string             // of what is in the digest, as they were reported; its label may name more
 	Source    Look                 // at the From environment
 	Target    Look                 // at the tags in the To environment
 

@@ -56,6 +56,7 @@ type tables struct {
 	holds      table[int64, promotion.Hold]
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
+	authors    table[authorKey, promotion.Authorship]
 	tokens     table[string, promotion.Token]
 	receipts   table[receiptKey, promotion.Kept]
 	lastEffect int64

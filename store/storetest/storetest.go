@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
 		"the newest report of a check comes back":            checkReports,
+		"reports of authors only add":                        authorReports,
 		"what the schema forbids of evidence is refused":     forbiddenEvidence,
 		"a token comes back and is revoked once":             tokens,
 		"a receipt is kept once, and for a while":            receipts,
