@@ -78,7 +78,7 @@ func TestMoveTakesSixRequestsWithAToken(t *testing.T) {
 	for _, c := range []struct {
 		tag, want string
 		requests  int
-		seen     promotion.Digest
+		seen      promotion.Digest
 	}{{"v1", "v1 moved", 6, ""}, {"v2", "v2 moved", 4, ""}, {"v2", "v2 already", 1, y.work.Digest}} {
 		y.source.Forget()
 		moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.From, Digest: y.work.Digest, Targets: []promotion.Target{{Tag: c.tag, Now: c.seen}}})
