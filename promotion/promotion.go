@@ -48,6 +48,7 @@ type Promotion struct {
 	Copy       *Copy     // nil until the digest is brought into another repository, if it has to be
 	Plan       string    // how it would be taken back, in somebody's words; empty until given
 	WayBack    *WayBack  // nil until what it would replace has been looked for
+	Former     *Former   // nil until it is known what it would replace
 	Moves      []Move    // what became of each target, once executed
 	Broken     *Broken   // nil unless somebody broke the glass
 
@@ -65,12 +66,15 @@ type Card struct {
 	Channel  string
 	TS       string // message timestamp, Slack's name for a message; empty before the first post
 	Revision int64  // set only after Slack has answered
+	Link     string // its address in Slack; empty before it is known
 }
 
 // Image is what was read from the manifest and the config of a digest.
 type Image struct {
 	MediaType string
-	Size      int64 // bytes of all layers, compressed; 0 for an index
+	Of        string  // of an index, the platform whose labels and layers these are
+	Layers    []Layer // empty when there are none, or too many to be kept
+	Size      int64   // bytes of all layers, compressed
 	Platforms []string
 	Created   *time.Time
 	Labels    map[string]string
@@ -85,6 +89,9 @@ const (
 	LabelVersion  = "org.opencontainers.image.version"
 	LabelCreated  = "org.opencontainers.image.created"
 	LabelAuthors  = "org.opencontainers.image.authors"
+
+	LabelBaseName   = "org.opencontainers.image.base.name"
+	LabelBaseDigest = "org.opencontainers.image.base.digest"
 )
 
 // Target is one tag that the promotion sets.

@@ -14,18 +14,18 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
-	var image, copied, back, broken sql.NullString
+	var image, copied, back, broken, former sql.NullString
 	var successor, train *int64
 	var observed, opened int64
 	var soaked, started, finished, due *int64 // due is what broken says, for whoever looks for it
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &back, &p.Plan, &broken, &due)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &back, &p.Plan, &broken, &due, &former, &p.Card.Link)
 	if err != nil {
 		return p, err
 	}
@@ -42,6 +42,9 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 		return p, err
 	}
 	if p.Broken, err = unmarshal[promotion.Broken](broken); err != nil {
+		return p, err
+	}
+	if p.Former, err = unmarshal[promotion.Former](former); err != nil {
 		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
@@ -80,12 +83,13 @@ func values(p promotion.Promotion) ([]any, error) {
 	copied, err5 := marshalOrNull(p.Copy)
 	back, err6 := marshalOrNull(p.WayBack)
 	broken, err7 := marshalOrNull(p.Broken)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	former, err8 := marshalOrNull(p.Former)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 		return nil, err
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), back, p.Plan, broken, microsOrNull(p.Owed())}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), back, p.Plan, broken, microsOrNull(p.Owed()), former, p.Card.Link}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -156,6 +160,9 @@ func selection(q gate.Query) (query string, args []any) {
 	}
 	if q.Train != 0 {
 		and("train = $%d", int64(q.Train))
+	}
+	if q.Successor != 0 {
+		and("successor = $%d", int64(q.Successor))
 	}
 	if q.Apart {
 		where = append(where, "train IS NULL")

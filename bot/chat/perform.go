@@ -30,7 +30,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 		return promotion.Result{}, err
 	}
 	p := v.Facts.Promotion
-	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision}
+	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision, Link: p.Card.Link}
 	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
 	if card.TS == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
@@ -41,6 +41,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	if card.TS != "" {
 		_, _, _, err = c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...)
 		if err == nil {
+			card.Link = c.link(ctx, card)
 			return promotion.Result{Card: &card}, nil
 		}
 		if err = apiError("chat.update", err); promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
@@ -50,7 +51,29 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	if _, card.TS, err = c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
 		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError("chat.postMessage", err))
 	}
+	card.Link = "" // of the one before, if that is gone
+	card.Link = c.link(ctx, card)
 	return promotion.Result{Card: &card}, nil
+}
+
+// maxLink is the longest address of a message that is kept.
+const maxLink = 500
+
+// link asks where a card is, so that others can lead there. It is drawn whether
+// Slack says so or not: the next time is soon enough.
+func (c *Chat) link(ctx context.Context, card promotion.Card) string {
+	if card.Link != "" {
+		return card.Link
+	}
+	link, err := c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: card.Channel, Ts: card.TS})
+	if err != nil {
+		c.log.Warn("where a card is could not be asked", "channel", card.Channel, "error", apiError("chat.getPermalink", err))
+		return ""
+	}
+	if len(link) > maxLink || promotion.ParseLink(link) != nil {
+		return ""
+	}
+	return link
 }
 
 func message(m render.Message, event, key string) []slack.MsgOption {

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +50,7 @@ func Card(v policy.View) Message {
 		// On a phone the facts fill a screen: what holds it up stands before them.
 		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
+		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
@@ -60,6 +60,7 @@ func Card(v policy.View) Message {
 	} else {
 		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
 		carriage(&p, v)
+		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
 		p.Section(approvers(v, c))
@@ -90,6 +91,7 @@ func summary(v policy.View) string {
 	s = append(s, glass(v, c)...)
 	if p.State == promotion.Open {
 		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = append(s, changes(p)...)
 		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
@@ -117,7 +119,9 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.Requester != "" {
 		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}
-	all = append(all, image(p.Image)...)
+	if !tells(p) {
+		all = append(all, image(p.Image)...)
+	}
 	if len(p.Targets) == 0 {
 		return append(all, page.Writef("*Tags of %s*\nnot known yet", p.To))
 	}
@@ -178,26 +182,6 @@ func image(i *promotion.Image) []page.Text {
 		all = append(all, "*Platforms*\n"+page.Join(platforms, maxTags))
 	}
 	return all
-}
-
-// commit is a link where the labels name a forge that has such pages, as
-// GitHub, GitLab and their kin do. The host is shown: a label can name any.
-func commit(source, revision string) page.Text {
-	if len(revision) < 7 || len(revision) > 64 || strings.Trim(revision, "0123456789abcdef") != "" {
-		return page.Code(revision)
-	}
-	short := revision[:min(12, len(revision))]
-	u, err := url.Parse(source)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(source) > 500 || strings.Trim(u.Path, "/") == "" {
-		return page.Code(short)
-	}
-	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")+"/commit/"+revision, ""
-	u.RawQuery, u.Fragment = "", ""
-	address := strings.ReplaceAll(u.String(), "&", "&amp;")
-	if strings.ContainsAny(address, "<>|` ") || address != page.Clean(address) {
-		return page.Code(short)
-	}
-	return page.Writef("<%s|%s> on %s", page.Text(address), short, u.Host)
 }
 
 // soak is a picture and the words for it. The share is that of the moment of

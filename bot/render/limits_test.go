@@ -71,7 +71,7 @@ func walk(path string, v any, visit func(path, s string), list func(path string,
 }
 
 // control is everything that may begin with < in what we send.
-var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report))>`)
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|#\d+))>`)
 
 // entity is every escape there is.
 var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
@@ -218,6 +218,20 @@ var hostile = []string{
 	"https://github.com/a/b?x=1&y=<2>", "https://forge.example/" + strings.Repeat("a&", 300),
 }
 
+func drawImage(t *rapid.T, text *rapid.Generator[string], maybe *rapid.Generator[*time.Time]) *promotion.Image {
+	i := &promotion.Image{
+		MediaType: text.Draw(t, "media type"), Of: text.Draw(t, "of"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
+		Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "layers") {
+		i.Layers = append(i.Layers, promotion.Layer{Digest: rapid.SampledFrom([]promotion.Digest{build, former, other}).Draw(t, "layer")})
+	}
+	for _, label := range []string{promotion.LabelSource, promotion.LabelRevision, promotion.LabelVersion, promotion.LabelBaseName, promotion.LabelBaseDigest} {
+		i.Labels[label] = text.Draw(t, label)
+	}
+	return i
+}
+
 func drawView(t *rapid.T) policy.View {
 	text := rapid.OneOf(rapid.SampledFrom(hostile), rapid.String())
 	person := rapid.Custom(func(t *rapid.T) promotion.PersonID {
@@ -247,11 +261,13 @@ func drawView(t *rapid.T) policy.View {
 		Card: promotion.Card{TS: rapid.SampledFrom([]string{"", "1.1"}).Draw(t, "ts")},
 	}
 	if rapid.Bool().Draw(t, "image read") {
-		p.Image = &promotion.Image{
-			MediaType: text.Draw(t, "media type"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
-			Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+		p.Image = drawImage(t, text, maybe)
+	}
+	if rapid.Bool().Draw(t, "former known") {
+		p.Former = &promotion.Former{Digest: digest.Draw(t, "former"), Fault: text.Draw(t, "former fault")}
+		if rapid.Bool().Draw(t, "former read") {
+			p.Former.Image = drawImage(t, text, maybe)
 		}
-		p.Image.Labels[promotion.LabelSource], p.Image.Labels[promotion.LabelRevision] = text.Draw(t, "source"), text.Draw(t, "revision")
 	}
 	for range rapid.SampledFrom([]int{0, 1, 2, 7, 80}).Draw(t, "targets") {
 		target := promotion.Target{Tag: text.Draw(t, "tag"), Floating: rapid.Bool().Draw(t, "floating"), Now: digest.Draw(t, "now"), ReadAt: maybe.Draw(t, "read")}

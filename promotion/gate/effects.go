@@ -44,6 +44,11 @@ func (t *turn) inspect(p *promotion.Promotion) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) inspectFormer(p *promotion.Promotion) error {
+	w := promotion.InspectWork{Repository: p.Destination, Digest: p.Former.Digest}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d/%s", p.ID, w.Digest), p.ID, w, t.now))
+}
+
 func (t *turn) readTags(p *promotion.Promotion) error {
 	w := promotion.ReadTagsWork{Repository: p.Destination}
 	for _, target := range p.Targets {

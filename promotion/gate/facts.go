@@ -23,7 +23,7 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if f.Rosters, f.People, err = t.people(d, f.Votes); err != nil {
 		return d, f, err
 	}
-	if err := t.concerned(p, &f); err != nil {
+	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {

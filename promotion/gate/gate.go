@@ -137,6 +137,7 @@ type Query struct {
 	States        []promotion.State
 	Purposes      []promotion.Purpose
 	Train         promotion.ID // the rides of this train
+	Successor     promotion.ID // only what this one took the place of
 	Apart         bool         // only what is decided by itself: no rides
 	NotSucceeded  bool         // only what nothing has taken the place of
 	Unreviewed    bool         // only whose glass was broken, and nobody has reviewed that

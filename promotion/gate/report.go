@@ -62,11 +62,18 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 }
 
 func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
+	w, err := promotion.Work[promotion.InspectWork](e)
+	if err != nil {
+		return err
+	}
 	p, err := t.load(e.Promotion)
 	if err != nil {
 		return err
 	}
 	image.ReadAt = t.now
+	if isFormer(p, w) {
+		return t.formerRead(p, w, image)
+	}
 	p.Image, p.ReadFault = &image, ""
 	p.Touch()
 	if p.State == promotion.Open && !p.Repairs() {
@@ -296,9 +303,15 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	if err != nil {
 		return err
 	}
+	found := p.Card.Link == "" && c.Link != ""
 	p.Card = c // what is shown of it does not change by that
 	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err
+	}
+	if found {
+		if err := t.lead(p); err != nil {
+			return err
+		}
 	}
 	if c.Revision < p.Revision {
 		return t.drawCard(p)
@@ -410,7 +423,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 			longest = slowly
 		}
 		// A card that is there has to lose its buttons, however long it takes.
-		again = !p.State.Final() || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
+		again = !p.State.Final() && !forgotten(p, e) || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
 	}
 	wait := longest
 	if e.Attempt < 10 {
@@ -433,8 +446,14 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 		return nil
 	}
 	p, err := t.load(e.Promotion)
-	if err != nil || p.ReadFault == f.Text {
+	if err != nil {
 		return err
+	}
+	if w, err := promotion.Work[promotion.InspectWork](e); e.Kind == promotion.EffectInspect && (err != nil || isFormer(p, w)) {
+		return errors.Join(err, t.formerUnread(p, w, f))
+	}
+	if p.ReadFault == f.Text {
+		return nil
 	}
 	p.ReadFault = f.Text
 	p.Touch()

@@ -43,6 +43,9 @@ type world struct {
 	copies []promotion.Repository // where copies went
 	proved []promotion.Digest     // what was looked for as a way back
 	gone   promotion.Digest       // what is not there then
+	// how often each digest was inspected, and the one that can't be
+	inspected  map[promotion.Digest]int
+	unreadable promotion.Digest
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
@@ -94,7 +97,8 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 		down:   map[promotion.EffectKind]promotion.Kind{},
 		drawn:  map[promotion.ID]int64{}, draws: map[promotion.ID]int{},
 
-		answers: map[promotion.PersonID]promotion.Answer{},
+		answers:   map[promotion.PersonID]promotion.Answer{},
+		inspected: map[promotion.Digest]int{},
 	}
 	w.open(c)
 	w.look()
@@ -217,7 +221,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
-		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
+		d := work[promotion.InspectWork](w, e).Digest
+		if w.inspected[d]++; d == w.unreadable {
+			return promotion.Result{Failure: &promotion.Failure{Kind: promotion.Unavailable, Text: d.Short() + " is unreadable"}}
+		}
+		return promotion.Result{Image: &promotion.Image{Labels: w.labels, Layers: []promotion.Layer{{Digest: d}}}}
 	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
 		asked := work[struct {

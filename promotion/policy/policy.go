@@ -132,6 +132,8 @@ type Facts struct {
 	Exposure  promotion.Exposure   // of the digest in the From environment
 	Freezes   []promotion.Freeze   // that have not been lifted and are not over
 	Holds     []promotion.Hold     // that have not been lifted, oldest first
+
+	SuccessorLink string // where the card is of what took its place; shown, and nothing rests on it
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a

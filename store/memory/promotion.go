@@ -38,10 +38,9 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.Targets[i].ReadAt = pointee(p.Targets[i].ReadAt)
 	}
 	p.Moves = slices.Clone(p.Moves)
-	if p.Image = pointee(p.Image); p.Image != nil {
-		p.Image.Platforms = slices.Clone(p.Image.Platforms)
-		p.Image.Labels = maps.Clone(p.Image.Labels)
-		p.Image.Created = pointee(p.Image.Created)
+	p.Image = copiedImage(p.Image)
+	if p.Former = pointee(p.Former); p.Former != nil {
+		p.Former.Image = copiedImage(p.Former.Image)
 	}
 	if p.Copy = pointee(p.Copy); p.Copy != nil {
 		p.Copy.DoneAt = pointee(p.Copy.DoneAt)
@@ -59,6 +58,14 @@ func copied(p promotion.Promotion) promotion.Promotion {
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	return p
+}
+
+func copiedImage(i *promotion.Image) *promotion.Image {
+	if i = pointee(i); i != nil {
+		i.Platforms, i.Layers, i.Labels = slices.Clone(i.Platforms), slices.Clone(i.Layers), maps.Clone(i.Labels)
+		i.Created = pointee(i.Created)
+	}
+	return i
 }
 
 func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
@@ -92,6 +99,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		len(q.States) > 0 && !slices.Contains(q.States, p.State),
 		len(q.Purposes) > 0 && !slices.Contains(q.Purposes, p.Purpose),
 		q.Train != 0 && p.Train != q.Train,
+		q.Successor != 0 && p.Successor != q.Successor,
 		q.Apart && p.Train != 0,
 		q.NotSucceeded && p.Successor != 0,
 		q.Unreviewed && p.Owed() == nil,
@@ -167,6 +175,8 @@ func violated(p *promotion.Promotion) string {
 		return "state"
 	case p.Revision <= 0:
 		return "revision > 0"
+	case utf8.RuneCountInString(p.Card.Link) > 500:
+		return "card_link"
 	case p.Card.Revision > p.Revision:
 		return "card_revision <= revision"
 	case (p.FinishedAt != nil) != p.State.Final():
