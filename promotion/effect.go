@@ -28,11 +28,13 @@ const (
 	EffectTell   EffectKind = "tell"   // TellWork
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
+	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
 
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
 	EffectRefresh EffectKind = "refresh" // read again who holds the roles
+	EffectStirred EffectKind = "stirred" // what homes show may have changed
 )
 
 // Effect is a row of the outbox: what to do, when, and under which key it may
@@ -183,6 +185,7 @@ type Result struct {
 	Card    *Card
 	Person  *Person
 	Group   *Group
+	Home    *Home
 	Failure *Failure
 }
 

@@ -49,6 +49,8 @@ var Scopes = []struct{ Name, For string }{
 	{"usergroups:read", "the members of user groups that are named as roles"},
 	{"channels:history", "find a card again after a crash instead of posting a second one"},
 	{"groups:history", "the same in private channels"},
+	{"im:write", "open the conversation in which somebody is told something directly"},
+	{"im:history", "find a direct message again after a crash instead of sending a second one"},
 }
 
 // callTimeout bounds one Web API call. slack-go sets no timeout of its own, and

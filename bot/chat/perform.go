@@ -34,7 +34,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
 	if card.TS == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if card.TS, err = c.findCard(ctx, p); err != nil {
+		if card.TS, err = c.find(ctx, card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), p.OpenedAt); err != nil {
 			return promotion.Result{}, err
 		}
 	}
@@ -85,17 +85,19 @@ func message(m render.Message, event, key string) []slack.MsgOption {
 	}
 }
 
-func (c *Chat) findCard(ctx context.Context, p promotion.Promotion) (ts string, err error) {
-	params := &slack.GetConversationHistoryParameters{
-		ChannelID: p.Card.Channel, Limit: 200, IncludeAllMetadata: true,
-		Oldest: strconv.FormatInt(p.OpenedAt.Add(-time.Minute).Unix(), 10),
+// find is the timestamp of the message of ours with the key, posted no earlier
+// than since; empty when there is none.
+func (c *Chat) find(ctx context.Context, channel, event, key string, since time.Time) (ts string, err error) {
+	params := &slack.GetConversationHistoryParameters{ChannelID: channel, Limit: 200, IncludeAllMetadata: true}
+	if !since.IsZero() {
+		params.Oldest = strconv.FormatInt(since.Add(-time.Minute).Unix(), 10)
 	}
 	for {
 		page, err := c.api.GetConversationHistoryContext(ctx, params)
 		if err != nil {
 			return "", apiError("conversations.history", err)
 		}
-		if ts := carrying(page.Messages, metadataCard, strconv.FormatInt(int64(p.ID), 10)); ts != "" {
+		if ts := carrying(page.Messages, event, key); ts != "" {
 			return ts, nil
 		}
 		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" {
@@ -173,6 +175,9 @@ func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, 
 		return promotion.Result{}, err
 	}
 	m := render.Answer(w.Answer)
+	if w.Channel == "" { // it was done at home, where nothing can be said
+		return promotion.Result{}, c.write(ctx, e, w.Person, m, time.Time{})
+	}
 	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
 	_, err = c.api.PostEphemeralContext(ctx, w.Channel, string(w.Person), options...)
 	if err == nil {

@@ -351,13 +351,20 @@ func buttons(v policy.View) []slack.BlockElement {
 	if !p.Planned() || v.Document.Automatic || len(plan) > 0 && p.Plan == "" {
 		return slices.Concat(plan, sign, []slack.BlockElement{reject}, more)
 	}
-	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
-	approve.Confirm = slack.NewConfirmationBlockObject(
-		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	approve := approveButton(v, value)
 	if adopt, ok := adoptButton(p, value); ok {
 		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, more)
 	}
 	return slices.Concat([]slack.BlockElement{approve}, plan, sign, []slack.BlockElement{reject}, more)
+}
+
+// approveButton names what is agreed to before it is.
+func approveButton(v policy.View, value string) *slack.ButtonBlockElement {
+	p := &v.Facts.Promotion
+	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
+	approve.Confirm = slack.NewConfirmationBlockObject(
+		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	return approve
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.

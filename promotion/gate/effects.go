@@ -118,3 +118,18 @@ func (t *turn) remindAt(r Reminder, before *time.Time) error {
 	w := promotion.RemindWork{Schedule: r.Spec, Tick: tick}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRemind, "remind/"+r.Spec, 0, w, tick))
 }
+
+// showHome has the home of a person drawn in a second that has not begun. The
+// second is part of the key: what changes while one is being drawn is on the next.
+func (t *turn) showHome(who promotion.PersonID, second time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectHome, fmt.Sprintf("home/%s/%d", who, second.Unix()), 0, promotion.HomeWork{Person: who}, second))
+}
+
+// welcome has it drawn at once.
+func (t *turn) welcome(who promotion.PersonID) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectHome, fmt.Sprintf("welcome/%s/%d", who, t.now.Unix()), 0, promotion.HomeWork{Person: who}, t.now))
+}
+
+func (t *turn) stirHomes() error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectStirred, "stirred", 0, struct{}{}, t.now.Add(homeLead)))
+}

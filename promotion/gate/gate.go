@@ -17,6 +17,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -91,6 +92,15 @@ type Tx interface {
 	AddGesture(g promotion.Gesture, a *promotion.Answer) error
 	DecideGesture(key string, a promotion.Answer, at time.Time) error
 	UndecidedGestures() ([]promotion.Gesture, error)
+
+	// Decided are what the person has done that was decided, newest first.
+	Decided(by promotion.PersonID, limit int) ([]promotion.Decided, error)
+
+	Home(of promotion.PersonID) (promotion.Home, error)
+	// Homes are those that were opened since then, the ones opened last when there
+	// are more than the limit.
+	Homes(since time.Time, limit int) ([]promotion.Home, error)
+	SaveHome(h promotion.Home) error
 
 	// AddIncident numbers the incident and stores it; Conflict when one with its
 	// key is open.
@@ -201,6 +211,7 @@ type turn struct {
 	actor   string
 	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
 	lines   map[line]bool          // in which something came, went or ended in this turn
+	telling bool                   // what homes show may have changed
 	trains  map[promotion.ID]bool  // of which a ride was settled in this turn; true when it has changed
 }
 
@@ -232,7 +243,7 @@ func (t *turn) conclude() error {
 			return err
 		}
 	}
-	return nil
+	return t.freshen()
 }
 
 func (t *turn) load(id promotion.ID) (*promotion.Promotion, error) {
@@ -267,7 +278,7 @@ func (t *turn) save(p *promotion.Promotion) error {
 	if err := t.SavePromotion(*p, was); err != nil {
 		return err
 	}
-	t.loaded[p.ID] = p.Revision
+	t.loaded[p.ID], t.telling = p.Revision, true
 	if p.Purpose == promotion.Ride {
 		t.trains[p.Train] = true
 	}
@@ -275,6 +286,7 @@ func (t *turn) save(p *promotion.Promotion) error {
 }
 
 func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string]any) error {
+	t.telling = t.telling || !slices.Contains(quiet, kind)
 	e := audit.Entry{At: t.now, Actor: t.actor, Kind: kind, Detail: detail}
 	if p != nil {
 		e.Promotion, e.App, e.From, e.To, e.Digest, e.Policy = p.ID, p.App, p.From, p.To, p.Digest, p.PolicyHash

@@ -57,6 +57,10 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.remind(e)
 	case promotion.EffectRefresh:
 		return t.refresh()
+	case promotion.EffectHome:
+		return t.homeShown(*r.Home)
+	case promotion.EffectStirred:
+		return t.showAll()
 	}
 	return nil // notices and private answers leave nothing behind
 }
@@ -408,7 +412,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell:
+	case promotion.EffectTell, promotion.EffectHome: // what a home misses comes when it is drawn next
 		again = again && e.Attempt < tellAttempts
 	case promotion.EffectNotice:
 		again, longest = again && e.Attempt < noticeAttempts, slowly

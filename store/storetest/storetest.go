@@ -53,6 +53,8 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
+		"a home comes back, and those opened last":           homes,
+		"what somebody has done is found, newest first":      decided,
 		"the newest report of a check comes back":            checkReports,
 		"reports of authors only add":                        authorReports,
 		"what the schema forbids of evidence is refused":     forbiddenEvidence,
