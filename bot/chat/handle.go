@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -34,8 +35,8 @@ func (c *Chat) handle(j job) {
 		c.interaction(ctx, j, data)
 	case *socketmode.ErrorBadMessage:
 		c.badMessage(j)
-	default: // events are not subscribed to, but an unanswered one comes again
-		c.ack(j, j.event.Request.EnvelopeID, nil)
+	case slackevents.EventsAPIEvent:
+		c.event(ctx, j, data)
 	}
 }
 
@@ -148,6 +149,8 @@ type response struct {
 	Type   string        `json:"response_type"`
 	Text   string        `json:"text"`
 	Blocks []slack.Block `json:"blocks,omitempty"`
+
+	sent bool // the gate has it sent
 }
 
 func privately(m render.Message) response {

@@ -14,6 +14,8 @@ func Manifest() slack.Manifest {
 		},
 		Settings: slack.Settings{Interactivity: &slack.Interactivity{IsEnabled: true}, SocketModeEnabled: true},
 	}
+	m.Settings.EventSubscriptions = &slack.EventSubscriptions{BotEvents: Events}
+	m.Features.AppHome = slack.AppHome{MessagesTabEnabled: true}
 	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
 	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
 		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: "help | status | list | why <app> | approve <app> …", ShouldEscape: true,

@@ -395,7 +395,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell:
+	case promotion.EffectTell, promotion.EffectSay:
 		again = again && e.Attempt < tellAttempts
 	case promotion.EffectNotice:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
