@@ -125,7 +125,7 @@ func TestAnEventIsAnsweredOnce(t *testing.T) {
 		for _, d := range []*fakeslack.Delivery{asked, voted, missed, asked} {
 			again := o.slack.DeliverAnew(d)
 			o.pause()
-			if again.Err() != nil {
+			if again.Err() != nil || again.Took() == 0 {
 				t.Errorf("%q again: %v", d.Text, again.Err())
 			}
 		}
