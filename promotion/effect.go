@@ -26,6 +26,7 @@ const (
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
 	EffectNotice EffectKind = "notice" // NoticeWork
 	EffectTell   EffectKind = "tell"   // TellWork
+	EffectSay    EffectKind = "say"    // SayWork
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
 	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
@@ -153,12 +154,28 @@ type NoticeWork struct {
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
 }
 
-// TellWork is a private answer to one person.
-type TellWork struct {
+// Reply is where an answer goes to.
+type Reply struct {
 	Channel     string
 	Person      PersonID
 	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
-	Answer      Answer
+	Message     string `json:",omitempty"` // the timestamp of what is answered; empty for a command or a click
+	Thread      string `json:",omitempty"`
+	Aloud       bool   `json:",omitempty"` // for whoever reads the channel; else for the person alone
+}
+
+// TellWork is an answer to what somebody did, private unless it is Aloud.
+type TellWork struct {
+	Reply
+	Answer Answer
+}
+
+// SayWork is an answer to what somebody asked, as it was made when they did.
+type SayWork struct {
+	Reply
+	Replace bool            // what the response URL belongs to is replaced
+	Text    string          // complete by itself
+	Blocks  json.RawMessage // Block Kit
 }
 
 // PersonWork asks who a user is.

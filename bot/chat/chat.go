@@ -49,9 +49,13 @@ var Scopes = []struct{ Name, For string }{
 	{"usergroups:read", "the members of user groups that are named as roles"},
 	{"channels:history", "find a card again after a crash instead of posting a second one"},
 	{"groups:history", "the same in private channels"},
+	{"app_mentions:read", "answer where @promotebot is named"},
+	{"im:history", "answer direct messages, and find one of its own again after a crash instead of sending a second one"},
 	{"im:write", "open the conversation in which somebody is told something directly"},
-	{"im:history", "find a direct message again after a crash instead of sending a second one"},
 }
+
+// Events are the bot events that promotebot subscribes to.
+var Events = []string{"app_home_opened", "app_mention", "message.im"}
 
 // callTimeout bounds one Web API call. slack-go sets no timeout of its own, and
 // a call that hangs would hold its slot for ever.
@@ -64,6 +68,7 @@ type Chat struct {
 	gate       *gate.Gate
 	team       string
 	enterprise string
+	self       string // our user id
 	log        *slog.Logger
 	connected  atomic.Int32
 	reconnects atomic.Int64
@@ -89,7 +94,7 @@ func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
 	if err != nil {
 		return nil, fmt.Errorf("SLACK_BOT_TOKEN: %w", apiError("auth.test", err))
 	}
-	c.team, c.enterprise = auth.TeamID, auth.EnterpriseID
+	c.team, c.enterprise, c.self = auth.TeamID, auth.EnterpriseID, auth.UserID
 	if missing := missingScopes(auth.Header.Get("X-OAuth-Scopes")); len(missing) > 0 {
 		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_BOT_TOKEN lacks the scopes %s: add them under OAuth & Permissions (or paste the output of \"promotebot manifest\") and install the app again", strings.Join(missing, ", "))
 	}

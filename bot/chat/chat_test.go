@@ -190,7 +190,7 @@ func (o *office) lanes() []*pipeline.Lane {
 	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
 	return []*pipeline.Lane{
 		lane("slack", map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell,
+			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell, promotion.EffectSay: o.chat.Say,
 			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectHome: o.chat.ShowHome,
 		}),
 		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due}),

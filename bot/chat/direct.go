@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -13,15 +12,15 @@ import (
 const metadataDirect = "promotebot_direct"
 
 // write sends a message to one person, once for each effect. It was asked for no
-// earlier than since.
-func (c *Chat) write(ctx context.Context, e promotion.Effect, to promotion.PersonID, m render.Message, since time.Time) error {
+// earlier than the message with the timestamp oldest.
+func (c *Chat) write(ctx context.Context, e promotion.Effect, to promotion.PersonID, m render.Message, oldest string) error {
 	conversation, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{string(to)}})
 	if err != nil {
 		return apiError("conversations.open", err)
 	}
 	if e.Attempt > 1 {
 		// A performer before this one may have sent it and died.
-		if ts, err := c.find(ctx, conversation.ID, metadataDirect, e.Key, since); err != nil || ts != "" {
+		if ts, err := c.find(ctx, conversation.ID, metadataDirect, e.Key, oldest); err != nil || ts != "" {
 			return err
 		}
 	}

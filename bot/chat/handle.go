@@ -36,11 +36,7 @@ func (c *Chat) handle(j job) {
 	case *socketmode.ErrorBadMessage:
 		c.badMessage(j)
 	case slackevents.EventsAPIEvent:
-		if err := c.happened(ctx, data); err != nil {
-			c.log.Error("an event could not be taken; Slack sends it again", "type", data.InnerEvent.Type, "error", err)
-			return
-		}
-		c.ack(j, j.event.Request.EnvelopeID, nil)
+		c.event(ctx, j, data)
 	default: // an unanswered one comes again
 		c.ack(j, j.event.Request.EnvelopeID, nil)
 	}
@@ -164,6 +160,8 @@ type response struct {
 	Type   string        `json:"response_type"`
 	Text   string        `json:"text"`
 	Blocks []slack.Block `json:"blocks,omitempty"`
+
+	sent bool // the gate has it sent
 }
 
 func privately(m render.Message) response {

@@ -62,7 +62,7 @@ func (o *office) press(who, action string) *fakeslack.Delivery {
 func (o *office) published() int { return o.slack.Counts()["views.publish"] }
 
 // direct are the direct messages to somebody, oldest first.
-func (o *office) direct(to string) (all []fakeslack.Message) {
+func (o *office) mail(to string) (all []fakeslack.Message) {
 	for _, c := range o.slack.Channels() {
 		if c.User == to {
 			all = o.slack.Messages(c.ID)
@@ -145,7 +145,7 @@ func TestAnAnswerToAClickAtHomeComesDirectly(t *testing.T) {
 			t.Fatal(d.Err())
 		}
 		time.Sleep(time.Minute)
-		if all := o.direct(ann); len(all) != 1 || !strings.Contains(all[0].Text, "superseded") {
+		if all := o.mail(ann); len(all) != 1 || !strings.Contains(all[0].Text, "superseded") {
 			t.Errorf("Ann was told %+v", all)
 		}
 	})

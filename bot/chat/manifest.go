@@ -12,10 +12,10 @@ func Manifest() slack.Manifest {
 			Name: "promotebot", BackgroundColor: "#1d3b36",
 			Description: "Promotes container images by digest, when the policy and the people say so",
 		},
-		Settings: slack.Settings{Interactivity: &slack.Interactivity{IsEnabled: true}, SocketModeEnabled: true, EventSubscriptions: &slack.EventSubscriptions{BotEvents: []string{"app_home_opened"}}},
+		Settings: slack.Settings{Interactivity: &slack.Interactivity{IsEnabled: true}, SocketModeEnabled: true},
 	}
-	// Nobody's messages are read: what is said to the bot is said with buttons and commands.
-	m.Features.AppHome = slack.AppHome{HomeTabEnabled: true, MessagesTabEnabled: true, MessagesTabReadOnlyEnabled: true}
+	m.Settings.EventSubscriptions = &slack.EventSubscriptions{BotEvents: Events}
+	m.Features.AppHome = slack.AppHome{HomeTabEnabled: true, MessagesTabEnabled: true}
 	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
 	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
 		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: "help | status | list | why <app> | approve <app> …", ShouldEscape: true,

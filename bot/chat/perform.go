@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -34,7 +33,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
 	if card.TS == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if card.TS, err = c.find(ctx, card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), p.OpenedAt); err != nil {
+		if card.TS, err = c.find(ctx, card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt)); err != nil {
 			return promotion.Result{}, err
 		}
 	}
@@ -85,27 +84,6 @@ func message(m render.Message, event, key string) []slack.MsgOption {
 	}
 }
 
-// find is the timestamp of the message of ours with the key, posted no earlier
-// than since; empty when there is none.
-func (c *Chat) find(ctx context.Context, channel, event, key string, since time.Time) (ts string, err error) {
-	params := &slack.GetConversationHistoryParameters{ChannelID: channel, Limit: 200, IncludeAllMetadata: true}
-	if !since.IsZero() {
-		params.Oldest = strconv.FormatInt(since.Add(-time.Minute).Unix(), 10)
-	}
-	for {
-		page, err := c.api.GetConversationHistoryContext(ctx, params)
-		if err != nil {
-			return "", apiError("conversations.history", err)
-		}
-		if ts := carrying(page.Messages, event, key); ts != "" {
-			return ts, nil
-		}
-		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" {
-			return "", nil
-		}
-	}
-}
-
 func carrying(messages []slack.Message, event, key string) (ts string) {
 	for _, m := range messages {
 		if m.Metadata.EventType == event && m.Metadata.EventPayload[metadataKey] == key {
@@ -137,7 +115,7 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	}
 	if e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if posted, err := c.findReply(ctx, card, e.Key); err != nil || posted {
+		if posted, err := c.findReply(ctx, card.Channel, card.TS, e.Key); err != nil || posted {
 			return promotion.Result{}, err
 		}
 	}
@@ -151,8 +129,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	return promotion.Result{}, nil
 }
 
-func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (posted bool, err error) {
-	params := &slack.GetConversationRepliesParameters{ChannelID: card.Channel, Timestamp: card.TS, Limit: 200, IncludeAllMetadata: true}
+// findReply looks for a notice in a thread.
+func (c *Chat) findReply(ctx context.Context, channel, thread, key string) (posted bool, err error) {
+	params := &slack.GetConversationRepliesParameters{ChannelID: channel, Timestamp: thread, Limit: 200, IncludeAllMetadata: true}
 	for {
 		replies, _, next, err := c.api.GetConversationRepliesContext(ctx, params)
 		if err != nil {
@@ -165,33 +144,6 @@ func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (
 			return false, nil
 		}
 	}
-}
-
-// Tell answers one person privately. Where the bot is not in the channel, the
-// response URL of the gesture still gets there for thirty minutes.
-func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-	w, err := promotion.Work[promotion.TellWork](e)
-	if err != nil {
-		return promotion.Result{}, err
-	}
-	m := render.Answer(w.Answer)
-	if w.Channel == "" { // it was done at home, where nothing can be said
-		return promotion.Result{}, c.write(ctx, e, w.Person, m, time.Time{})
-	}
-	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
-	_, err = c.api.PostEphemeralContext(ctx, w.Channel, string(w.Person), options...)
-	if err == nil {
-		return promotion.Result{}, nil
-	}
-	err = apiError("chat.postEphemeral", err)
-	if promotion.KindOf(err) == promotion.Unavailable || w.ResponseURL == "" {
-		return promotion.Result{}, err
-	}
-	options = append(options, slack.MsgOptionResponseURL(w.ResponseURL, slack.ResponseTypeEphemeral))
-	if _, _, err := c.api.PostMessageContext(ctx, w.Channel, options...); err != nil {
-		return promotion.Result{}, apiError("response_url", err)
-	}
-	return promotion.Result{}, nil
 }
 
 // ReadPerson asks Slack who a user is. That there is no such user is an

@@ -18,8 +18,8 @@ var deeds = map[command.Name]promotion.GestureKind{
 	command.Incident: promotion.GestureIncident, command.Resolve: promotion.GestureResolve,
 }
 
-func (c *Chat) deed(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
-	return c.take(ctx, sc, promotion.Gesture{
+func (c *Chat) deed(ctx context.Context, a asked, cmd command.Command) (response, error) {
+	return c.take(ctx, a, promotion.Gesture{
 		Kind: deeds[cmd.Name], App: cmd.App, Ref: cmd.Digest, Reason: cmd.Reason, Incident: cmd.Incident, Severity: promotion.Severity(cmd.Severity), Until: cmd.Until,
 	})
 }

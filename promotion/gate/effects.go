@@ -35,8 +35,28 @@ func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
 	if g.Token != "" {
 		return nil // a machine asks for itself what has come of it
 	}
-	w := promotion.TellWork{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Answer: a}
+	w := promotion.TellWork{Reply: reply(g, a.Public()), Answer: a}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
+}
+
+// say answers what was asked, once.
+func (t *turn) say(g promotion.Gesture, w promotion.SayWork) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectSay, "say/"+g.Key, 0, w, t.now))
+}
+
+// reply is where whoever made the gesture is answered. Slack shows a private
+// message in a thread only where there is one already, so a message that begins
+// none is answered beside it.
+func reply(g promotion.Gesture, public bool) promotion.Reply {
+	r := promotion.Reply{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Message: g.Message, Thread: g.Thread}
+	if g.Message == "" {
+		return r
+	}
+	r.Aloud = g.Direct || public
+	if !r.Aloud && g.Thread == g.Message {
+		r.Thread = ""
+	}
+	return r
 }
 
 func (t *turn) inspect(p *promotion.Promotion) error {

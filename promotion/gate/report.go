@@ -412,7 +412,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell, promotion.EffectHome: // what a home misses comes when it is drawn next
+	case promotion.EffectTell, promotion.EffectSay, promotion.EffectHome: // what a home misses comes when it is drawn next
 		again = again && e.Attempt < tellAttempts
 	case promotion.EffectNotice:
 		again, longest = again && e.Attempt < noticeAttempts, slowly

@@ -38,8 +38,8 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		if err != nil {
 			return err
 		}
-		// A vote that counts needs no words: the card shows it.
-		if gesture.Reply && answer.Verb != promotion.Counted {
+		// A click that counts needs no words: the card shows it.
+		if gesture.Reply && (answer.Verb != promotion.Counted || gesture.Message != "") {
 			if err := t.tell(gesture, answer); err != nil {
 				return err
 			}
@@ -50,6 +50,22 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		return t.AddGesture(gesture, &answer)
 	})
 	return answer, err
+}
+
+// Say has the answer sent to what somebody asked in a message or with a button,
+// once however often that is delivered.
+func (g *Gate) Say(ctx context.Context, gesture promotion.Gesture, w promotion.SayWork) error {
+	return g.update(ctx, string(gesture.Person), func(t *turn) error {
+		if _, _, err := t.Gesture(gesture.Key); !errors.Is(err, promotion.NotFound) {
+			return err
+		}
+		gesture.Kind, gesture.At = promotion.GestureAsk, t.now
+		w.Reply = reply(gesture, false)
+		if err := t.say(gesture, w); err != nil {
+			return err
+		}
+		return t.AddGesture(gesture, &promotion.Answer{Verb: promotion.Answered})
+	})
 }
 
 // unknown is what could not be read although it was asked for. What waits for

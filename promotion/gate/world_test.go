@@ -195,7 +195,7 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 	promotion.EffectHome, promotion.EffectStirred,
 }
 
