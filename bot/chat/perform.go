@@ -146,25 +146,34 @@ func (c *Chat) findReply(ctx context.Context, channel, thread, key string) (post
 	}
 }
 
-// ReadPerson asks Slack who a user is. That there is no such user is an
-// answer, not an error.
+// ReadPerson asks Slack who a user is.
 func (c *Chat) ReadPerson(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 	w, err := promotion.Work[promotion.PersonWork](e)
 	if err != nil {
 		return promotion.Result{}, err
 	}
-	u, err := c.api.GetUserInfoContext(ctx, string(w.ID))
+	who, err := c.whoIs(ctx, w.ID)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	return promotion.Result{Person: &who}, nil
+}
+
+// whoIs asks Slack who a user is. That there is no such user is an answer, not
+// an error.
+func (c *Chat) whoIs(ctx context.Context, id promotion.PersonID) (promotion.Person, error) {
+	u, err := c.api.GetUserInfoContext(ctx, string(id))
 	if err != nil {
 		if err = apiError("users.info", err); promotion.KindOf(err) == promotion.NotFound {
-			return promotion.Result{Person: &promotion.Person{ID: w.ID, Standing: promotion.Unknown}}, nil
+			return promotion.Person{ID: id, Standing: promotion.Unknown}, nil
 		}
-		return promotion.Result{}, err
+		return promotion.Person{}, err
 	}
 	name := u.Profile.DisplayName
 	if name == "" {
 		name = u.RealName
 	}
-	return promotion.Result{Person: &promotion.Person{ID: w.ID, Name: name, TimeZone: u.TZ, Standing: c.standing(u)}}, nil
+	return promotion.Person{ID: id, Name: name, TimeZone: u.TZ, Standing: c.standing(u)}, nil
 }
 
 func (c *Chat) standing(u *slack.User) promotion.Standing {

@@ -58,6 +58,7 @@ func commands() []command {
 		{"token list", "[-config FILE]", "list the tokens", (*program).tokenList},
 		{"token revoke", "[-config FILE] NAME", "revoke a token, at once", (*program).tokenRevoke},
 		{"check report", "-app APP -digest DIGEST -name NAME -status STATUS", "report a check of a digest to a running bot", (*program).checkReport},
+		{"doctor", "[-config FILE] [-json]", "say whether everything that the bot needs is there, also while it runs; exits with 1 when something is wrong, with 2 when something could not be looked at", (*program).doctor},
 		{"manifest", "", "print the Slack app manifest to paste", (*program).manifest},
 		{"backup", "[-config FILE] TO", "copy the database, also while the bot runs", (*program).backup},
 		{"audit verify", "[-config FILE]", "recompute the audit log and say whether it is whole", (*program).auditVerify},
@@ -76,6 +77,11 @@ const (
 
 var errUsage = errors.New("usage")
 
+// exit is the code of a command that has said all there is to say.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 func (p *program) run(ctx context.Context, args []string) int {
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
@@ -83,7 +89,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 			continue
 		}
 		err := c.run(p, ctx, args[len(words):])
+		said, answered := errors.AsType[exit](err)
 		switch {
+		case answered:
+			return int(said)
 		case errors.Is(err, flag.ErrHelp):
 			return 0
 		case errors.Is(err, errUsage):
