@@ -22,6 +22,10 @@ const (
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
 
+	// Performed by the deployer of a target.
+	EffectDeploy  EffectKind = "deploy"  // DeployWork → Result.Rollout
+	EffectObserve EffectKind = "observe" // DeployWork → Result.Rollout
+
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
 	EffectNotice EffectKind = "notice" // NoticeWork
@@ -115,6 +119,9 @@ type MoveWork struct {
 // There is a move for each digest that some of the tags pointed at before.
 type UndoWork struct{ Moves []MoveWork }
 
+// DeployWork is an order to one target, or asks how far it is with it.
+type DeployWork struct{ Order Order }
+
 // NoticeKind names a reply in the thread of a card.
 type NoticeKind string
 
@@ -136,6 +143,7 @@ const (
 	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
+	NoticeFailing    NoticeKind = "failing"  // shown in the channel too
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -199,6 +207,7 @@ type Result struct {
 	Copy    *Copy
 	Proof   *Proof
 	Moves   []Move
+	Rollout *Rollout
 	Card    *Card
 	Person  *Person
 	Group   *Group

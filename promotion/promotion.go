@@ -56,6 +56,8 @@ type Promotion struct {
 	OpenedAt   time.Time
 	SoakedAt   *time.Time // when the completed soak was announced
 	StartedAt  *time.Time // when the intent to execute was written
+	MovedAt    *time.Time // when its tags were read back, where something follows that
+	WatchUntil *time.Time // until when what happens still counts; nil before it runs everywhere
 	FinishedAt *time.Time // set exactly when State is final
 
 	Card Card
@@ -76,6 +78,7 @@ type Image struct {
 	Layers    []Layer // empty when there are none, or too many to be kept
 	Size      int64   // bytes of all layers, compressed
 	Platforms []string
+	Manifests []Digest `json:",omitempty"` // of the platforms of an index
 	Created   *time.Time
 	Labels    map[string]string
 	ReadAt    time.Time
@@ -153,6 +156,8 @@ const (
 	Adopt   Purpose = "adopt"   // accept what somebody else put behind a tag
 	Train   Purpose = "train"   // bring several apps to the next environment, or none
 	Ride    Purpose = "ride"    // the part of a train that is about one app
+
+	Rollback Purpose = "rollback" // go back to a digest that was promoted before
 )
 
 // Repairs tells whether the promotion is about what somebody else did to the
@@ -190,6 +195,8 @@ const (
 
 	Withdraw Decision = "withdraw" // take an approval back
 	Lift     Decision = "lift"     // take a rejection back, one's own or another's; no vote by itself
+
+	Keep Decision = "keep" // leave what is failing as it is; no vote by itself
 
 	BreakGlass Decision = "break-glass" // go ahead without what is missing; no vote by itself
 	Fine       Decision = "fine"        // a review of that

@@ -14,7 +14,7 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, moved_at, watch_until`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
@@ -22,16 +22,18 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 	var image, copied, back, broken, former sql.NullString
 	var successor, train *int64
 	var observed, opened int64
+	var moved, watch *int64
 	var soaked, started, finished, due *int64 // due is what broken says, for whoever looks for it
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &back, &p.Plan, &broken, &due, &former, &p.Card.Link)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &back, &p.Plan, &broken, &due, &former, &p.Card.Link, &moved, &watch)
 	if err != nil {
 		return p, err
 	}
 	p.Successor, p.Train = idOrNone(successor), idOrNone(train)
 	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
+	p.MovedAt, p.WatchUntil = atOrNil(moved), atOrNil(watch)
 	if p.Image, err = unmarshal[promotion.Image](image); err != nil {
 		return p, err
 	}
@@ -89,7 +91,8 @@ func values(p promotion.Promotion) ([]any, error) {
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), back, p.Plan, broken, microsOrNull(p.Owed()), former, p.Card.Link}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), back, p.Plan, broken, microsOrNull(p.Owed()), former, p.Card.Link,
+		microsOrNull(p.MovedAt), microsOrNull(p.WatchUntil)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {

@@ -65,6 +65,11 @@ const (
 	Unheld           Kind = "unheld"
 	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
 	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
+
+	Moved    Kind = "moved"    // the tags are where they were to be, and something follows that
+	Rollout  Kind = "rollout"  // how far a target is with its order has changed
+	Watching Kind = "watching" // it runs everywhere
+	Failing  Kind = "failing"  // it did not come to run, or something went wrong after that
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

@@ -94,13 +94,13 @@ func (t *turn) reported(c *promotion.Check) (concerns []promotion.ID, _ error) {
 
 // learned settles what is open of a digest of which something was reported.
 func (t *turn) learned(app string, d promotion.Digest) (concerns []promotion.ID, err error) {
-	open, err := t.query(Query{App: app, Digest: d, States: live})
+	open, err := t.query(Query{App: app, Digest: d, States: promotion.Unfinished()})
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range open {
 		concerns = append(concerns, shownAs(p))
-		if p.State != promotion.Open {
+		if p.State != promotion.Open && p.State != promotion.Watching {
 			continue
 		}
 		p.Touch()

@@ -101,6 +101,21 @@ func (t *turn) undo(p *promotion.Promotion, w promotion.UndoWork) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectUndo, fmt.Sprintf("undo/%d", p.ID), p.ID, w, t.now))
 }
 
+// tellTarget and observe are one order to one target: however often a promotion is
+// told to go on, a target is told once.
+func (t *turn) tellTarget(d promotion.Deployment) error {
+	o := d.Order
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, fmt.Sprintf("deploy/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, t.now))
+}
+
+func (t *turn) observe(d promotion.Deployment, at time.Time) error {
+	o := d.Order
+	if at.After(o.Deadline) {
+		at = o.Deadline
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, fmt.Sprintf("observe/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, at))
+}
+
 func (t *turn) lookUp(subjects []policy.Subject) error {
 	for _, s := range subjects {
 		e := promotion.NewEffect(promotion.EffectPerson, "person/"+string(s.Person), 0, promotion.PersonWork{ID: s.Person}, t.now)

@@ -26,6 +26,9 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
 		return d, f, err
 	}
+	if err := t.aftermath(p, &f); err != nil {
+		return d, f, err
+	}
 	if p.Purpose != promotion.Train {
 		if err := t.surroundings(p, &f); err != nil {
 			return d, f, err
@@ -80,6 +83,7 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	d := app.Policies[p.To]
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
+		d.Deploys, d.After = nil, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted
@@ -231,13 +235,17 @@ func (t *turn) roster(role string) (promotion.Roster, error) {
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
-	executing, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing}, Limit: 2})
+	others, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing}})
 	if err != nil {
 		return err
 	}
-	for _, other := range executing {
-		if other.ID != p.ID {
+	for i, other := range others {
+		switch {
+		case other.ID == p.ID:
+		case other.State.Moves():
 			f.Executing = other.ID
+		case p.Purpose != promotion.Rollback && !p.Repairs(): // the way back is for then, and tags are put right any time
+			f.OnTrial = &others[i]
 		}
 	}
 	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1})

@@ -128,6 +128,10 @@ type Tx interface {
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
+	// Deployments are the orders to the targets of a promotion, in their order.
+	Deployments(of promotion.ID) ([]promotion.Deployment, error)
+	SaveDeployment(d promotion.Deployment) error
+
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
 	// FinishEffect and PostponeEffect end the claim under which e was
@@ -296,10 +300,11 @@ func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string
 
 // end steps the promotion to a final state and says so.
 func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, detail map[string]any) error {
+	kept := p.State == promotion.Failing && to == promotion.Promoted
 	if err := p.Step(to, reason, t.now); err != nil {
 		return err
 	}
-	if to == promotion.Rejected {
+	if to == promotion.Rejected || kept {
 		p.EndedBy = actorPerson(t.actor)
 	}
 	if detail == nil {

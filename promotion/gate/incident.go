@@ -52,6 +52,9 @@ func (t *turn) reportHealth(r promotion.HealthReport) error {
 	if err := t.record(audit.HealthChanged, nil, map[string]any{"app": r.App, "environment": r.Environment, "healthy": r.Healthy}); err != nil {
 		return err
 	}
+	if err := t.overseeAll(r.App, r.Environment); err != nil {
+		return err
+	}
 	return t.settleAll(Query{App: r.App, From: r.Environment, States: []promotion.State{promotion.Open}}, true)
 }
 
@@ -171,6 +174,9 @@ func sealed(of, text string) string {
 // upset settles what is open where the incident is, and tells those whom it
 // makes wait.
 func (t *turn) upset(i promotion.Incident, kind promotion.NoticeKind) error {
+	if err := t.overseeAll(i.App, i.Environment); err != nil {
+		return err
+	}
 	w := promotion.NoticeWork{Kind: kind, Person: actorPerson(t.actor), Reason: i.Summary, Incident: i.ID, Severity: i.Severity}
 	return t.stir(i.App, func(p *promotion.Promotion) (bool, *promotion.NoticeWork, error) {
 		if !i.Concerns(p.App, p.From, p.To) {

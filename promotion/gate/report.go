@@ -45,6 +45,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.moved(e, r.Moves)
 	case promotion.EffectUndo:
 		return t.undone(e, r.Moves, "")
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.rolledOut(e, *r.Rollout)
 	case promotion.EffectCard:
 		return t.drawn(e, *r.Card)
 	case promotion.EffectPerson:
@@ -223,7 +225,8 @@ func (t *turn) executed(p *promotion.Promotion, to promotion.State, why string) 
 	return t.close(p, to, why)
 }
 
-// close ends what was executed, and lets go on what waited for that.
+// close ends what was executed, unless targets are to run it or it is watched, and
+// lets go on what waited for that.
 func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) error {
 	if err := t.pinned(p); err != nil {
 		return err
@@ -232,7 +235,14 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if why != "" {
 		detail["why"] = why
 	}
-	if err := t.end(p, to, why, detail); err != nil {
+	begun, err := false, error(nil)
+	if to == promotion.Promoted {
+		begun, err = t.deploy(p, detail)
+	}
+	if err == nil && !begun {
+		err = t.end(p, to, why, detail)
+	}
+	if err != nil {
 		return err
 	}
 	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
@@ -256,6 +266,9 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 		return err
 	}
 	if err := t.overtaken(p); err != nil {
+		return err
+	}
+	if err := t.outlived(p); err != nil {
 		return err
 	}
 	if err := t.nextTurn(p); err != nil {
@@ -357,6 +370,8 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return t.moveFailed(e, r)
 	case promotion.EffectUndo:
 		return t.undone(e, r.Moves, f.Text)
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.deployFailed(e, f)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -418,6 +433,13 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		_, d, err := t.ordered(e)
+		if err != nil {
+			return false, due, err
+		}
+		again = (again || e.Kind == promotion.EffectObserve) && d.EndedAt == nil && t.now.Before(d.Order.Deadline)
+		longest = min(longest, max(0, d.Order.Deadline.Sub(t.now)))
 	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
 		p, err := t.load(e.Promotion)
 		if err != nil {
@@ -444,6 +466,8 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 		return t.delayed(e, f)
 	case promotion.EffectProve:
 		return t.unproved(e, f)
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.unreached(e, f)
 	case promotion.EffectUndo:
 		return t.undoDelayed(e, f)
 	default:

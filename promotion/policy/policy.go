@@ -59,6 +59,11 @@ type Document struct {
 	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
 	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
 
+	// Deploys are the targets that are told to run it, once its tags are moved, and
+	// After is what counts from then on; nil for nothing.
+	Deploys []string `json:",omitempty"`
+	After   *After   `json:",omitempty"`
+
 	BreakGlass *BreakGlass `json:",omitempty"` // who can have it go ahead all the same; nil for nobody
 }
 
@@ -122,6 +127,7 @@ type Facts struct {
 	Identities promotion.Identities // which accounts and addresses are one person's
 
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
+	OnTrial   *promotion.Promotion // another one that is watched there, or waits for a decision
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
 	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
@@ -133,7 +139,9 @@ type Facts struct {
 	Freezes   []promotion.Freeze   // that have not been lifted and are not over
 	Holds     []promotion.Hold     // that have not been lifted, oldest first
 
-	SuccessorLink string // where the card is of what took its place; shown, and nothing rests on it
+	SuccessorLink string                 // where the card is of what took its place; shown, and nothing rests on it
+	Deployments   []promotion.Deployment // what has become of its orders, in their order
+	Since         Aftermath              // what has happened since its tags were moved
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a

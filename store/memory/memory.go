@@ -55,6 +55,7 @@ type tables struct {
 	exposure   table[exposureKey, promotion.Exposure]
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
+	deployed   table[deploymentKey, promotion.Deployment]
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	authors    table[authorKey, promotion.Authorship]
@@ -76,6 +77,11 @@ type watchKey struct {
 }
 
 type pinKey struct{ app, environment, tag string }
+
+type deploymentKey struct {
+	of     promotion.ID
+	target string
+}
 
 type holding struct {
 	watchKey
@@ -116,6 +122,7 @@ func (t tables) settled() *tables {
 	t.pins.mine, t.homes.mine = false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
+	t.deployed.mine = false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

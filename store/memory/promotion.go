@@ -57,12 +57,13 @@ func copied(p promotion.Promotion) promotion.Promotion {
 	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
+	p.MovedAt, p.WatchUntil = instantOrNil(p.MovedAt), instantOrNil(p.WatchUntil)
 	return p
 }
 
 func copiedImage(i *promotion.Image) *promotion.Image {
 	if i = pointee(i); i != nil {
-		i.Platforms, i.Layers, i.Labels = slices.Clone(i.Platforms), slices.Clone(i.Layers), maps.Clone(i.Labels)
+		i.Platforms, i.Manifests, i.Layers, i.Labels = slices.Clone(i.Platforms), slices.Clone(i.Manifests), slices.Clone(i.Layers), maps.Clone(i.Labels)
 		i.Created = pointee(i.Created)
 	}
 	return i
@@ -138,10 +139,10 @@ func (t *tx) put(what string, p promotion.Promotion) error {
 		return forbidden(what, "train")
 	}
 	for id, other := range t.promotions.rows {
-		if id == p.ID || other.App != p.App || other.To != p.To || other.State.Final() || p.State.Final() {
+		if id == p.ID || other.App != p.App || other.To != p.To {
 			continue
 		}
-		if other.Digest == p.Digest || other.State == promotion.Executing && p.State == promotion.Executing {
+		if other.Digest == p.Digest && ahead(other.State) && ahead(p.State) || other.State.Moves() && p.State.Moves() {
 			return twice(what)
 		}
 	}
@@ -149,17 +150,23 @@ func (t *tx) put(what string, p promotion.Promotion) error {
 	return nil
 }
 
-var states = []promotion.State{
-	promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired,
-}
+// ahead tells whether the tags are still to be moved.
+func ahead(s promotion.State) bool { return s == promotion.Open || s == promotion.Executing }
 
-var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt, promotion.Train, promotion.Ride, "rollback"}
+var states = append(promotion.Unfinished(),
+	promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired)
+
+// followed are the states that follow the tags.
+var followed = []promotion.State{promotion.Deploying, promotion.Watching, promotion.Failing}
+
+var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt, promotion.Train, promotion.Ride, promotion.Rollback}
 
 var onFailure = []promotion.OnFailure{"", promotion.Complete, promotion.TakeBack}
 
 // violated names the CHECK of the schema that the row breaks.
 func violated(p *promotion.Promotion) string {
-	begun := slices.Contains([]promotion.State{promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed}, p.State)
+	follows := slices.Contains(followed, p.State)
+	begun := follows || slices.Contains([]promotion.State{promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed}, p.State)
 	switch {
 	case p.From == p.To:
 		return "to_env <> from_env"
@@ -183,6 +190,10 @@ func violated(p *promotion.Promotion) string {
 		return "finished exactly when final"
 	case begun && p.StartedAt == nil:
 		return "started before it was executed"
+	case follows && p.MovedAt == nil:
+		return "moved before something follows that"
+	case p.WatchUntil != nil && p.MovedAt == nil:
+		return "moved before it is watched"
 	case p.EndedBy != "" && p.FinishedAt == nil:
 		return "ended by somebody before it has finished"
 	}

@@ -75,6 +75,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a freeze holds until it is over or lifted":         freezes,
 		"a hold is there once for each person until lifted": holds,
 		"what stops time and promotions has to make sense":  forbiddenStops,
+
+		"deployments come back in their order":        deployments,
+		"a deployment has to make sense":              forbiddenDeployments,
+		"what follows the tags has states of its own": following,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -144,6 +148,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 		Review: &promotion.Review{By: "U2", At: later, Fine: true, Note: "right"},
 	}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
+	p.MovedAt, p.WatchUntil = &noon, &later
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
