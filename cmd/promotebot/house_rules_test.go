@@ -64,6 +64,10 @@ var rooms = []room{
 		why:     "it copies through the wire's limits or not at all",
 	},
 	{
+		pkg: "promotion/deploy/gitops/edit", ours: []string{"promotion"}, theirs: []string{"go.yaml.in/yaml/v3"}, pure: true,
+		why: "what becomes of a file that people keep is decided by the file and the digest, where everything can be tried",
+	},
+	{
 		pkg: "store", ours: []string{"promotion", "promotion/audit", "promotion/gate"},
 		theirs:  []string{"github.com/pressly/goose/v3", "golang.org/x/mod/sumdb/tlog"},
 		without: []string{"net/http", "os", "os/exec", "log/slog"}, timeless: true,
