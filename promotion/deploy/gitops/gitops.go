@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (d *Deployer) Deploy(ctx context.Context, o promotion.Order) (promotion.Rol
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
-	defer os.RemoveAll(a.dir) //nolint:errcheck // the next start finds it, and it holds no secret
+	defer os.RemoveAll(a.dir) //nolint:errcheck // sweep finds it, and it holds no secret
 	for n := range attempts {
 		if n > 0 && !pause(ctx, n) {
 			break
@@ -147,11 +148,30 @@ func (d *Deployer) attempt(o promotion.Order) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(d.opts.Directory, "gitops-*")
+	sweep(d.opts.Directory)
+	dir, err := os.MkdirTemp(d.opts.Directory, beginning+"*")
 	if err != nil {
 		return nil, promotion.Errorf(promotion.Unavailable, "there is no place for what is fetched: %w", err)
 	}
 	return &attempt{d: d, order: o, target: d.target(o), remote: r, credentials: credentials, dir: dir}, nil
+}
+
+const (
+	// beginning is how the directories are called in which fetched objects lie.
+	beginning = "gitops-"
+	// forgotten is when such a directory is nobody's any more: no call takes so long.
+	forgotten = time.Hour
+)
+
+// sweep removes what killed processes have left. What can't be removed is in
+// nobody's way, and there to be removed the next time.
+func sweep(directory string) {
+	entries, _ := os.ReadDir(directory) // one that can't be read is named when something is to be put there
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), beginning) && time.Since(info.ModTime()) > forgotten {
+			_ = os.RemoveAll(filepath.Join(directory, entry.Name()))
+		}
+	}
 }
 
 // look reads the branch and plans the change.
@@ -260,7 +280,7 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
-	defer os.RemoveAll(a.dir) //nolint:errcheck // the next start finds it, and it holds no secret
+	defer os.RemoveAll(a.dir) //nolint:errcheck // sweep finds it, and it holds no secret
 	s, plan, err := a.look(ctx)
 	if err != nil {
 		return promotion.Rollout{}, err

@@ -44,14 +44,8 @@ func newWorld(t *testing.T) *world {
 func newWorldOf(t *testing.T, files map[string]string) *world {
 	t.Helper()
 	s := git.Start(t, files)
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(s.CA)
-	w := &world{Server: s, t: t, credentials: gitops.Credentials{Username: git.User, Password: promotion.NewSecret(git.Password)}}
-	w.opts = gitops.Options{
-		Repository: s.URL, Branch: "main", Path: "apps/{app}/kustomization.yaml", Place: edit.Place{Kustomize: "registry.example.com/{app}/api"},
-		Author: gitops.Author{Name: "promotebot", Email: "promotebot@example.com"}, Directory: t.TempDir(), Roots: roots,
-		Credentials: func() (gitops.Credentials, error) { return w.credentials, nil },
-	}
+	w := &world{Server: s, t: t, opts: options(s.URL, t.TempDir(), s.CA), credentials: robot}
+	w.opts.Credentials = func() (gitops.Credentials, error) { return w.credentials, nil }
 	t.Cleanup(func() {
 		left, err := os.ReadDir(w.opts.Directory)
 		if err != nil || len(left) > 0 {
@@ -61,7 +55,23 @@ func newWorldOf(t *testing.T, files map[string]string) *world {
 	return w
 }
 
-func (w *world) deployer() pipeline.Deployer { return gitops.New(w.opts) }
+// robot are credentials that are let in.
+var robot = gitops.Credentials{Username: git.User, Password: promotion.NewSecret(git.Password)}
+
+func options(repository, directory string, ca []byte) gitops.Options {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	return gitops.Options{
+		Repository: repository, Branch: "main", Path: "apps/{app}/kustomization.yaml", Place: edit.Place{Kustomize: "registry.example.com/{app}/api"},
+		Author: gitops.Author{Name: "promotebot", Email: "promotebot@example.com"}, Directory: directory, Roots: roots,
+		Credentials: func() (gitops.Credentials, error) { return robot, nil },
+	}
+}
+
+// deployerOf has the type by which the pipeline knows one.
+func deployerOf(o gitops.Options) pipeline.Deployer { return gitops.New(o) }
+
+func (w *world) deployer() pipeline.Deployer { return deployerOf(w.opts) }
 
 // order is one that was written down a moment ago.
 func order() promotion.Order {
