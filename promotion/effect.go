@@ -133,6 +133,9 @@ const (
 	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
+	NoticeRolledBack NoticeKind = "rolled-back"
+	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
+	NoticeReinstated NoticeKind = "reinstated"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -149,6 +152,7 @@ type NoticeWork struct {
 	Severity Severity   `json:",omitempty"`
 	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
+	Rollback ID         `json:",omitempty"`
 }
 
 // TellWork is a private answer to one person.

@@ -49,6 +49,8 @@ type Promotion struct {
 	Plan       string    // how it would be taken back, in somebody's words; empty until given
 	WayBack    *WayBack  // nil until what it would replace has been looked for
 	Moves      []Move    // what became of each target, once executed
+	Back       *Back     // nil unless it is a rollback
+	UndoneBy   ID        // the rollback that took back what it brought, if any
 	Broken     *Broken   // nil unless somebody broke the glass
 
 	ObservedAt time.Time // when the digest was first seen in From
@@ -134,6 +136,10 @@ const (
 // nothing has to come from anywhere: what they are about is in the environment
 // already.
 //
+// A rollback goes back, on purpose, to what was promoted to the environment
+// before. It is the one promotion that may put something older in the place of
+// something newer.
+//
 // And there are trains: several apps that are decided as one. The train has the
 // card, the votes and the verdict; each of its rides has a digest, tags and what
 // became of them. A ride decides nothing and never goes ahead by itself.
@@ -146,6 +152,8 @@ const (
 	Adopt   Purpose = "adopt"   // accept what somebody else put behind a tag
 	Train   Purpose = "train"   // bring several apps to the next environment, or none
 	Ride    Purpose = "ride"    // the part of a train that is about one app
+
+	Rollback Purpose = "rollback" // go back to what was there before
 )
 
 // Repairs tells whether the promotion is about what somebody else did to the

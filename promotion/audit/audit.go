@@ -64,6 +64,9 @@ const (
 	Unheld           Kind = "unheld"
 	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
 	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
+	RolledBack       Kind = "rolled-back"    // what a promotion had brought was taken back
+	Condemned        Kind = "digest-withdrawn"
+	Reinstated       Kind = "digest-reinstated"
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

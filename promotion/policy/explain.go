@@ -29,7 +29,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 	all = append(all, d.asked()...)
 	all = append(append(all, d.stopped()...), d.ends()...)
 	all = append(all, d.lined()...)
-	all = append(append(all, d.backed()...), d.BreakGlass.sentences()...)
+	all = append(append(append(all, d.backed()...), d.BreakGlass.sentences()...), d.returns()...)
 	switch d.OnFailure {
 	case promotion.TakeBack:
 		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")

@@ -65,12 +65,14 @@ const (
 	RuleCheck     Rule = "check"     // one piece of it
 	RuleGlass     Rule = "glass"     // whether broken glass counts; it is never in the way itself
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
+	RuleWithdrawn Rule = "withdrawn" // the digest is not known to be bad
 )
 
 // Rules are all of them: what a scenario can name.
 var Rules = []Rule{
 	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
 	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleRide,
+	RuleWithdrawn,
 }
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".

@@ -54,6 +54,7 @@ type tables struct {
 	exposure   table[exposureKey, promotion.Exposure]
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
+	withdrawn  table[int64, promotion.Withdrawal]
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	tokens     table[string, promotion.Token]
@@ -113,7 +114,7 @@ func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
 	t.pins.mine = false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
-	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
+	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

@@ -56,6 +56,9 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.Broken.Terms.Targets = slices.Clone(p.Broken.Terms.Targets)
 		p.Broken.Review = pointee(p.Broken.Review)
 	}
+	if p.Back = pointee(p.Back); p.Back != nil {
+		p.Back.Since = instant(p.Back.Since)
+	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	return p
@@ -94,10 +97,12 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.Train != 0 && p.Train != q.Train,
 		q.Apart && p.Train != 0,
 		q.NotSucceeded && p.Successor != 0,
+		q.Standing && p.Undone(),
 		q.Unreviewed && p.Owed() == nil,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
+		q.FinishedSince != nil && (p.FinishedAt == nil || p.FinishedAt.Before(instant(*q.FinishedSince))),
 		q.Before != 0 && p.ID >= q.Before:
 		return false
 	}
@@ -126,6 +131,9 @@ func (t *tx) put(what string, p promotion.Promotion) error {
 	if _, exists := t.promotions.rows[p.Successor]; p.Successor != 0 && p.Successor != p.ID && !exists {
 		return forbidden(what, "successor")
 	}
+	if _, exists := t.promotions.rows[p.UndoneBy]; p.Undone() && !exists {
+		return forbidden(what, "undone_by")
+	}
 	if _, exists := t.promotions.rows[p.Train]; p.Train != 0 && p.Train != p.ID && !exists {
 		return forbidden(what, "train")
 	}
@@ -145,7 +153,7 @@ var states = []promotion.State{
 	promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired,
 }
 
-var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt, promotion.Train, promotion.Ride, "rollback"}
+var purposes = []promotion.Purpose{promotion.Forward, promotion.Restore, promotion.Adopt, promotion.Train, promotion.Ride, promotion.Rollback}
 
 var onFailure = []promotion.OnFailure{"", promotion.Complete, promotion.TakeBack}
 
@@ -161,6 +169,8 @@ func violated(p *promotion.Promotion) string {
 		return "purpose"
 	case !slices.Contains(onFailure, p.OnFailure):
 		return "on_failure"
+	case p.Back != nil && p.Purpose != promotion.Rollback:
+		return "back"
 	case utf8.RuneCountInString(p.Plan) > 500:
 		return "plan"
 	case !slices.Contains(states, p.State):
