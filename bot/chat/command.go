@@ -69,7 +69,7 @@ func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Co
 		return c.review(ctx, sc, cmd)
 	case command.Check:
 		return c.sign(ctx, sc, cmd)
-	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve, command.Rollback, command.WithdrawDigest, command.RestoreDigest:
 		return c.deed(ctx, sc, cmd)
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil

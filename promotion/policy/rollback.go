@@ -142,21 +142,17 @@ func MayReinstate(d Document, f Facts, w promotion.Withdrawal, id promotion.Pers
 	return MayStop(d, f, id)
 }
 
-// returns is what the document asks of a rollback.
-func (d Document) returns() []string {
-	if d.Returns {
-		return nil
-	}
+// GoingBack is what the document asks of a rollback, in a sentence.
+func (d Document) GoingBack() string {
 	r := d.Returning()
-	who := "Going back to what was promoted before takes no approval, but somebody who holds a role has to ask for it"
+	s := "A rollback takes no approval, but somebody who holds a role has to ask for it"
 	if !r.Automatic {
-		who = "Going back to what was promoted before takes " + r.Asks().sentence(true)
+		s = "A rollback takes " + r.Asks().sentence(true)
 		if r.RequesterMayApprove {
-			who += "; whoever asks for it may be one of them"
+			s += ", and whoever asks for it may be one of them"
 		}
 	}
-	s := who + ". It need not soak"
-	var free, heeds []string
+	free, heeds := []string{"a soak"}, []string(nil)
 	for _, rule := range Heedable {
 		if name := heeded[rule]; r.heeds(rule) {
 			heeds = append(heeds, name)
@@ -164,13 +160,20 @@ func (d Document) returns() []string {
 			free = append(free, name)
 		}
 	}
-	if len(free) > 0 {
-		s += ", and is not stopped by " + strings.Join(free, ", ")
-	}
+	s += "; it does not wait for " + either(free)
 	if len(heeds) > 0 {
-		s += "; it heeds " + strings.Join(heeds, ", ")
+		s += ", but does for " + either(heeds)
 	}
-	return []string{s + "."}
+	return s + "."
+}
+
+// either lists what any one is enough of.
+func either(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // heeded is what the rules are about, in words.

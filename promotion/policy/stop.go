@@ -38,8 +38,11 @@ func held(f Facts) []Finding {
 	}
 	var reasons []string
 	for _, h := range f.Holds {
+		if h.Rollback != 0 {
+			h.Reason = fmt.Sprintf("it was rolled back in #%d: %s", h.Rollback, h.Reason)
+		}
 		reasons = append(reasons, h.Reason)
-		if !slices.Contains(finding.Who, h.By) {
+		if h.By != "" && !slices.Contains(finding.Who, h.By) {
 			finding.Who = append(finding.Who, h.By)
 		}
 	}
