@@ -144,6 +144,9 @@ const (
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
 	NoticeFailing    NoticeKind = "failing"  // shown in the channel too
+	NoticeRolledBack NoticeKind = "rolled-back"
+	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
+	NoticeReinstated NoticeKind = "reinstated"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -160,6 +163,7 @@ type NoticeWork struct {
 	Severity Severity   `json:",omitempty"`
 	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
+	Rollback ID         `json:",omitempty"`
 }
 
 // Reply is where an answer goes to.

@@ -18,6 +18,10 @@ const (
 	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
 	GestureUnhold   GestureKind = "unhold"
 
+	GestureRollback  GestureKind = "rollback"  // go back to what was in an environment before
+	GestureWithdraw  GestureKind = "withdraw"  // a digest is known to be bad
+	GestureReinstate GestureKind = "reinstate" // it is not, after all
+
 	GestureAsk GestureKind = "ask" // whose answer was given from rows and changes nothing
 )
 
@@ -54,7 +58,7 @@ type Gesture struct {
 
 	// A request.
 	App string
-	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
+	Ref string // tag, digest, or empty for what is in the environment now; of a hold, a rollback or a withdrawal, the first digits of a digest
 
 	// An incident, or a freeze.
 	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
@@ -112,6 +116,8 @@ type Answer struct {
 	Until    *time.Time  `json:",omitempty"` // when the freeze ends by itself
 	Whose    []PersonID  `json:",omitempty"` // whose holds were lifted
 	Others   int         `json:",omitempty"` // how many holds are left
+	Bad      Digest      `json:",omitempty"` // what a rollback takes back
+	In       []string    `json:",omitempty"` // in which environments
 }
 
 // Public tells whether everybody is to read it, because it changes something.

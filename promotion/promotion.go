@@ -50,6 +50,8 @@ type Promotion struct {
 	WayBack    *WayBack  // nil until what it would replace has been looked for
 	Former     *Former   // nil until it is known what it would replace
 	Moves      []Move    // what became of each target, once executed
+	Back       *Back     // nil unless it is a rollback
+	UndoneBy   ID        // the rollback that took back what it brought, if any
 	Broken     *Broken   // nil unless somebody broke the glass
 
 	ObservedAt time.Time // when the digest was first seen in From
@@ -143,6 +145,10 @@ const (
 // the tags that promotebot had set. They are decided like any promotion, but
 // nothing has to come from anywhere: what they are about is in the environment
 // already.
+//
+// A rollback goes back, on purpose, to what was promoted to the environment
+// before. It is the one promotion that may put something older in the place of
+// something newer.
 //
 // And there are trains: several apps that are decided as one. The train has the
 // card, the votes and the verdict; each of its rides has a digest, tags and what

@@ -99,7 +99,7 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 		return c.review(ctx, a, cmd)
 	case command.Check:
 		return c.sign(ctx, a, cmd)
-	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve, command.Rollback, command.WithdrawDigest, command.RestoreDigest:
 		return c.deed(ctx, a, cmd)
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil

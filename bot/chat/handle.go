@@ -56,6 +56,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
 		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
+		payload, err = c.rolledBack(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReview:
 		payload, err = c.reviewed(ctx, cb)
 	}
@@ -78,7 +80,7 @@ var decisions = map[string]promotion.Decision{
 }
 
 // dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionDetails}
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	id, value, err := render.ParseValue(action.Value)
@@ -130,6 +132,8 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
 		modal = render.ReviewModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionRollback && render.Returnable(v):
+		modal = render.RollbackModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionHold:
 		modal = render.HoldModal(v, cb.Channel.ID, cardOf(cb))
 	}

@@ -11,11 +11,12 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// deeds are the commands that stop promotions or let them go on.
+// deeds are the commands that stop promotions, let them go on or take them back.
 var deeds = map[command.Name]promotion.GestureKind{
 	command.Hold: promotion.GestureHold, command.Unhold: promotion.GestureUnhold,
 	command.Freeze: promotion.GestureFreeze, command.Unfreeze: promotion.GestureUnfreeze,
 	command.Incident: promotion.GestureIncident, command.Resolve: promotion.GestureResolve,
+	command.Rollback: promotion.GestureRollback, command.WithdrawDigest: promotion.GestureWithdraw, command.RestoreDigest: promotion.GestureReinstate,
 }
 
 func (c *Chat) deed(ctx context.Context, a asked, cmd command.Command) (response, error) {

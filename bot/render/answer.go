@@ -30,6 +30,9 @@ func answer(a promotion.Answer) page.Text {
 	if a.Check != "" {
 		return signAnswer(a, it)
 	}
+	if m, some := aboutBuild(a, it); some {
+		return m
+	}
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}

@@ -48,7 +48,7 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
@@ -58,7 +58,7 @@ func Card(v policy.View) Message {
 		p.Context(discounted(v, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
+		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
@@ -88,7 +88,7 @@ func summary(v policy.View) string {
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
-	s = append(s, glass(v, c)...)
+	s = append(append(s, withdrawn(v.Facts.Withdrawn, c)...), glass(v, c)...)
 	if p.State == promotion.Open {
 		s = append(append(s, ends(v)), hindrances(v, sentence)...)
 		s = append(s, changes(p)...)
@@ -111,6 +111,9 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	noticed := page.Writef("*Noticed in %s*\n%s", p.From, p.ObservedAt)
 	if p.Repairs() {
 		noticed = page.Writef("*Noticed in %s*\n%s", p.To, p.OpenedAt)
+	}
+	if p.Purpose == promotion.Rollback {
+		noticed = page.Writef("*Asked for*\n%s", p.OpenedAt)
 	}
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
@@ -302,7 +305,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleWithdrawn || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -339,7 +342,7 @@ func buttons(v policy.View) []slack.BlockElement {
 		return append([]slack.BlockElement{lift}, more...)
 	}
 	if p.State != promotion.Open {
-		return more
+		return append(rollbackButton(v, value), more...)
 	}
 	var taken []slack.BlockElement
 	if withdraw, ok := withdrawButton(v, value); ok {
@@ -379,6 +382,8 @@ func confirmation(v policy.View) string {
 		return fmt.Sprintf("The tags of %s go back to exactly the digest %s when the policy is met.", page.Plain(p.To, 40), page.Plain(p.Digest.Short(), 12))
 	case promotion.Adopt:
 		return fmt.Sprintf("The digest %s, which somebody else put in %s, is accepted there when the policy is met. No tag is moved.", page.Plain(p.Digest.Short(), 12), page.Plain(p.To, 40))
+	case promotion.Rollback:
+		return fmt.Sprintf("The tags of %s go back from %s to exactly the digest %s when the policy is met, and %s is held.", page.Plain(p.To, 40), p.Back.Bad.Short(), page.Plain(p.Digest.Short(), 12), p.Back.Bad.Short())
 	}
 	if p.Purpose == promotion.Train {
 		return agreed(v)

@@ -173,8 +173,12 @@ func (t *turn) gone(d promotion.Deployment) string {
 	return fmt.Sprintf("the configuration has no target %s for %s any more", d.Order.Target, d.Order.App)
 }
 
-// heldBack tells whether somebody holds what the next target would get.
+// heldBack tells whether somebody holds what the next target would get. Nobody
+// holds up a rollback.
 func (t *turn) heldBack(p *promotion.Promotion) (bool, error) {
+	if p.Purpose == promotion.Rollback {
+		return false, nil
+	}
 	holds, err := t.Holds(p.App)
 	return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Digest == "" || h.Digest == p.Digest }), err
 }

@@ -81,6 +81,12 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	app, _ := t.catalog.App(name)
 	d := app.Policies[p.To]
+	if p.Purpose == promotion.Rollback {
+		if d = d.Returning(); p.Requester == "" {
+			d.Automatic = true // nobody asked for it but the policy
+		}
+		return d, nil
+	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
 		d.Deploys, d.After = nil, nil
@@ -110,6 +116,9 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 		return err
 	}
 	if err := t.stopped(p, f); err != nil {
+		return err
+	}
+	if err := t.fate(p, f); err != nil {
 		return err
 	}
 	return t.rivals(p, f)
@@ -161,6 +170,12 @@ func (t *turn) involved(f *policy.Facts) error {
 		}
 		for _, z := range of.Freezes {
 			ids = append(ids, z.By)
+		}
+		if of.Withdrawn != nil {
+			ids = append(ids, of.Withdrawn.By)
+		}
+		if of.Undone != nil {
+			ids = append(ids, of.Undone.Requester)
 		}
 		for _, i := range of.Incidents {
 			ids = append(ids, promotion.PersonOf(i.ReportedBy))
@@ -248,7 +263,7 @@ func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
 			f.OnTrial = &others[i]
 		}
 	}
-	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1})
+	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, Standing: true, ObservedAfter: &p.ObservedAt, Limit: 1})
 	if err != nil {
 		return err
 	}

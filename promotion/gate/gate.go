@@ -132,6 +132,14 @@ type Tx interface {
 	Deployments(of promotion.ID) ([]promotion.Deployment, error)
 	SaveDeployment(d promotion.Deployment) error
 
+	// Withdrawals are all that there ever were of an app, oldest first.
+	Withdrawals(app string) ([]promotion.Withdrawal, error)
+	// AddWithdrawal numbers it and stores it; Conflict when its digest is withdrawn
+	// already.
+	AddWithdrawal(w *promotion.Withdrawal) error
+	// Reinstate ends it; Stale when it is not in force.
+	Reinstate(id int64, at time.Time, by promotion.PersonID) error
+
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
 	// FinishEffect and PostponeEffect end the claim under which e was
@@ -154,10 +162,12 @@ type Query struct {
 	Successor     promotion.ID // only what this one took the place of
 	Apart         bool         // only what is decided by itself: no rides
 	NotSucceeded  bool         // only what nothing has taken the place of
+	Standing      bool         // only what no rollback has taken back
 	Unreviewed    bool         // only whose glass was broken, and nobody has reviewed that
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
+	FinishedSince *time.Time
 	Before        promotion.ID
 	Limit         int
 }

@@ -117,7 +117,7 @@ func (t *turn) plan(p *promotion.Promotion) {
 		}
 		if target := (promotion.Target{Tag: tag, Floating: template.Floating()}); target.Floating {
 			floating = append(floating, target)
-		} else {
+		} else if p.Purpose != promotion.Rollback { // it carries those of its own
 			p.Targets = append(p.Targets, target)
 		}
 	}
@@ -228,6 +228,10 @@ func (t *turn) executed(p *promotion.Promotion, to promotion.State, why string) 
 // close ends what was executed, unless targets are to run it or it is watched, and
 // lets go on what waited for that.
 func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) error {
+	were, err := t.Pins(p.App, p.To)
+	if err != nil {
+		return err
+	}
 	if err := t.pinned(p); err != nil {
 		return err
 	}
@@ -245,10 +249,15 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if err != nil {
 		return err
 	}
+	if p.Purpose == promotion.Rollback {
+		if err := t.tookBack(p); err != nil {
+			return err
+		}
+	}
 	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
 		return t.nextTurn(p)
 	}
-	if err := t.compare(p.App, p.To); err != nil {
+	if err := errors.Join(t.replaced(p, were), t.compare(p.App, p.To)); err != nil {
 		return err
 	}
 	return t.arrived(p)
@@ -265,7 +274,7 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	if err := t.held(now, t.now, env.FloatingTags()); err != nil {
 		return err
 	}
-	if err := t.overtaken(p); err != nil {
+	if err := errors.Join(t.outdone(p), t.overtaken(p)); err != nil {
 		return err
 	}
 	if err := t.outlived(p); err != nil {
@@ -284,7 +293,7 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 		return err
 	}
 	wanted, err := t.isCandidate(p.App, next.Name, p.Digest)
-	if err != nil || !wanted {
+	if err != nil || !wanted || p.Purpose == promotion.Rollback { // going back brings nothing on
 		return err
 	}
 	_, err = t.open(app, p.To, next.Name, td, "")

@@ -88,6 +88,12 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureRollback:
+		return t.askBack(g, u)
+	case promotion.GestureWithdraw:
+		return t.condemn(g, u)
+	case promotion.GestureReinstate:
+		return t.reinstate(g, u)
 	}
 	return t.deed(g, u)
 }
@@ -226,7 +232,7 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
 	}
-	if d.Plan && p.Plan == "" && !p.Repairs() {
+	if d.Plan && p.Plan == "" && !p.Stays() {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no rollback plan yet, and an approval is also for that: /promote plan "+p.App)
 	}
 	if policy.Counts(d, f, g.Person, t.now) {

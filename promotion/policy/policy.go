@@ -65,6 +65,9 @@ type Document struct {
 	After   *After   `json:",omitempty"`
 
 	BreakGlass *BreakGlass `json:",omitempty"` // who can have it go ahead all the same; nil for nobody
+
+	Rollback *Return `json:",omitempty"` // what is asked of a rollback; nil for the usual
+	Returns  bool    `json:",omitempty"` // this is what is asked of a rollback
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -87,7 +90,7 @@ func (d Document) Hash() string {
 // Roles are all roles that the document rests on.
 func (d Document) Roles() []string {
 	roles := d.Approvers()
-	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers(), d.BreakGlass.roles()) {
+	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers(), d.BreakGlass.roles(), d.returners()) {
 		if !slices.Contains(roles, role) {
 			roles = append(roles, role)
 		}
@@ -142,6 +145,9 @@ type Facts struct {
 	SuccessorLink string                 // where the card is of what took its place; shown, and nothing rests on it
 	Deployments   []promotion.Deployment // what has become of its orders, in their order
 	Since         Aftermath              // what has happened since its tags were moved
+	Withdrawn     *promotion.Withdrawal  // of the digest; nil unless it is known to be bad
+	Undone        *promotion.Promotion   // the rollback that took back what the promotion brought
+	Back          []Earlier              // of what is in its environment now because of it: what could be gone back to
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a

@@ -56,6 +56,7 @@ type tables struct {
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
 	deployed   table[deploymentKey, promotion.Deployment]
+	withdrawn  table[int64, promotion.Withdrawal]
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	authors    table[authorKey, promotion.Authorship]
@@ -121,8 +122,8 @@ func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
 	t.pins.mine, t.homes.mine = false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
-	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
-	t.deployed.mine = false
+	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
+	t.deployed.mine, t.authors.mine = false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

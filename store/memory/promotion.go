@@ -55,6 +55,9 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.Broken.Terms.Targets = slices.Clone(p.Broken.Terms.Targets)
 		p.Broken.Review = pointee(p.Broken.Review)
 	}
+	if p.Back = pointee(p.Back); p.Back != nil {
+		p.Back.Since = instant(p.Back.Since)
+	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	p.MovedAt, p.WatchUntil = instantOrNil(p.MovedAt), instantOrNil(p.WatchUntil)
@@ -103,10 +106,12 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.Successor != 0 && p.Successor != q.Successor,
 		q.Apart && p.Train != 0,
 		q.NotSucceeded && p.Successor != 0,
+		q.Standing && p.Undone(),
 		q.Unreviewed && p.Owed() == nil,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
+		q.FinishedSince != nil && (p.FinishedAt == nil || p.FinishedAt.Before(instant(*q.FinishedSince))),
 		q.Before != 0 && p.ID >= q.Before:
 		return false
 	}
@@ -134,6 +139,9 @@ func (t *tx) put(what string, p promotion.Promotion) error {
 	}
 	if _, exists := t.promotions.rows[p.Successor]; p.Successor != 0 && p.Successor != p.ID && !exists {
 		return forbidden(what, "successor")
+	}
+	if _, exists := t.promotions.rows[p.UndoneBy]; p.Undone() && !exists {
+		return forbidden(what, "undone_by")
 	}
 	if _, exists := t.promotions.rows[p.Train]; p.Train != 0 && p.Train != p.ID && !exists {
 		return forbidden(what, "train")
@@ -176,6 +184,8 @@ func violated(p *promotion.Promotion) string {
 		return "purpose"
 	case !slices.Contains(onFailure, p.OnFailure):
 		return "on_failure"
+	case p.Back != nil && p.Purpose != promotion.Rollback:
+		return "back"
 	case utf8.RuneCountInString(p.Plan) > 500:
 		return "plan"
 	case !slices.Contains(states, p.State):

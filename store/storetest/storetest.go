@@ -74,6 +74,9 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"the newest reading of each counter counts":         exposures,
 		"a freeze holds until it is over or lifted":         freezes,
 		"a hold is there once for each person until lifted": holds,
+		"what was rolled back is held, be it by nobody":     heldBack,
+		"a digest is withdrawn once until it is reinstated": withdrawals,
+		"a rollback comes back with what it took back":      rolledBack,
 		"what stops time and promotions has to make sense":  forbiddenStops,
 
 		"deployments come back in their order":        deployments,
