@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,8 +48,9 @@ func Card(v policy.View) Message {
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
+		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
@@ -59,9 +59,10 @@ func Card(v policy.View) Message {
 		p.Context(discounted(v, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
+		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
 		p.Section(deployments(v)...)
 		carriage(&p, v)
+		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
 		p.Section(approvers(v, c))
@@ -89,9 +90,10 @@ func summary(v policy.View) string {
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
-	s = append(s, glass(v, c)...)
+	s = append(append(s, withdrawn(v.Facts.Withdrawn, c)...), glass(v, c)...)
 	if p.State == promotion.Open {
 		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = append(s, changes(p)...)
 		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
@@ -113,6 +115,9 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.Repairs() {
 		noticed = page.Writef("*Noticed in %s*\n%s", p.To, p.OpenedAt)
 	}
+	if p.Purpose == promotion.Rollback {
+		noticed = page.Writef("*Asked for*\n%s", p.OpenedAt)
+	}
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
 	}
@@ -120,7 +125,9 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.Requester != "" {
 		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}
-	all = append(all, image(p.Image)...)
+	if !tells(p) {
+		all = append(all, image(p.Image)...)
+	}
 	if len(p.Targets) == 0 {
 		return append(all, page.Writef("*Tags of %s*\nnot known yet", p.To))
 	}
@@ -181,26 +188,6 @@ func image(i *promotion.Image) []page.Text {
 		all = append(all, "*Platforms*\n"+page.Join(platforms, maxTags))
 	}
 	return all
-}
-
-// commit is a link where the labels name a forge that has such pages, as
-// GitHub, GitLab and their kin do. The host is shown: a label can name any.
-func commit(source, revision string) page.Text {
-	if len(revision) < 7 || len(revision) > 64 || strings.Trim(revision, "0123456789abcdef") != "" {
-		return page.Code(revision)
-	}
-	short := revision[:min(12, len(revision))]
-	u, err := url.Parse(source)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(source) > 500 || strings.Trim(u.Path, "/") == "" {
-		return page.Code(short)
-	}
-	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")+"/commit/"+revision, ""
-	u.RawQuery, u.Fragment = "", ""
-	address := strings.ReplaceAll(u.String(), "&", "&amp;")
-	if strings.ContainsAny(address, "<>|` ") || address != page.Clean(address) {
-		return page.Code(short)
-	}
-	return page.Writef("<%s|%s> on %s", page.Text(address), short, u.Host)
 }
 
 // soak is a picture and the words for it. The share is that of the moment of
@@ -321,7 +308,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleWithdrawn || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -358,7 +345,7 @@ func buttons(v policy.View) []slack.BlockElement {
 		return append([]slack.BlockElement{lift}, more...)
 	}
 	if p.State != promotion.Open {
-		return append(keepButton(v, value), more...)
+		return slices.Concat(keepButton(v, value), rollbackButton(v, value), more)
 	}
 	var taken []slack.BlockElement
 	if withdraw, ok := withdrawButton(v, value); ok {
@@ -370,13 +357,20 @@ func buttons(v policy.View) []slack.BlockElement {
 	if !p.Planned() || v.Document.Automatic || len(plan) > 0 && p.Plan == "" {
 		return slices.Concat(plan, sign, []slack.BlockElement{reject}, more)
 	}
-	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
-	approve.Confirm = slack.NewConfirmationBlockObject(
-		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	approve := approveButton(v, value)
 	if adopt, ok := adoptButton(p, value); ok {
 		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, more)
 	}
 	return slices.Concat([]slack.BlockElement{approve}, plan, sign, []slack.BlockElement{reject}, more)
+}
+
+// approveButton names what is agreed to before it is.
+func approveButton(v policy.View, value string) *slack.ButtonBlockElement {
+	p := &v.Facts.Promotion
+	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
+	approve.Confirm = slack.NewConfirmationBlockObject(
+		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	return approve
 }
 
 // confirmation names what is agreed to, in the room that Slack gives it.
@@ -391,6 +385,8 @@ func confirmation(v policy.View) string {
 		return fmt.Sprintf("The tags of %s go back to exactly the digest %s when the policy is met.", page.Plain(p.To, 40), page.Plain(p.Digest.Short(), 12))
 	case promotion.Adopt:
 		return fmt.Sprintf("The digest %s, which somebody else put in %s, is accepted there when the policy is met. No tag is moved.", page.Plain(p.Digest.Short(), 12), page.Plain(p.To, 40))
+	case promotion.Rollback:
+		return fmt.Sprintf("The tags of %s go back from %s to exactly the digest %s when the policy is met, and %s is held.", page.Plain(p.To, 40), p.Back.Bad.Short(), page.Plain(p.Digest.Short(), 12), p.Back.Bad.Short())
 	}
 	if p.Purpose == promotion.Train {
 		return agreed(v)

@@ -71,7 +71,7 @@ func walk(path string, v any, visit func(path, s string), list func(path string,
 }
 
 // control is everything that may begin with < in what we send.
-var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report))>`)
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|more|#\d+))>`)
 
 // entity is every escape there is.
 var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
@@ -192,10 +192,11 @@ func checkAll(t failing, v policy.View) {
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
 	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
+	checkModal(t, "keep", render.KeepModal(v, "C0123456789", "1795424400.000100"))
 	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	for _, kind := range []promotion.NoticeKind{
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
-		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview,
+		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
 			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))
@@ -216,6 +217,20 @@ var hostile = []string{
 	strings.Repeat("`", 10_000), strings.Repeat("<!here>", 2_000), strings.Repeat("🚢", 10_000), strings.Repeat("word ", 2_000), "2026-11-23 09:00:00 UTC", strings.Repeat("2026-11-23 09:00:00 UTC ", 400),
 	"https://github.com/a|b>/c", "https://u:p@github.com/a/b", "javascript:alert(1)", "https://forge.example/a b/<c>", "0123456789abcdef0123456789abcdef01234567", strings.Repeat("f", 10_000),
 	"https://github.com/a/b?x=1&y=<2>", "https://forge.example/" + strings.Repeat("a&", 300),
+}
+
+func drawImage(t *rapid.T, text *rapid.Generator[string], maybe *rapid.Generator[*time.Time]) *promotion.Image {
+	i := &promotion.Image{
+		MediaType: text.Draw(t, "media type"), Of: text.Draw(t, "of"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
+		Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "layers") {
+		i.Layers = append(i.Layers, promotion.Layer{Digest: rapid.SampledFrom([]promotion.Digest{build, former, other}).Draw(t, "layer")})
+	}
+	for _, label := range []string{promotion.LabelSource, promotion.LabelRevision, promotion.LabelVersion, promotion.LabelBaseName, promotion.LabelBaseDigest} {
+		i.Labels[label] = text.Draw(t, label)
+	}
+	return i
 }
 
 func drawView(t *rapid.T) policy.View {
@@ -240,18 +255,20 @@ func drawView(t *rapid.T) policy.View {
 		ID: promotion.ID(rapid.Int64Min(1).Draw(t, "number")), App: text.Draw(t, "app"), From: text.Draw(t, "from"), To: text.Draw(t, "to"),
 		Repository: promotion.Repository(text.Draw(t, "repository")), Digest: digest.Draw(t, "digest"), SourceTag: text.Draw(t, "source tag"), Requester: person.Draw(t, "requester"),
 		State: rapid.SampledFrom([]promotion.State{
-			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
+			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
 		}).Draw(t, "state"),
 		Reason: text.Draw(t, "reason"), Revision: rapid.Int64().Draw(t, "revision"), PlanFault: text.Draw(t, "plan fault"), ReadFault: text.Draw(t, "read fault"),
-		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"),
+		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"), MovedAt: maybe.Draw(t, "moved"), WatchUntil: maybe.Draw(t, "watched"), EndedBy: person.Draw(t, "ended by"),
 		Card: promotion.Card{TS: rapid.SampledFrom([]string{"", "1.1"}).Draw(t, "ts")},
 	}
 	if rapid.Bool().Draw(t, "image read") {
-		p.Image = &promotion.Image{
-			MediaType: text.Draw(t, "media type"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
-			Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+		p.Image = drawImage(t, text, maybe)
+	}
+	if rapid.Bool().Draw(t, "former known") {
+		p.Former = &promotion.Former{Digest: digest.Draw(t, "former"), Fault: text.Draw(t, "former fault")}
+		if rapid.Bool().Draw(t, "former read") {
+			p.Former.Image = drawImage(t, text, maybe)
 		}
-		p.Image.Labels[promotion.LabelSource], p.Image.Labels[promotion.LabelRevision] = text.Draw(t, "source"), text.Draw(t, "revision")
 	}
 	for range rapid.SampledFrom([]int{0, 1, 2, 7, 80}).Draw(t, "targets") {
 		target := promotion.Target{Tag: text.Draw(t, "tag"), Floating: rapid.Bool().Draw(t, "floating"), Now: digest.Draw(t, "now"), ReadAt: maybe.Draw(t, "read")}
@@ -262,6 +279,16 @@ func drawView(t *rapid.T) policy.View {
 	f := policy.Facts{
 		Promotion: p, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{},
 		Presence: []promotion.Interval{{From: p.ObservedAt, Until: maybe.Draw(t, "left")}}, Executing: promotion.ID(rapid.Int64Range(0, 1).Draw(t, "executing")),
+	}
+	for range rapid.SampledFrom([]int{0, 1, 2, 30}).Draw(t, "deployments") {
+		f.Deployments = append(f.Deployments, promotion.Deployment{
+			Order: promotion.Order{Target: text.Draw(t, "target"), OrderedAt: moment.Draw(t, "ordered"), Deadline: moment.Draw(t, "deadline")},
+			Rollout: promotion.Rollout{
+				Phase: rapid.SampledFrom([]promotion.RolloutPhase{promotion.RolloutPlanned, promotion.RolloutOrdered, promotion.RolloutAsked, promotion.RolloutUnder, promotion.RolloutDone, promotion.RolloutFailed}).Draw(t, "phase"),
+				Ready: rapid.IntRange(0, 9).Draw(t, "ready"), Total: rapid.IntRange(0, 9).Draw(t, "total"), Detail: text.Draw(t, "detail"), URL: text.Draw(t, "url"), Lines: rapid.SliceOfN(text, 0, 20).Draw(t, "lines"),
+			},
+			Fault: text.Draw(t, "fault"), EndedAt: maybe.Draw(t, "done"),
+		})
 	}
 	if rapid.Bool().Draw(t, "source down") {
 		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: monday}

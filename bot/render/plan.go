@@ -43,7 +43,7 @@ func planned(p *promotion.Promotion) []page.Text {
 // planButton is there where a plan is asked for.
 func planButton(v policy.View, value string) []slack.BlockElement {
 	p := &v.Facts.Promotion
-	if !v.Document.Plan || p.Repairs() {
+	if !v.Document.Plan || p.Stays() {
 		return nil
 	}
 	b := slack.NewButtonBlockElement(ActionPlan, value, page.Words("Rollback plan…"))

@@ -25,6 +25,15 @@ var (
 
 func at(d time.Duration) *time.Time { t := monday.Add(d); return &t }
 
+// stack are layers of an image, the lowest first.
+func stack(of ...string) []promotion.Layer {
+	var all []promotion.Layer
+	for _, c := range of {
+		all = append(all, promotion.Layer{Digest: promotion.Digest("sha256:" + strings.Repeat(c, 64)), Size: 20_000_000})
+	}
+	return all
+}
+
 // shop is a build of shop that came to staging on monday, and what its policy
 // says d later. Each change makes one thing different.
 func shop(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) policy.View {
@@ -35,11 +44,22 @@ func shop(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) pol
 			SourceTag: "v1.4.2-passed", State: promotion.Open, Revision: 3,
 			Image: &promotion.Image{
 				MediaType: "application/vnd.oci.image.index.v1+json", Platforms: []string{"linux/amd64", "linux/arm64"}, Created: at(-2 * time.Hour), ReadAt: monday,
+				Of: "linux/amd64", Layers: stack("a", "b", "c", "g", "h"), Size: 104_900_000,
 				Labels: map[string]string{
 					promotion.LabelRevision: "0123456789abcdef0123456789abcdef01234567",
 					promotion.LabelSource:   "https://github.com/example/shop", promotion.LabelVersion: "1.4.2",
+					promotion.LabelBaseName: "docker.io/library/debian:12-slim", promotion.LabelBaseDigest: string(other),
 				},
 			},
+			Former: &promotion.Former{Digest: former, Image: &promotion.Image{
+				MediaType: "application/vnd.oci.image.index.v1+json", Platforms: []string{"linux/amd64", "linux/arm64"}, Created: at(-9 * 24 * time.Hour), ReadAt: monday,
+				Of: "linux/amd64", Layers: stack("a", "b", "c", "d", "e"), Size: 101_200_000,
+				Labels: map[string]string{
+					promotion.LabelRevision: "89abcdef0123456789abcdef0123456789abcdef",
+					promotion.LabelSource:   "https://github.com/example/shop", promotion.LabelVersion: "1.4.1",
+					promotion.LabelBaseName: "docker.io/library/debian:12-slim", promotion.LabelBaseDigest: string(other),
+				},
+			}},
 			Targets: []promotion.Target{
 				{Tag: "v1.4.2", ReadAt: at(time.Minute)},
 				{Tag: "production", Floating: true, Now: former, ReadAt: at(time.Minute)},
@@ -60,6 +80,9 @@ func shop(d time.Duration, changes ...func(*policy.Document, *policy.Facts)) pol
 	}
 	for _, change := range changes {
 		change(&doc, &facts)
+	}
+	if p := &facts.Promotion; p.Former != nil && p.Former.Digest != p.Replaces() {
+		p.Former = nil // what the change replaces has not been read
 	}
 	if p := &facts.Promotion; p.WayBack == nil {
 		p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: at(d), Proof: promotion.Proof{Manifests: 3, Blobs: 14}}
@@ -169,6 +192,20 @@ func states() []named {
 		}))},
 		{"soaking, first post", shop(time.Minute, with(func(f *policy.Facts) { f.Promotion.Card = promotion.Card{Channel: "C1"} }))},
 		{"soaking", shop(29 * time.Hour)},
+		{"loses a platform", shop(29*time.Hour, with(func(f *policy.Facts) {
+			f.Promotion.Image.Platforms = []string{"linux/amd64", "linux/s390x"}
+			f.Promotion.Image.Labels[promotion.LabelBaseName], f.Promotion.Image.Labels[promotion.LabelBaseDigest] = "docker.io/library/debian:13-slim", string(build)
+		}))},
+		{"what is replaced is being read", shop(time.Minute, with(func(f *policy.Facts) { f.Promotion.Former.Image = nil }))},
+		{"what is replaced can't be read", shop(29*time.Hour, with(func(f *policy.Facts) {
+			f.Promotion.Former = &promotion.Former{Digest: former, Fault: "registry.example.com answers 503 Service Unavailable"}
+		}))},
+		{"the first of its kind", shop(29*time.Hour, with(func(f *policy.Facts) { f.Promotion.Targets[1].Now = "" }))},
+		{"both tell little", shop(29*time.Hour, with(func(f *policy.Facts) {
+			for _, i := range []*promotion.Image{f.Promotion.Image, f.Promotion.Former.Image} {
+				i.Labels, i.Created, i.Platforms, i.Of = nil, nil, nil, ""
+			}
+		}))},
 		{"soaking, approved", shop(29*time.Hour, approved(ann, bob, sam))},
 		{"soaking, goes by itself", shop(29*time.Hour, automatic)},
 		{"blocked, and would go by itself", shop(later, automatic, with(func(f *policy.Facts) { f.Promotion.Targets[0].Now = other }))},

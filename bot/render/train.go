@@ -23,12 +23,7 @@ func carried(v policy.View) []page.Text {
 	var lines []page.Text
 	for i := range v.Facts.Rides {
 		r := &v.Facts.Rides[i].Promotion
-		line := page.Writef("• *%s* %s", r.App, r.Digest)
-		if r.Image != nil {
-			if version := r.Image.Labels[promotion.LabelVersion]; version != "" {
-				line += ", version " + page.Code(version)
-			}
-		}
+		line := page.Writef("• *%s* %s", r.App, r.Digest) + shift(r)
 		if r.Abroad() {
 			line += ", in " + page.Code(string(r.Destination))
 		}

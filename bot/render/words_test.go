@@ -404,7 +404,7 @@ func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
 	const sha = "0123456789abcdef0123456789abcdef01234567"
 	for _, row := range []struct{ name, source, revision, want string }{
 		{"a forge", "https://github.com/example/shop", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
-		{"a clone address", "https://gitlab.example.com/a/b/shop.git", sha, "<https://gitlab.example.com/a/b/shop/commit/" + sha + "|0123456789ab> on gitlab.example.com"},
+		{"a clone address", "https://gitlab.example.com/a/b/shop.git", sha, "<https://gitlab.example.com/a/b/shop/-/commit/" + sha + "|0123456789ab> on gitlab.example.com"},
 		{"a short revision", "https://github.com/example/shop", "0123456", "<https://github.com/example/shop/commit/0123456|0123456> on github.com"},
 		{"no forge", "", sha, "`0123456789ab`"},
 		{"another scheme", "javascript://github.com/x", sha, "`0123456789ab`"},
@@ -417,6 +417,7 @@ func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
 		{"a query is not kept", "https://github.com/example/shop?next=evil#x", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
 	} {
 		v := view(t, "soaking")
+		v.Facts.Promotion.Former = nil // by which the commit would be said beside another
 		v.Facts.Promotion.Image.Labels = map[string]string{promotion.LabelSource: row.source, promotion.LabelRevision: row.revision}
 		if s := blocks(t, render.Card(v)); !strings.Contains(s, "commit "+row.want+`"`) {
 			t.Errorf("%s: %s", row.name, s)

@@ -72,6 +72,21 @@ var rooms = []room{
 		why:     "it copies through the wire's limits or not at all",
 	},
 	{
+		pkg: "promotion/deploy/kubernetes", ours: []string{"promotion"}, theirs: []string{"k8s.io"},
+		without: []string{"database/sql", "os", "os/exec"},
+		why:     "it asks a cluster for the digest of an order and says what it saw there; what follows from that is decided by the gate, which can't be reached from here",
+	},
+	{
+		pkg: "promotion/deploy/gitops", ours: []string{"promotion", "promotion/deploy/gitops/edit"},
+		theirs:  []string{"github.com/go-git/go-git/v5/plumbing", "github.com/go-git/go-git/v5/storage", "github.com/go-git/go-billy/v5/osfs", "github.com/ProtonMail/go-crypto/openpgp", "golang.org/x/crypto/ssh"},
+		without: []string{"database/sql", "os/exec", "log/slog"},
+		why:     "it has the formats of Git without its program and without a work tree, so nothing that lies in a repository is ever run",
+	},
+	{
+		pkg: "promotion/deploy/gitops/edit", ours: []string{"promotion"}, theirs: []string{"go.yaml.in/yaml/v3"}, pure: true,
+		why: "what becomes of a file that people keep is decided by the file and the digest, where everything can be tried",
+	},
+	{
 		pkg: "store", ours: []string{"promotion", "promotion/audit", "promotion/gate"},
 		theirs:  []string{"github.com/pressly/goose/v3", "golang.org/x/mod/sumdb/tlog"},
 		without: []string{"net/http", "os", "os/exec", "log/slog"}, timeless: true,

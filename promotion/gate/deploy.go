@@ -145,6 +145,15 @@ func (t *turn) proceed(p *promotion.Promotion) error {
 		}
 		planned = planned[:1]
 	}
+	if p.Purpose != promotion.Rollback {
+		withdrawn, err := t.Withdrawals(p.App)
+		if err != nil {
+			return err
+		}
+		if policy.Withdrawn(withdrawn, p.Digest) != nil && len(planned)+len(of[promotion.RolloutDone]) == len(all) {
+			return t.failing(p, "the digest was withdrawn before every target had it")
+		}
+	}
 	if held, err := t.heldBack(p); err != nil {
 		return err
 	} else if held {
@@ -174,8 +183,12 @@ func (t *turn) gone(d promotion.Deployment) string {
 	return fmt.Sprintf("the configuration has no target %s for %s any more", d.Order.Target, d.Order.App)
 }
 
-// heldBack tells whether somebody holds what the next target would get.
+// heldBack tells whether somebody holds what the next target would get. Nobody
+// holds up a rollback.
 func (t *turn) heldBack(p *promotion.Promotion) (bool, error) {
+	if p.Purpose == promotion.Rollback {
+		return false, nil
+	}
 	holds, err := t.Holds(p.App)
 	return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Digest == "" || h.Digest == p.Digest }), err
 }
@@ -406,8 +419,35 @@ func (t *turn) settled(p *promotion.Promotion) error {
 	return t.nextTurn(p)
 }
 
-// failing leaves it to people what becomes of a promotion.
+// failing leaves it to people what becomes of a promotion, unless the policy says
+// that it goes back.
 func (t *turn) failing(p *promotion.Promotion, why string) error {
+	if err := t.fail(p, why); err != nil {
+		return err
+	}
+	if err := t.goBack(p, why); err != nil {
+		return err
+	}
+	return t.nextTurn(p)
+}
+
+// stopShort has a promotion count as failing that somebody holds up between two of
+// its targets: with nothing under way, a way back need not wait for it.
+func (t *turn) stopShort(p *promotion.Promotion) error {
+	if p.State != promotion.Deploying {
+		return nil
+	}
+	all, err := t.Deployments(p.ID)
+	under := func(d promotion.Deployment) bool {
+		return d.Rollout.Phase != promotion.RolloutPlanned && !d.Rollout.Phase.Ended()
+	}
+	if err != nil || slices.ContainsFunc(all, under) {
+		return err
+	}
+	return t.fail(p, "a rollback was asked for before every target had it")
+}
+
+func (t *turn) fail(p *promotion.Promotion, why string) error {
 	if err := p.Step(promotion.Failing, why, t.now); err != nil {
 		return err
 	}
@@ -417,10 +457,26 @@ func (t *turn) failing(p *promotion.Promotion, why string) error {
 	if err := t.notice(p, "failing", promotion.NoticeWork{Kind: promotion.NoticeFailing, Reason: why}); err != nil {
 		return err
 	}
-	if err := t.save(p); err != nil {
+	return t.save(p)
+}
+
+// goBack opens the rollback of what is failing, where the policy says that nobody
+// has to be asked for that. A rollback that fails is for people.
+func (t *turn) goBack(p *promotion.Promotion, why string) error {
+	d, err := t.document(p)
+	if err != nil || d.After == nil || !d.After.RollBack || p.Purpose != promotion.Forward {
 		return err
 	}
-	return t.nextTurn(p)
+	to, refusal, err := t.earlier(p, "")
+	if err == nil && refusal == "" {
+		_, refusal, err = t.rollBack(p, to, promotion.Gesture{Key: fmt.Sprintf("failing/%d", p.ID), Reason: clipped(why)})
+	}
+	if err != nil || refusal == "" {
+		return err
+	}
+	p.Reason += "; it was to be rolled back by itself, and can't be: " + refusal
+	p.Touch()
+	return t.save(p)
 }
 
 // keep leaves what is failing as it is, in the name of somebody who could have
@@ -455,6 +511,9 @@ func (t *turn) outlived(p *promotion.Promotion) error {
 			continue
 		}
 		why := fmt.Sprintf("#%d has taken its place", p.ID)
+		if p.Purpose == promotion.Rollback {
+			why = fmt.Sprintf("it was rolled back to %s in #%d", p.Digest.Short(), p.ID)
+		}
 		if old.Reason != "" {
 			why = old.Reason + "; " + why
 		}

@@ -126,6 +126,11 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if s.Holds, err = t.Holds(a.Name); err != nil {
 		return s, err
 	}
+	withdrawn, err := t.Withdrawals(a.Name)
+	if err != nil {
+		return s, err
+	}
+	s.Withdrawn = slices.DeleteFunc(withdrawn, func(w promotion.Withdrawal) bool { return w.ReinstatedAt != nil })
 	if s.Unreviewed, err = t.Promotions(Query{App: a.Name, Unreviewed: true}); err != nil {
 		return s, err
 	}

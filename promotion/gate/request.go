@@ -116,6 +116,13 @@ func (t *turn) requestDigest(app App, td promotion.TaggedDigest, g promotion.Ges
 		answer.Verb, answer.Promotion = promotion.Existing, shownAs(&had[0])
 		return answer, nil
 	}
+	withdrawn, err := t.Withdrawals(app.Name)
+	if err != nil {
+		return answer, err
+	}
+	if w := policy.Withdrawn(withdrawn, td.Digest); w != nil {
+		return refuse("it was withdrawn, and somebody else would have to reinstate it: " + w.Reason)
+	}
 	p, err := t.open(app, from, to.Name, td, g.Person)
 	if err != nil {
 		return answer, err

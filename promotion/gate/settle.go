@@ -14,6 +14,9 @@ import (
 // itself called again when the verdict can change by itself, and writes the
 // intent to execute when everything is met. It saves the promotion.
 func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
+	if err := t.lookBack(p); err != nil {
+		return policy.Verdict{}, err
+	}
 	if p.Purpose == promotion.Ride { // its train is settled, when all that happens now has happened
 		if _, marked := t.trains[p.Train]; !marked {
 			t.trains[p.Train] = false

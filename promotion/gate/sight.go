@@ -8,6 +8,7 @@ import (
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // live is what has not moved its tags yet.
@@ -217,6 +218,10 @@ func (t *turn) isCandidate(app, to string, d promotion.Digest) (bool, error) {
 	if err != nil || len(had) > 0 {
 		return false, err
 	}
+	withdrawn, err := t.Withdrawals(app)
+	if err != nil || policy.Withdrawn(withdrawn, d) != nil {
+		return false, err
+	}
 	holdings, err := t.Holdings(app, to, promotion.Held)
 	return !holds(holdings, d), err
 }
@@ -339,7 +344,8 @@ func (t *turn) fresh(app App, from, to string, d promotion.Digest) *promotion.Pr
 	}
 }
 
-// enter records a promotion, has its image read, and asks the policy about it.
+// enter records a promotion, has its image read unless it was before, and asks the
+// policy about it.
 func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]any) error {
 	d, err := t.document(p)
 	if err != nil {
@@ -353,7 +359,7 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 	if err := t.record(kind, p, detail); err != nil {
 		return err
 	}
-	if p.Repairs() {
+	if p.Stays() {
 		if err := t.overtake(p, "", promotion.Restore, promotion.Adopt); err != nil {
 			return err
 		}
@@ -363,8 +369,10 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 		}
 		t.stirred(p.App, p.To)
 	}
-	if err := t.inspect(p); err != nil {
-		return err
+	if p.Image == nil {
+		if err := t.inspect(p); err != nil {
+			return err
+		}
 	}
 	_, err = t.settle(p)
 	return err

@@ -271,7 +271,7 @@ func (t *turn) unhold(g promotion.Gesture, d policy.Document, f policy.Facts, an
 		if err := t.record(audit.Unheld, nil, map[string]any{"hold": h.ID, "app": h.App, "digest": h.Digest, "held_by": h.By}); err != nil {
 			return answer, err
 		}
-		if !slices.Contains(w.Whose, h.By) {
+		if h.By != "" && !slices.Contains(w.Whose, h.By) {
 			w.Whose = append(w.Whose, h.By)
 		}
 	}

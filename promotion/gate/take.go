@@ -38,8 +38,8 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		if err != nil {
 			return err
 		}
-		// A vote that counts needs no words: the card shows it.
-		if gesture.Reply && answer.Verb != promotion.Counted {
+		// A click that counts needs no words: the card shows it.
+		if gesture.Reply && (answer.Verb != promotion.Counted || gesture.Message != "") {
 			if err := t.tell(gesture, answer); err != nil {
 				return err
 			}
@@ -50,6 +50,22 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		return t.AddGesture(gesture, &answer)
 	})
 	return answer, err
+}
+
+// Say has the answer sent to what somebody asked in a message or with a button,
+// once however often that is delivered.
+func (g *Gate) Say(ctx context.Context, gesture promotion.Gesture, w promotion.SayWork) error {
+	return g.update(ctx, string(gesture.Person), func(t *turn) error {
+		if _, _, err := t.Gesture(gesture.Key); !errors.Is(err, promotion.NotFound) {
+			return err
+		}
+		gesture.Kind, gesture.At = promotion.GestureAsk, t.now
+		w.Reply = reply(gesture, false)
+		if err := t.say(gesture, w); err != nil {
+			return err
+		}
+		return t.AddGesture(gesture, &promotion.Answer{Verb: promotion.Answered})
+	})
 }
 
 // unknown is what could not be read although it was asked for. What waits for
@@ -72,6 +88,12 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureRollback:
+		return t.askBack(g, u)
+	case promotion.GestureWithdraw:
+		return t.condemn(g, u)
+	case promotion.GestureReinstate:
+		return t.reinstate(g, u)
 	}
 	return t.deed(g, u)
 }
@@ -210,7 +232,7 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
 	}
-	if d.Plan && p.Plan == "" && !p.Repairs() {
+	if d.Plan && p.Plan == "" && !p.Stays() {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no rollback plan yet, and an approval is also for that: /promote plan "+p.App)
 	}
 	if policy.Counts(d, f, g.Person, t.now) {

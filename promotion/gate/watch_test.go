@@ -47,10 +47,10 @@ func TestWhatGoesWrongWhileItIsWatchedHasPeopleDecide(t *testing.T) {
 			w.opened(promotion.IncidentReport{Key: "k", App: "shop", Severity: "critical", Summary: "errors"})
 		}, "incident #1 (critical: errors)"},
 		"ill health": {func(w *world) {
-			w.must(w.gate.ReportHealth(w.t.Context(), "token:x", promotion.HealthReport{App: "shop", Environment: "production", Reason: "5xx"}))
+			w.unwell("shop")
 		}, "production was reported unhealthy"},
 		"ill health of everything": {func(w *world) {
-			w.must(w.gate.ReportHealth(w.t.Context(), "token:x", promotion.HealthReport{Environment: "production", Reason: "5xx"}))
+			w.unwell("")
 		}, "production was reported unhealthy"},
 		"a check": {func(w *world) { w.reports("smoke", promotion.CheckFailed, "a") }, "the check smoke was reported to have failed"},
 	} {
@@ -68,6 +68,13 @@ func TestWhatGoesWrongWhileItIsWatchedHasPeopleDecide(t *testing.T) {
 			w.expect(id, promotion.Failing)
 		})
 	}
+}
+
+// unwell is production, for an app or for all.
+func (w *world) unwell(app string) {
+	w.t.Helper()
+	_, err := w.gate.Health(w.t.Context(), w.alerts(), promotion.HealthReport{App: app, Environment: "production", Reason: "5xx"})
+	w.must(err)
 }
 
 // reports is a pipeline's word on a build.

@@ -46,6 +46,9 @@ type world struct {
 	told   []string                                          // which targets were told to run what
 	asked  map[string]int                                    // how often each was asked
 	gone   promotion.Digest                                  // what is not there then
+	// how often each digest was inspected, and the one that can't be
+	inspected  map[promotion.Digest]int
+	unreadable promotion.Digest
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
@@ -98,7 +101,8 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 		drawn:  map[promotion.ID]int64{}, draws: map[promotion.ID]int{},
 		target: map[string]func(promotion.Order) promotion.Result{}, asked: map[string]int{},
 
-		answers: map[promotion.PersonID]promotion.Answer{},
+		answers:   map[promotion.PersonID]promotion.Answer{},
+		inspected: map[promotion.Digest]int{},
 	}
 	w.open(c)
 	w.look()
@@ -195,8 +199,8 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
-	promotion.EffectDeploy, promotion.EffectObserve,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve,
 }
 
 // run performs what is due until nothing is.
@@ -222,7 +226,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
-		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
+		d := work[promotion.InspectWork](w, e).Digest
+		if w.inspected[d]++; d == w.unreadable {
+			return promotion.Result{Failure: &promotion.Failure{Kind: promotion.Unavailable, Text: d.Short() + " is unreadable"}}
+		}
+		return promotion.Result{Image: &promotion.Image{Labels: w.labels, Layers: []promotion.Layer{{Digest: d}}}}
 	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
 		asked := work[struct {

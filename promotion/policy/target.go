@@ -45,6 +45,9 @@ func tags(f Facts) Finding {
 }
 
 func order(f Facts) Finding {
+	if f.Promotion.Purpose == promotion.Rollback {
+		return Finding{Rule: RuleOrder, Outcome: Met, Reason: fmt.Sprintf("it goes back from %s on purpose", f.Promotion.Back.Bad.Short())}
+	}
 	if f.Newer == nil {
 		return Finding{Rule: RuleOrder, Outcome: Met, Reason: "nothing newer has been promoted to " + f.Promotion.To}
 	}

@@ -28,7 +28,7 @@ const (
 
 // after reads what counts for a while after a digest has come to run.
 func (r *reader) after(n *yaml.Node) *policy.After {
-	in, ok := r.Fields(n, keyAfter, exampleAfter, keyWatch, keyIncidents, keyChecks, keyHealth)
+	in, ok := r.Fields(n, keyAfter, exampleAfter, keyWatch, keyIncidents, keyChecks, keyHealth, keyOnFailure)
 	if !ok {
 		return nil
 	}
@@ -49,10 +49,27 @@ func (r *reader) after(n *yaml.Node) *policy.After {
 	if p, ok := in[keyChecks]; ok {
 		a.Checks = r.checkNames(p.Value)
 	}
-	if len(in) == 1 {
+	if p, ok := in[keyOnFailure]; ok {
+		a.RollBack = r.goesBack(p.Value)
+	}
+	if len(a.Incidents)+len(a.Checks) == 0 && !a.Health && len(in) < 3 {
 		r.Note(n, "nothing is watched", "say what counts, such as "+exampleAfter)
 	}
 	return a
+}
+
+// What becomes of what is failing.
+const (
+	ask      = "ask"
+	rollBack = "roll-back"
+)
+
+func (r *reader) goesBack(n *yaml.Node) bool {
+	text, ok := r.Text(n, keyOnFailure)
+	if ok && text != ask && text != rollBack {
+		r.Fault(n, fmt.Sprintf("%q does not say what becomes of what is failing", strict.Clip(text)), "write "+ask+", which is the default, or "+rollBack)
+	}
+	return text == rollBack
 }
 
 func (r *reader) checkNames(n *yaml.Node) (names []string) {

@@ -1,0 +1,34 @@
+package gate
+
+import (
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// lead has the cards drawn again of what the promotion took the place of: it is
+// known now where its own card is, and they lead there.
+func (t *turn) lead(p *promotion.Promotion) error {
+	before, err := t.Promotions(Query{Successor: p.ID})
+	if err != nil {
+		return err
+	}
+	for i := range before {
+		if err := t.drawCard(&before[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follows notes where the card is of what has taken the place of the promotion.
+func (t *turn) follows(p *promotion.Promotion, f *policy.Facts) error {
+	if p.Successor == 0 {
+		return nil
+	}
+	by, err := t.Promotion(p.Successor)
+	if err == nil && by.Purpose == promotion.Ride {
+		by, err = t.Promotion(by.Train)
+	}
+	f.SuccessorLink = by.Card.Link
+	return err
+}
