@@ -52,7 +52,8 @@ func (r *reader) after(n *yaml.Node) *policy.After {
 	if p, ok := in[keyOnFailure]; ok {
 		a.RollBack = r.goesBack(p.Value)
 	}
-	if len(a.Incidents)+len(a.Checks) == 0 && !a.Health && len(in) < 3 {
+	named := slices.ContainsFunc([]string{keyIncidents, keyChecks, keyHealth}, func(key string) bool { _, is := in[key]; return is })
+	if !named {
 		r.Note(n, "nothing is watched", "say what counts, such as "+exampleAfter)
 	}
 	return a

@@ -20,6 +20,7 @@ type Target struct {
 	Name        string
 	Command     *Command
 	Webhook     *Webhook
+	Kubernetes  *Kubernetes
 }
 
 const (
@@ -44,6 +45,7 @@ var targetKinds = []struct {
 }{
 	{keyCommand, (*reader).command},
 	{keyWebhook, (*reader).webhook},
+	{keyKubernetes, (*reader).kubernetes},
 }
 
 // The bounds of a deadline: in less than ten seconds nothing is rolled out, and

@@ -2,14 +2,19 @@ package serve
 
 import (
 	"context"
+	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/deploy/command"
+	"github.com/promotebot/promotebot/promotion/deploy/kubernetes"
 	"github.com/promotebot/promotebot/promotion/deploy/webhook"
+	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/pipeline"
 )
 
@@ -20,15 +25,20 @@ type place struct{ environment, target string }
 type Surroundings struct {
 	Getenv    func(string) string
 	Version   string
-	Transport http.RoundTripper // nil for the ordinary network
+	Transport http.RoundTripper // of webhooks; nil for the ordinary network
+	Log       *slog.Logger
 }
 
 // Deployers are those of all targets. They are replaced as a whole, with the
-// configuration.
+// configuration. The ways to clusters are kept: targets share them.
 type Deployers struct {
 	Surroundings
-	by atomic.Pointer[map[place]deployer]
+	by       atomic.Pointer[map[place]deployer]
+	clusters map[way]*kubernetes.Cluster
 }
+
+// way is how a cluster is found.
+type way struct{ kubeconfig, context string }
 
 // deployer is one of them. Whoever does the work in Observe may take as long as
 // the order has.
@@ -41,12 +51,12 @@ type deployer struct {
 const observation = 45 * time.Second
 
 // Set makes the deployers that the configuration names, and returns what puts
-// back those that were there. The error is Invalid, and names a secret that is not
-// there; then all stay as they were.
-func (d *Deployers) Set(targets []config.Target) (restore func(), err error) {
+// back those that were there. The error is Invalid, and names a secret or a
+// cluster that is not there; then all stay as they were.
+func (d *Deployers) Set(targets []config.Target, apps []gate.App) (restore func(), err error) {
 	by := map[place]deployer{}
 	for _, t := range targets {
-		if by[place{t.Environment, t.Name}], err = d.make(t); err != nil {
+		if by[place{t.Environment, t.Name}], err = d.make(t, apps); err != nil {
 			return nil, err
 		}
 	}
@@ -54,9 +64,20 @@ func (d *Deployers) Set(targets []config.Target) (restore func(), err error) {
 	return func() { d.by.Store(had) }, nil
 }
 
-func (d *Deployers) make(t config.Target) (deployer, error) {
-	if c := t.Command; c != nil {
-		return deployer{command.New(command.Options{Run: c.Run, Pass: c.Pass, Getenv: d.Getenv}), true}, nil
+// Close ends the ways to clusters.
+func (d *Deployers) Close() {
+	for _, c := range d.clusters {
+		c.Close()
+	}
+}
+
+func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
+	switch {
+	case t.Command != nil:
+		return deployer{command.New(command.Options{Run: t.Command.Run, Pass: t.Command.Pass, Getenv: d.Getenv}), true}, nil
+	case t.Kubernetes != nil:
+		cluster, err := d.cluster(way{t.Kubernetes.Kubeconfig, t.Kubernetes.Context})
+		return deployer{inCluster{cluster, *t.Kubernetes, apps}, false}, err
 	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
@@ -67,6 +88,50 @@ func (d *Deployers) make(t config.Target) (deployer, error) {
 	}
 	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
 	return deployer{webhook.New(to), false}, nil
+}
+
+func (d *Deployers) cluster(w way) (*kubernetes.Cluster, error) {
+	if c, open := d.clusters[w]; open {
+		return c, nil
+	}
+	c, err := kubernetes.Open(w.kubeconfig, w.context, d.Log)
+	if err != nil {
+		return nil, err
+	}
+	if d.clusters == nil {
+		d.clusters = map[way]*kubernetes.Cluster{}
+	}
+	d.clusters[w] = c
+	return c, nil
+}
+
+// inCluster is a target of a cluster, for whichever app an order is about.
+type inCluster struct {
+	cluster *kubernetes.Cluster
+	target  config.Kubernetes
+	apps    []gate.App
+}
+
+func (c inCluster) Deploy(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
+	return c.of(o).Deploy(ctx, o)
+}
+
+func (c inCluster) Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
+	return c.of(o).Observe(ctx, o)
+}
+
+func (c inCluster) of(o promotion.Order) *kubernetes.Deployer {
+	k := c.target.For(o.App)
+	t := kubernetes.Target{Namespace: k.Namespace, TakeOver: k.TakeOver}
+	for _, w := range k.Workloads {
+		t.Workloads = append(t.Workloads, kubernetes.Selection{Kind: kubernetes.Kind(w.Kind), Name: w.Name, Selector: w.Selector, Containers: w.Containers})
+	}
+	for _, a := range c.apps {
+		if a.Name == o.App {
+			t.Repositories = append(slices.Collect(maps.Values(a.Images)), a.Repository)
+		}
+	}
+	return c.cluster.Deployer(t)
 }
 
 func (d *Deployers) of(o promotion.Order) (deployer, error) {

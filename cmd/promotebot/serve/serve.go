@@ -62,8 +62,9 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version}}
-	if _, err := b.targets.Set(b.config.Targets); err != nil {
+	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version, Log: opts.Log}}
+	defer b.targets.Close()
+	if _, err := b.targets.Set(b.config.Targets, b.config.Catalog.Apps); err != nil {
 		return err
 	}
 	if b.db, err = sqlite.Open(ctx, b.config.Database); err != nil {
@@ -207,7 +208,7 @@ func (b *bot) reload(ctx context.Context) error {
 			b.opts.Log.Warn("a change of database, http, api, poll or registries takes a restart; the rest of the configuration is put in force now")
 		}
 		// First, so that a target that is new can be told as soon as the gate knows it.
-		restore, err := b.targets.Set(fresh.Targets)
+		restore, err := b.targets.Set(fresh.Targets, fresh.Catalog.Apps)
 		if err != nil {
 			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
 			continue

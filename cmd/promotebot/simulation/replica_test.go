@@ -77,7 +77,7 @@ func (w *world) boot(slot int) {
 		Named:     func(repo promotion.Repository) bool { return r.gate.Catalog().Knows(repo) },
 	})
 	targets := &serve.Deployers{Surroundings: serve.Surroundings{Getenv: secrets, Transport: wire{r, deployCall, w.production.serve}}}
-	if _, err := targets.Set(targetsOf(w.targets)); err != nil {
+	if _, err := targets.Set(targetsOf(w.targets), nil); err != nil {
 		w.violated("%s has no targets: %v", r.name, err)
 		return
 	}
