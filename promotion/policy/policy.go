@@ -131,6 +131,8 @@ type Facts struct {
 	Exposure  promotion.Exposure   // of the digest in the From environment
 	Freezes   []promotion.Freeze   // that have not been lifted and are not over
 	Holds     []promotion.Hold     // that have not been lifted, oldest first
+
+	Delegations []promotion.Delegation // that concern it and were not over when it was opened
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a
