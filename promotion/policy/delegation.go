@@ -27,15 +27,17 @@ type deputy struct {
 }
 
 // deputize finds the delegations that count. One that names the app goes before
-// one for everything, so that a person has one deputy.
+// one for everything, and else the newest, so that a person has one deputy.
 func (p *plan) deputize(f Facts, now time.Time) {
 	for _, g := range f.Delegations {
 		held := p.held[g.By]
 		if held == 0 || !g.At(now) || f.Identities.Same(g.By, g.To) || notAMember(f, g.By) != "" || notAMember(f, g.To) != "" {
 			continue
 		}
-		nearer := func(other promotion.Delegation) bool { return other.By == g.By && other.At(now) && other.App != "" }
-		if g.App == "" && slices.ContainsFunc(f.Delegations, nearer) {
+		nearer := func(other promotion.Delegation) bool {
+			return other.By == g.By && other.At(now) && (other.App != "" && g.App == "" || (other.App == "") == (g.App == "") && other.ID > g.ID)
+		}
+		if slices.ContainsFunc(f.Delegations, nearer) {
 			continue
 		}
 		one := deputy{g, held}

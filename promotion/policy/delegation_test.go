@@ -138,6 +138,12 @@ func TestWhoApprovesForWhom(t *testing.T) {
 			lend(f, "ann", "sue").App = "shop"
 			approve(f, "eve", 9)
 		}, "2 of 3", "bob leads, mel security"},
+		{"of two alike the newest counts", func(_ *policy.Document, f facts) {
+			others(f)
+			lend(f, "ann", "eve")
+			lend(f, "ann", "sue")
+			approve(f, "eve", 9)
+		}, "2 of 3", "bob leads, mel security"},
 		{"whoever holds no role keeps nobody from approving", func(_ *policy.Document, f facts) {
 			lend(f, "eve", "ann")
 			f.Promotion.Requester = "eve"
@@ -355,8 +361,10 @@ func soundly(t *rapid.T, f policy.Facts, v policy.Verdict) {
 		}
 	}
 	for _, g := range f.Delegations {
-		elsewhere := func(other promotion.Delegation) bool { return other.By == g.By && other.App != "" }
-		in := g.At(noon) && (g.App != "" || !slices.ContainsFunc(f.Delegations, elsewhere)) && (f.Rosters["leads"].Has(g.By) || f.Rosters["security"].Has(g.By))
+		elsewhere := func(other promotion.Delegation) bool {
+			return other.By == g.By && other.At(noon) && (other.App != "" && g.App == "" || (other.App == "") == (g.App == "") && other.ID > g.ID)
+		}
+		in := g.At(noon) && !slices.ContainsFunc(f.Delegations, elsewhere) && (f.Rosters["leads"].Has(g.By) || f.Rosters["security"].Has(g.By))
 		if in && g.By != g.To && stands[g.By] > 0 && slices.ContainsFunc(v.Assigned, func(a policy.Assignment) bool { return a.Person == g.To && a.For != g.By }) {
 			t.Errorf("%s and %s fill a slot each, and are one person: %+v", g.By, g.To, v.Assigned)
 		}
