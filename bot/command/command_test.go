@@ -155,7 +155,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 23 {
+	if len(all) != 26 {
 		t.Errorf("%d commands", len(all))
 	}
 }
