@@ -98,14 +98,12 @@ func TestALargeRepositoryTakesLittleMemory(t *testing.T) {
 		most      int // MiB of memory
 		fetched   int64
 	}{
-		"a server that gives single files":      {func() {}, 64, 2 << 20},
-		"a server that gives them only at once": {func() { w.Config("uploadpack.allowAnySHA1InWant", "false") }, 96, int64(files*size)*11/10 + 4<<20},
-		"a server without filters":              {func() { w.Config("uploadpack.allowFilter", "false") }, 96, int64(files*size)*11/10 + 4<<20},
+		"a server that gives single files": {func() {}, 64, 2 << 20},
+		"a server without filters":         {func() { w.Config("uploadpack.allowFilter", "false") }, 96, int64(files*size)*11/10 + 4<<20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.In("update-ref", "refs/heads/main", w.In("rev-list", "--grep=^Grow$", "-1", "main"))
 			w.Config("uploadpack.allowFilter", "true")
-			w.Config("uploadpack.allowAnySHA1InWant", "true")
 			c.configure()
 			var fetched atomic.Int64
 			w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
