@@ -36,7 +36,8 @@ import (
 type Author struct{ Name, Email string }
 
 // Options say where the digest goes. In Repository, Branch, Path, the names in
-// Place and the application of Argo CD, {app} is the name of the app.
+// Place and the application of Argo CD, {app} is the name of the app; in the name
+// of a kustomization's image, {image} is the repository of its images.
 type Options struct {
 	Repository  string // https://git.example.com/deploy.git or ssh://git@git.example.com/deploy.git
 	Branch      string // empty: the default branch
@@ -80,7 +81,7 @@ func (d *Deployer) target(o promotion.Order) target {
 	p := d.opts.Place
 	t := target{
 		branch: put(d.opts.Branch), path: put(d.opts.Path),
-		place: edit.Place{Kustomize: put(p.Kustomize), Value: along(p.Value), Digest: along(p.Digest), Tag: along(p.Tag), Manifest: p.Manifest},
+		place: edit.Place{Kustomize: strings.ReplaceAll(put(p.Kustomize), "{image}", string(o.Repository)), Value: along(p.Value), Digest: along(p.Digest), Tag: along(p.Tag), Manifest: p.Manifest},
 		image: edit.Image{Repository: o.Repository, Digest: o.Digest},
 	}
 	if len(o.Tags) > 0 {
