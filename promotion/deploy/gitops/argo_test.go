@@ -116,6 +116,9 @@ func TestASyncOfAnEarlierCommitThatFailedSaysNothing(t *testing.T) {
 }
 
 func TestAnArgoThatIsNotAskedRightlySaysWhy(t *testing.T) {
+	w := newWorld(t)
+	o := order()
+	o.Handle = w.deploy(o).Handle
 	for name, c := range map[string]struct {
 		change func(*world, *argocd)
 		kind   promotion.Kind
@@ -129,10 +132,7 @@ func TestAnArgoThatIsNotAskedRightlySaysWhy(t *testing.T) {
 		"something else":      {func(_ *world, a *argocd) { a.answer = "<html>" }, promotion.Unavailable, "does not answer as it should"},
 		"nobody":              {func(_ *world, a *argocd) { a.Close() }, promotion.Unavailable, "can't be reached"},
 	} {
-		w := newWorld(t)
 		a := w.watchedByArgo()
-		o := order()
-		o.Handle = w.deploy(o).Handle
 		a.says("Synced", o.Handle, "Healthy", "Succeeded")
 		c.change(w, a)
 		r, err := w.deployer().Observe(t.Context(), o)

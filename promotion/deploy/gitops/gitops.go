@@ -57,10 +57,13 @@ type Argo struct {
 }
 
 // Deployer commits digests to one repository. It is safe for concurrent use.
-type Deployer struct{ opts Options }
+type Deployer struct {
+	opts Options
+	turn chan struct{} // held while pushing: two apps in one file would only push past each other
+}
 
 // New makes a deployer.
-func New(o Options) *Deployer { return &Deployer{opts: o} }
+func New(o Options) *Deployer { return &Deployer{opts: o, turn: make(chan struct{}, 1)} }
 
 // target is where the digest of one app goes.
 type target struct {
@@ -97,8 +100,20 @@ func (d *Deployer) target(o promotion.Order) target {
 // as often has lost to a machine that pushes all the time.
 const attempts = 6
 
+// longest is how long a call takes, whatever ctx says: a server may stop in the
+// middle of an answer.
+const longest = 5 * time.Minute
+
 // Deploy puts the digest on the branch, unless it is there.
 func (d *Deployer) Deploy(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return promotion.Rollout{}, promotion.Errorf(promotion.Unavailable, "others are being deployed to the same repository: %w", ctx.Err())
+	}
 	a, err := d.attempt(o)
 	if err != nil {
 		return promotion.Rollout{}, err
@@ -228,28 +243,17 @@ func (a *attempt) push(ctx context.Context, s *snapshot, commit plumbing.Hash, p
 	if err := c.push(a.remote, s.branch, s.head, commit, pack); err != nil {
 		return err
 	}
-	head, err := a.head(ctx, s)
+	_, head, err := a.remote.head(ctx, s.branch.Short())
 	if err == nil && head != commit {
 		err = promotion.Errorf(promotion.Unavailable, "%s took the push of %s, and %s is at %s", a.remote, short(commit), s.branch.Short(), short(head))
 	}
 	return err
 }
 
-// head is where the branch of the snapshot is now.
-func (a *attempt) head(ctx context.Context, s *snapshot) (plumbing.Hash, error) {
-	c, err := a.remote.begin(ctx, uploadPack)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	defer c.end()
-	_, head, err := a.remote.resolve(c, s.branch.Short())
-	return head, err
-}
-
 // afterwards finds out what to make of a push that did not succeed, as far as is
 // known: whether the branch has moved is what decides.
 func (a *attempt) afterwards(ctx context.Context, s *snapshot, pushed error) (rollout promotion.Rollout, again bool, err error) {
-	head, err := a.head(ctx, s)
+	_, head, err := a.remote.head(ctx, s.branch.Short())
 	if err != nil {
 		return promotion.Rollout{}, false, promotion.Errorf(promotion.Unavailable, "it is not known what became of the push to %s (%s): %w", a.remote, clip(pushed.Error()), err)
 	}
@@ -277,20 +281,29 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	if o.Handle == "" {
 		return promotion.Rollout{Phase: promotion.RolloutAsked, ReadAt: time.Now(), Detail: "nothing was pushed yet"}, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	a, err := d.attempt(o)
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
 	defer os.RemoveAll(a.dir) //nolint:errcheck // sweep finds it, and it holds no secret
-	s, plan, err := a.look(ctx)
+	branch, head, err := a.remote.head(ctx, a.target.branch)
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
-	if !plan.Done {
-		return promotion.Rollout{}, promotion.Errorf(promotion.Conflict, "%s of %s has %s now (%s): somebody else has changed it after %.8s", a.target.path, a.remote, shown(plan.Now), short(s.head), o.Handle)
+	if head.String() != o.Handle { // else the digest is there by what the commit is
+		s, plan, err := a.look(ctx)
+		if err != nil {
+			return promotion.Rollout{}, err
+		}
+		if !plan.Done {
+			return promotion.Rollout{}, promotion.Errorf(promotion.Conflict, "%s of %s has %s now (%s): somebody else has changed it after %.8s", a.target.path, a.remote, shown(plan.Now), short(s.head), o.Handle)
+		}
+		head = s.head
 	}
 	if d.opts.Argo != nil {
-		return a.argo(ctx, s)
+		return a.argo(ctx, branch, head)
 	}
 	rollout := a.asked(o.Handle)
 	rollout.Phase = promotion.RolloutDone

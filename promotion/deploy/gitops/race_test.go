@@ -2,10 +2,13 @@ package gitops_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/promotebot/promotebot/fixtures/git"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/deploy/gitops/edit"
 )
 
 // atPush has something happen when a push arrives, before the server sees it;
@@ -129,6 +133,45 @@ func TestWhoLosesEveryTimeSaysSo(t *testing.T) {
 	}
 }
 
+func TestAServerMayAskForAPause(t *testing.T) {
+	w := newWorld(t)
+	w.Door(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		rw.Header().Set("Retry-After", "30")
+		rw.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, err := w.deployer().Deploy(t.Context(), order())
+	if e, ok := errors.AsType[*promotion.Error](err); !ok || e.Kind != promotion.Unavailable || e.RetryAfter != 30*time.Second {
+		t.Errorf("%#v", err)
+	}
+}
+
+// A train brings many apps at once, and all of them stand in one file.
+func TestManyAppsInOneFileDoNotPushPastEachOther(t *testing.T) {
+	const apps = 8
+	text := ""
+	for i := range apps {
+		text += fmt.Sprintf("app%d: {digest: %s} # %d\n", i, old, i)
+	}
+	w := newWorldOf(t, map[string]string{"values.yaml": text})
+	w.opts.Path, w.opts.Place = "values.yaml", edit.Place{Digest: edit.Path{"{app}", "digest"}}
+	d := w.deployer()
+	var under sync.WaitGroup
+	for i := range apps {
+		under.Go(func() {
+			o := order()
+			o.App = fmt.Sprintf("app%d", i)
+			if _, err := d.Deploy(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	under.Wait()
+	if got := w.File("values.yaml"); got != strings.ReplaceAll(text, old, next) || w.commits() != apps+1 {
+		t.Errorf("%d commits, and the file is\n%s", w.commits(), got)
+	}
+	w.In("fsck", "--strict")
+}
+
 func TestAHookThatSaysNoIsQuoted(t *testing.T) {
 	for hook, reason := range map[string]string{"pre-receive": "pre-receive hook declined", "update": "hook declined"} {
 		t.Run(hook, func(t *testing.T) {
@@ -194,6 +237,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestWhatTheServerAnswersIsTold(t *testing.T) {
+	w := newWorld(t)
 	for status, c := range map[int]struct {
 		kind  promotion.Kind
 		words string
@@ -203,7 +247,6 @@ func TestWhatTheServerAnswersIsTold(t *testing.T) {
 		http.StatusBadGateway:            {promotion.Unavailable, "answers with 502"},
 		http.StatusOK:                    {promotion.Unavailable, "does not answer as a Git server does"},
 	} {
-		w := newWorld(t)
 		w.Door(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			rw.WriteHeader(status)
 			_, _ = rw.Write([]byte("<html>" + git.Password))

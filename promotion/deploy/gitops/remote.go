@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,9 +33,9 @@ const (
 )
 
 const (
-	// maxRefs bounds the list of branches and tags with which a server begins: a
-	// million of them take less.
-	maxRefs = 128 << 20
+	// maxRefs bounds the list of branches and tags with which a server begins: some
+	// hundred thousand of them take less.
+	maxRefs = 32 << 20
 	// maxPack bounds what is fetched, and so the disk: it is one commit, without
 	// the files that nobody asks for where the server can leave them out.
 	maxPack = 1 << 30
@@ -160,8 +161,21 @@ func (r *remote) refusal(resp *http.Response) error {
 	case status == http.StatusRequestEntityTooLarge:
 		return promotion.Errorf(promotion.Invalid, "%s takes no request of this size (413): something before it may have a limit", r)
 	default:
-		return promotion.Errorf(promotion.Unavailable, "%s answers with %d", r, status)
+		later := promotion.Errorf(promotion.Unavailable, "%s answers with %d", r, status)
+		if e, ok := errors.AsType[*promotion.Error](later); ok {
+			e.RetryAfter = retryAfter(resp.Header)
+		}
+		return later
 	}
+}
+
+// retryAfter is the pause that a server asks for, in seconds as forges do.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(max(0, min(seconds, 3600))) * time.Second
 }
 
 // advertised reads what a server begins with. An empty repository is one
@@ -271,7 +285,7 @@ func (c *conversation) push(r *remote, branch plumbing.ReferenceName, from, to p
 		return err
 	}
 	defer body.Close() //nolint:errcheck // it was read, or there is an error already
-	var answer io.Reader = io.LimitReader(body, maxAnswer)
+	answer := io.LimitReader(body, maxAnswer)
 	var said bytes.Buffer
 	if banded {
 		demuxer := sideband.NewDemuxer(sideband.Sideband64k, answer)
