@@ -46,6 +46,7 @@ type Options struct {
 	Author      Author
 	Credentials func() (Credentials, error) // asked anew for every use
 	Directory   string                      // where what is fetched lies for a moment
+	Room        int64                       // how many bytes of it there may be; 0: 1 GiB
 	Argo        *Argo                       // nil: it is done when the digest is on the branch
 	Roots       *x509.CertPool              // nil: those of the system
 }
@@ -63,7 +64,12 @@ type Deployer struct {
 }
 
 // New makes a deployer.
-func New(o Options) *Deployer { return &Deployer{opts: o, turn: make(chan struct{}, 1)} }
+func New(o Options) *Deployer {
+	if o.Room == 0 {
+		o.Room = room
+	}
+	return &Deployer{opts: o, turn: make(chan struct{}, 1)}
+}
 
 // target is where the digest of one app goes.
 type target struct {
@@ -160,7 +166,7 @@ func (d *Deployer) attempt(o promotion.Order) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRemote(strings.ReplaceAll(d.opts.Repository, "{app}", o.App), credentials, d.opts.Roots)
+	r, err := newRemote(strings.ReplaceAll(d.opts.Repository, "{app}", o.App), credentials, d.opts.Roots, d.opts.Room)
 	if err != nil {
 		return nil, err
 	}

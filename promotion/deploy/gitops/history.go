@@ -75,7 +75,7 @@ func (a *attempt) stranger(ctx context.Context, s *snapshot, now string) error {
 	if err != nil {
 		return promotion.Errorf(promotion.Unavailable, "the commit %s of %s can't be read: %w", short(s.head), a.remote, err)
 	}
-	if since.IsZero() || now == "" || !head.Committer.When.After(since) {
+	if since.IsZero() || !head.Committer.When.After(since) {
 		return nil
 	}
 	past, err := a.past(ctx, s.branch)
@@ -93,11 +93,11 @@ func (a *attempt) stranger(ctx context.Context, s *snapshot, now string) error {
 		switch {
 		case err != nil:
 			return err
-		case before == "":
-			return nil
 		case before == now:
 			commit = parent
 			continue
+		case before == "":
+			return nil
 		case carries(commit.Message, trailers(a.order)[1:3]): // an earlier order of ours
 			return nil
 		}

@@ -204,6 +204,37 @@ func TestWhatAKilledProcessHasLeftIsCleanedUp(t *testing.T) {
 	w.deploy(order()) // and newWorld looks whether anything is left
 }
 
+func TestWhatAnotherProcessIsUsingIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	used := w.opts.Directory + "/gitops-used"
+	others := w.opts.Directory + "/others"
+	for _, dir := range []string{used, others} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(others, long, long); err != nil {
+		t.Fatal(err)
+	}
+	w.deploy(order())
+	for _, dir := range []string{used, others} {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMoreThanThereIsRoomForIsNotFetched(t *testing.T) {
+	w := newWorld(t)
+	w.Config("uploadpack.allowFilter", "false")
+	w.Grow(100, 20000)
+	w.opts.Room = 1 << 20
+	w.refused(order(), promotion.Invalid, "takes more than 1 MiB and is not fetched: keep the deployments in a smaller repository")
+	w.opts.Room = 4 << 20
+	w.deploy(order())
+}
+
 func TestSecretsAreShownNowhere(t *testing.T) {
 	w := newWorld(t)
 	w.credentials.Username = "somebody"

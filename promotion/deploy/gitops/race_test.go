@@ -86,6 +86,12 @@ func TestWhatStoodThereBeforeTheOrderIsReplaced(t *testing.T) {
 	w.deploy(o)
 }
 
+func TestAValueThatSomebodyTookAwayIsNotPutBack(t *testing.T) {
+	w := newWorld(t)
+	w.Commit("Ann takes it away", map[string]string{file: "images: []\n"})
+	w.refused(order(), promotion.Conflict, "from "+old+" to nothing")
+}
+
 func TestAPlaceThatWasMadeForTheDigestIsNobodysValue(t *testing.T) {
 	w := newWorldOf(t, map[string]string{"README.md": "x"})
 	w.refused(order(), promotion.NotFound, "has no "+file)
@@ -155,6 +161,13 @@ func TestManyAppsInOneFileDoNotPushPastEachOther(t *testing.T) {
 	w := newWorldOf(t, map[string]string{"values.yaml": text})
 	w.opts.Path, w.opts.Place = "values.yaml", edit.Place{Digest: edit.Path{"{app}", "digest"}}
 	d := w.deployer()
+	var pushes atomic.Int32
+	w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if pushed(r) {
+			pushes.Add(1)
+		}
+		next.ServeHTTP(rw, r)
+	})
 	var under sync.WaitGroup
 	for i := range apps {
 		under.Go(func() {
@@ -166,8 +179,8 @@ func TestManyAppsInOneFileDoNotPushPastEachOther(t *testing.T) {
 		})
 	}
 	under.Wait()
-	if got := w.File("values.yaml"); got != strings.ReplaceAll(text, old, next) || w.commits() != apps+1 {
-		t.Errorf("%d commits, and the file is\n%s", w.commits(), got)
+	if got := w.File("values.yaml"); got != strings.ReplaceAll(text, old, next) || w.commits() != apps+1 || pushes.Load() != apps {
+		t.Errorf("%d pushes, %d commits, and the file is\n%s", pushes.Load(), w.commits(), got)
 	}
 	w.In("fsck", "--strict")
 }
