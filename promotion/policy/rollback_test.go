@@ -75,7 +75,7 @@ func TestWhatIsAskedOfARollbackReadsAsEnglish(t *testing.T) {
 func returning(d policy.Document, f policy.Facts) (policy.Document, policy.Facts) {
 	p := &f.Promotion
 	p.Purpose, p.Back = promotion.Rollback, &promotion.Back{Bad: digest("b"), Of: 7}
-	p.Repository, p.Destination, f.Presence = p.Destination, p.Destination, nil
+	p.Repository, f.Presence = p.Destination, nil
 	for i := range p.Targets {
 		p.Targets[i].Floating, p.Targets[i].Now = true, digest("b")
 	}
