@@ -65,10 +65,11 @@ func stopped(v policy.View, c cast) []page.Text {
 		if h.Digest == "" {
 			what += ", with every other build of it,"
 		}
+		what += by(h.By, c) + page.Writef(" since %s", h.At)
 		if h.Rollback != 0 {
-			what += page.Writef(" since it was rolled back in #%d", h.Rollback)
+			what += page.Writef(", when it was rolled back in #%d", h.Rollback)
 		}
-		lines = append(lines, what+by(h.By, c)+page.Writef(" since %s: %s.", h.At, because(h.Reason)))
+		lines = append(lines, what+page.Writef(": %s.", because(h.Reason)))
 	}
 	for _, z := range append(v.Document.Freezes, v.Facts.Freezes...) {
 		if z.At(v.At) {
@@ -147,7 +148,7 @@ func halted(a policy.AppStatus) page.Text {
 		lines += page.Writef("\n• %s held", it) + by(h.By, nil) + page.Writef(": %s", because(h.Reason))
 	}
 	for _, w := range a.Withdrawn {
-		lines += page.Writef("\n• %s withdrawn by %s: %s", w.Digest, page.Mention(w.By), because(w.Reason))
+		lines += page.Writef("\n• %s withdrawn by %s: %s", w.Digest, page.Mention(w.By), because(w.Reason)) + stillIn(a, w.Digest)
 	}
 	return lines
 }

@@ -29,6 +29,7 @@ import (
 type station struct {
 	t        testing.TB
 	gate     *gate.Gate
+	store    *memory.Store
 	now      time.Time
 	hints    []string
 	log      bytes.Buffer
@@ -46,9 +47,9 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{t: t, now: noon, contract: readContract(t)}
+	s := &station{t: t, now: noon, contract: readContract(t), store: memory.New()}
 	d := map[string]policy.Document{"production": {Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Checks: []policy.Check{{Name: "perf", MaxAge: time.Hour}, {Name: "review", ReviewedBy: "leads"}}}}
-	s.gate = gate.New(memory.New(), &gate.Catalog{
+	s.gate = gate.New(s.store, &gate.Catalog{
 		Apps: []gate.App{
 			{Name: "shop", Repository: "registry.example.com/shop/api", Channel: "C0SHOP", Policies: d},
 			{Name: "wiki", Repository: "registry.example.com/wiki", Channel: "C0WIKI", Policies: d},
