@@ -282,6 +282,7 @@ func drawView(t *rapid.T) policy.View {
 	if rapid.Bool().Draw(t, "source down") {
 		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: monday}
 	}
+	f.Promotion.Successor, f.SuccessorLink = promotion.ID(rapid.Int64Range(0, 2).Draw(t, "successor")), text.Draw(t, "successor's card")
 	d := policy.Document{Name: text.Draw(t, "policy"), Soak: time.Duration(rapid.Int64Min(0).Draw(t, "soak"))}
 	for range rapid.IntRange(0, 6).Draw(t, "requirements") {
 		r := promotion.Roster{Role: text.Draw(t, "role"), Members: rapid.SliceOfN(person, 0, 60).Draw(t, "members"), Fault: text.Draw(t, "group fault")}

@@ -308,7 +308,10 @@ func states() []named {
 		{"reviewed", shop(later, breakable, broken, ended(promotion.Promoted, ""), with(func(f *policy.Facts) {
 			f.Promotion.Broken.Review = &promotion.Review{By: sam, At: *at(50 * time.Hour), Fine: false, Note: "a freeze <!here> was enough"}
 		}))},
-		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
+		{"superseded", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) {
+			f.Promotion.Successor, f.SuccessorLink = 13, "https://example.slack.com/archives/C1/p1795597200000100"
+		}))},
+		{"superseded, by what has no card yet", shop(later, ended(promotion.Superseded, ""), with(func(f *policy.Facts) { f.Promotion.Successor = 13 }))},
 		{"displaced by the configuration", shop(later, ended(promotion.Superseded, "the configuration does not lead shop from staging to production any more"))},
 	}
 }

@@ -70,7 +70,7 @@ func rejected(v policy.View, c cast) page.Text {
 	}
 	s := page.Writef("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), why)
 	if p.Successor != 0 {
-		return s + page.Writef(" #%d has taken its place since.", p.Successor)
+		return s + " " + successor(v) + " has taken its place since."
 	}
 	return s + " Whoever rejected can lift that, and whoever the policy names for it."
 }

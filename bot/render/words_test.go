@@ -143,7 +143,7 @@ func TestNotices(t *testing.T) {
 		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
 			"Sam says that security-review of *shop* failed: a hole."},
 		{"the beginning of the execution", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "executing", "The policy is met: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
-		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, #13. It was not promoted, and its buttons are gone."},
+		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, <https://example.slack.com/archives/C1/p1795597200000100|#13>. It was not promoted, and its buttons are gone."},
 		{"a step that the configuration dropped", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "displaced by the configuration",
 			"*shop* `4f1c2a9b4f1c` was taken back: the configuration does not lead shop from staging to production any more. It was not promoted, and its buttons are gone."},
 		{"a rejection says who and why", promotion.NoticeWork{Kind: promotion.NoticeEnded, Person: sam}, "rejected",
