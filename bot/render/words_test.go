@@ -252,11 +252,11 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 	}
 }
 
-// pressable are the buttons of a card that is open, in their order, but for the
-// last.
+// pressable are the buttons of a card that is open, in their order, and the
+// entries of its menu.
 func pressable(v policy.View) []string {
 	p, asked := &v.Facts.Promotion, v.Document.Plan
-	var want []string
+	var want, menu []string
 	if asked && p.Plan == "" {
 		want = append(want, render.ActionPlan)
 	}
@@ -266,9 +266,6 @@ func pressable(v policy.View) []string {
 	if _, one := p.Found(); one {
 		want = append(want, render.ActionAdopt)
 	}
-	if asked && p.Plan != "" {
-		want = append(want, render.ActionPlan)
-	}
 	for i := range policy.Unsigned(v.Document, v.Facts, v.At) {
 		want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
 	}
@@ -276,33 +273,45 @@ func pressable(v policy.View) []string {
 	if slices.ContainsFunc(v.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
 		want = append(want, render.ActionWithdraw)
 	}
-	want = append(want, render.ActionHold)
 	if len(v.Facts.Holds) > 0 {
-		want = append(want, render.ActionUnhold)
+		want, menu = append(want, render.ActionUnhold), append(menu, render.ActionHold)
+	} else {
+		want = append(want, render.ActionHold)
+	}
+	if asked && p.Plan != "" {
+		menu = append(menu, render.ActionPlan)
 	}
 	if v.Document.BreakGlass != nil && !policy.Breaks(v.Document, v.Facts) {
-		want = append(want, render.ActionGlass)
+		menu = append(menu, render.ActionGlass)
+	}
+	want = append(want, render.ActionDetails)
+	if len(menu) > 0 {
+		want = append(append(want, render.ActionMore), menu...)
 	}
 	return want
 }
 
-// Whatever can still be pressed can still do something.
+// Whatever can still be pressed can still do something. The first is what one
+// reads first; a menu comes last.
 func TestButtons(t *testing.T) {
 	for _, s := range append(states(), stops()...) {
 		var want []string
-		if s.view.Facts.Promotion.State == promotion.Open {
+		switch p := s.view.Facts.Promotion; {
+		case p.State == promotion.Open:
 			want = pressable(s.view)
+		case p.State == promotion.Rejected && p.Successor == 0:
+			want = []string{render.ActionLift, render.ActionDetails}
+		case p.State.Final() && p.Owed() != nil:
+			want = []string{render.ActionFine, render.ActionReview, render.ActionDetails}
+		default:
+			want = []string{render.ActionDetails}
 		}
-		if s.view.Facts.Promotion.State == promotion.Rejected && s.view.Facts.Promotion.Successor == 0 {
-			want = append(want, render.ActionLift)
+		if len(want) > 7 {
+			t.Errorf("%s: %d buttons fill a phone: %v", s.name, len(want), want)
 		}
-		if p := s.view.Facts.Promotion; p.State.Final() && p.Owed() != nil {
-			want = append(want, render.ActionFine, render.ActionReview)
-		}
-		want = append(want, render.ActionDetails)
 		var got []string
-		for _, m := range regexp.MustCompile(`"action_id":"(\w+)"`).FindAllStringSubmatch(blocks(t, render.Card(s.view)), -1) {
-			got = append(got, m[1])
+		for _, m := range regexp.MustCompile(`"action_id":"(\w+)"|"value":"(promotebot_\w+) `).FindAllStringSubmatch(blocks(t, render.Card(s.view)), -1) {
+			got = append(got, m[1]+m[2])
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: %v, not %v", s.name, got, want)
@@ -320,7 +329,7 @@ func TestTheConfirmationCountsTheTagsThatDontFit(t *testing.T) {
 		v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("tag-number-%d", i), ReadAt: at(0)})
 	}
 	s := blocks(t, render.Card(v))
-	if !regexp.MustCompile(`Exactly the digest 4f1c2a9b4f1c goes from staging to production[^"]*tag-number-0, [^"]*, \d+ more\."`).MatchString(s) {
+	if !regexp.MustCompile(`Exactly the digest 4f1c2a9b4f1c goes from staging to production[^"]*tag-number-0, [^"]*, \d+ more\. You fill one of: 0 of 2 from leads; 0 of 1 from security\."`).MatchString(s) {
 		t.Error(s)
 	}
 }
