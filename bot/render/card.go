@@ -24,15 +24,16 @@ func Card(v policy.View) Message {
 	word, sentence := state(v, c)
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
-		// On a phone the facts fill a screen: what holds it up stands before them.
+		// On a phone the facts fill a screen: what holds it up, what changes and who
+		// has agreed stand before them.
 		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
-		p.Fields(facts(promoted, c)...)
-		p.Section(planned(promoted)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Section(planned(promoted)...)
+		p.Fields(facts(promoted, c)...)
 		p.Context(becomes(v)...)
 	} else {
 		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
@@ -92,7 +93,10 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
 	}
-	all := []page.Text{page.Writef("*Digest*\n%s", p.Digest), noticed}
+	all := []page.Text{noticed}
+	if !tells(p) {
+		all = append([]page.Text{page.Writef("*Digest*\n%s", p.Digest)}, noticed)
+	}
 	if p.Requester != "" {
 		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}
