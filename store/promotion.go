@@ -140,7 +140,7 @@ func selection(q gate.Query) (query string, args []any) {
 		args = append(args, value)
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
-	if q.App != "" && q.Unreviewed { // of which there are few, whatever the app
+	if q.App != "" && (q.Unreviewed || q.FinishedSince != nil) { // of which there are few, whatever the app
 		and("app || '' = $%d", q.App)
 	} else if q.App != "" {
 		and("app = $%d", q.App)
@@ -161,6 +161,9 @@ func selection(q gate.Query) (query string, args []any) {
 	if len(q.States) > 0 {
 		where = append(where, states(q.States))
 		order = "+id" // sorts what is found, instead of walking through everything in the order of the key
+		if slices.Equal(q.States, []promotion.State{promotion.Promoted}) && q.Limit > 0 && q.Digest == "" && q.ObservedAfter == nil {
+			order = "id" // which an index has
+		}
 	}
 	if len(q.Purposes) > 0 {
 		where = append(where, "purpose IN ("+in(&args, q.Purposes)+")")

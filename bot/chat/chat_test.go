@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -249,6 +250,23 @@ func (o *office) click(who, action string) *fakeslack.Delivery {
 	}
 	o.pause()
 	return d
+}
+
+// choose takes an entry of the card's menu.
+func (o *office) choose(who, entry string) {
+	o.t.Helper()
+	card := o.card()
+	for _, m := range regexp.MustCompile(`"value":"(\w+ [^"]+)"`).FindAllStringSubmatch(string(card.Blocks), -1) {
+		if action, _ := render.ParseEntry(m[1]); action != entry {
+			continue
+		}
+		if _, err := o.slack.Choose(who, channel, card.TS, render.ActionMore, m[1]); err != nil {
+			o.t.Fatal(err)
+		}
+		o.pause()
+		return
+	}
+	o.t.Fatalf("the card has no menu with %s: %s", entry, card.Blocks)
 }
 
 func (o *office) replies(text string) int {

@@ -85,8 +85,10 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 		}
 		return privately(render.List(open)), err
 	case command.History:
-		past, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, Apart: cmd.App == "", Limit: historyPage})
-		return privately(render.History(past)), err
+		past, withdrawn, err := c.gate.History(ctx, cmd.App, historyPage)
+		return privately(render.History(past, withdrawn)), err
+	case command.Figures:
+		return c.figures(ctx, cmd)
 	case command.Show, command.Why:
 		return c.explain(ctx, cmd)
 	case command.WhatIf:

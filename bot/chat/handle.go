@@ -85,6 +85,9 @@ var decisions = map[string]promotion.Decision{
 var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionKeep, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
+	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
+		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)
+	}
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -55,8 +56,12 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	return promotion.Result{Card: &card}, nil
 }
 
-// maxLink is the longest address of a message that is kept.
-const maxLink = 500
+// maxLink is the longest address of a message that is kept, and linkWithin how
+// long is waited for it.
+const (
+	maxLink    = 500
+	linkWithin = 5 * time.Second
+)
 
 // link asks where a card is, so that others can lead there. It is drawn whether
 // Slack says so or not: the next time is soon enough.
@@ -64,6 +69,8 @@ func (c *Chat) link(ctx context.Context, card promotion.Card) string {
 	if card.Link != "" {
 		return card.Link
 	}
+	ctx, cancel := context.WithTimeout(ctx, linkWithin)
+	defer cancel()
 	link, err := c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: card.Channel, Ts: card.TS})
 	if err != nil {
 		c.log.Warn("where a card is could not be asked", "channel", card.Channel, "error", apiError("chat.getPermalink", err))

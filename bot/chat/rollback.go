@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
+	"github.com/promotebot/promotebot/bot/command"
 	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -23,4 +25,15 @@ func (c *Chat) rolledBack(ctx context.Context, cb slack.InteractionCallback) (an
 		Promotion: form.Promotion, Ref: strings.TrimPrefix(string(form.Ground), "sha256:"), Reason: form.Reason,
 	})
 	return nil, err
+}
+
+// figures are those of the last week and of the last thirty days.
+func (c *Chat) figures(ctx context.Context, cmd command.Command) (response, error) {
+	now := c.gate.Now()
+	week, err := c.gate.Figures(ctx, cmd.App, now.Add(-7*24*time.Hour))
+	if err != nil {
+		return response{}, err
+	}
+	month, err := c.gate.Figures(ctx, cmd.App, now.Add(-30*24*time.Hour))
+	return privately(render.Figures(cmd.App, week, month)), err
 }

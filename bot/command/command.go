@@ -52,6 +52,7 @@ const (
 	Rollback       Name = "rollback"
 	WithdrawDigest Name = "withdraw-digest"
 	RestoreDigest  Name = "restore-digest"
+	Figures        Name = "figures"
 )
 
 // Command is what was meant.
@@ -113,7 +114,8 @@ var grammar = []row{
 	{RestoreDigest, []argument{build, reason}, 2, "say, as another person, that it is not", "restore-digest shop@4f1c2a9b it was another build"},
 	{Incident, []argument{app, severity, reason}, 3, "say that something is wrong with an app; its soak may pause or begin again", "incident shop critical the checkout fails"},
 	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
-	{History, []argument{app}, 0, "past promotions", "history shop"},
+	{History, []argument{app}, 0, "past promotions, and how long they took", "history shop"},
+	{Figures, []argument{app}, 0, "how often, how fast and how well: of the last week and the last month", "figures shop"},
 }
 
 func (r row) usage() string {

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/promotebot/promotebot/bot/render/page"
 	"github.com/promotebot/promotebot/promotion"
@@ -150,17 +149,17 @@ func platforms(is, was *promotion.Image, c promotion.Change) page.Text {
 	case len(was.Platforms) == 0:
 		return several(is.Platforms) + "; the one before does not tell"
 	}
-	var s []string
+	s := several(is.Platforms)
+	if len(c.Lost)+len(c.Gained) == 0 {
+		return s + ", as before"
+	}
 	if len(c.Lost) > 0 {
-		s = append(s, "without "+string(several(c.Lost)))
+		s += "; lost: " + several(c.Lost)
 	}
 	if len(c.Gained) > 0 {
-		s = append(s, "also "+string(several(c.Gained)))
+		s += "; new: " + several(c.Gained)
 	}
-	if len(s) == 0 {
-		return several(is.Platforms) + ", as before"
-	}
-	return several(is.Platforms) + page.Text("; compared with before "+strings.Join(s, ", and "))
+	return s
 }
 
 func ages(is, was *promotion.Image) page.Text {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 )
 
@@ -45,14 +46,14 @@ func TestTheBaseImageIsComparedAsFarAsItIsKnown(t *testing.T) {
 		layers           []promotion.Layer
 		want, mustNotSay string
 	}{
-		{name: "the same", was: debian, is: debian, then: other, now: other, want: "the same, `" + debian + "` at `0badcafe0bad`"},
-		{name: "another build of it", was: debian, is: debian, then: other, now: build, want: "another build of `" + debian + "`, from `0badcafe0bad` to `4f1c2a9b4f1c`"},
-		{name: "another one", was: debian, is: alpine, then: other, now: build, want: "from `" + debian + "` at `0badcafe0bad` to `" + alpine + "` at `4f1c2a9b4f1c`"},
-		{name: "names without digests prove nothing", was: debian, is: debian, now: build, want: "from `" + debian + "` to `" + debian + "` at `4f1c2a9b4f1c`", mustNotSay: "the same"},
+		{name: "the same", was: debian, is: debian, then: sample.Other, now: sample.Other, want: "the same, `" + debian + "` at `0badcafe0bad`"},
+		{name: "another build of it", was: debian, is: debian, then: sample.Other, now: sample.Build, want: "another build of `" + debian + "`, from `0badcafe0bad` to `4f1c2a9b4f1c`"},
+		{name: "another one", was: debian, is: alpine, then: sample.Other, now: sample.Build, want: "from `" + debian + "` at `0badcafe0bad` to `" + alpine + "` at `4f1c2a9b4f1c`"},
+		{name: "names without digests prove nothing", was: debian, is: debian, now: sample.Build, want: "from `" + debian + "` to `" + debian + "` at `4f1c2a9b4f1c`", mustNotSay: "the same"},
 		{name: "nor does the same name", was: debian, is: debian, want: "`" + debian + "`, a name that was there before; which build of it is not told", mustNotSay: "the same"},
 		{name: "only now", is: debian, want: "`" + debian + "`; the one before does not tell"},
-		{name: "not told", layers: stack("a", "b", "x"), want: "not told by this image; the first 2 layers are the same as before"},
-		{name: "not told, and all is new", layers: stack("x"), want: "not told by this image; not even the first layer is the same"},
+		{name: "not told", layers: sample.Stack("a", "b", "x"), want: "not told by this image; the first 2 layers are the same as before"},
+		{name: "not told, and all is new", layers: sample.Stack("x"), want: "not told by this image; not even the first layer is the same"},
 	} {
 		v := view(t, "soaking")
 		is, was := v.Facts.Promotion.Image, v.Facts.Promotion.Former.Image

@@ -123,12 +123,12 @@ func target(d promotion.Deployment) page.Text {
 	if d.Fault != "" {
 		s += page.Writef(". *It can't be asked* so far: %s", because(d.Fault))
 	}
-	return s + more(r.URL)
+	return s + linked(r.URL)
 }
 
-// more is a link to where a target shows more. The host is shown: it is the target
+// linked is a link to where a target shows more. The host is shown: it is the target
 // that names it.
-func more(address string) page.Text {
+func linked(address string) page.Text {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(address) > 500 {
 		return ""

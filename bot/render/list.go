@@ -100,12 +100,13 @@ func environment(e policy.EnvironmentStatus) page.Text {
 	return s + page.Writef("nothing behind %s", page.Code(e.Watch))
 }
 
-// History is past and present promotions, newest first.
-func History(past []promotion.Promotion) Message {
-	if len(past) == 0 {
+// History is past and present promotions and, in between, which digests were
+// withdrawn; newest first.
+func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Message {
+	if len(past)+len(withdrawn) == 0 {
 		return page.Say("No promotion is on record.")
 	}
-	var rows []page.Text
+	var all []happening
 	for _, p := range past {
 		at := p.OpenedAt
 		if p.FinishedAt != nil {
@@ -124,12 +125,16 @@ func History(past []promotion.Promotion) Message {
 		if p.Reason != "" {
 			row += ": " + because(p.Reason)
 		}
+		row += took(&p)
+		if p.Undone() {
+			row += page.Writef("; rolled back in #%d", p.UndoneBy)
+		}
 		if p.Broken != nil {
 			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
 		}
-		rows = append(rows, row)
+		all = append(all, happening{at, row})
 	}
-	return page.Roll("History", rows, "/promote history <app> shows those of one app")
+	return page.Roll("History", newestFirst(append(all, judged(withdrawn)...)), "/promote history <app> shows those of one app")
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".

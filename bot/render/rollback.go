@@ -97,7 +97,7 @@ func goesBack(p *promotion.Promotion, c cast) page.Text {
 // wentBack says what follows from a rollback.
 func wentBack(p *promotion.Promotion) page.Text {
 	s := page.Writef("\nTaken back: %s (#%d), %s after it came. It is held, and comes again only when somebody lifts that: `/promote unhold %s@%s`.",
-		p.Back.Bad, p.Back.Of, span(p.FinishedAt.Sub(p.Back.Since).Round(time.Second)), p.App, page.Text(p.Back.Bad.Short()))
+		p.Back.Bad, p.Back.Of, span(p.Restored().Round(time.Second)), p.App, page.Text(p.Back.Bad.Short()))
 	return s + page.Writef("\nReason: %s.", because(p.Back.Reason))
 }
 
@@ -124,6 +124,20 @@ func withdrawn(w *promotion.Withdrawal, c cast) []page.Text {
 		return nil
 	}
 	return []page.Text{page.Writef("• *Withdrawn* by %s %s: %s. It is not promoted any more, and not gone back to.", c.call(w.By), w.At, because(w.Reason))}
+}
+
+// stillIn says where a digest is that ought to be nowhere.
+func stillIn(a policy.AppStatus, d promotion.Digest) page.Text {
+	var in []string
+	for _, e := range a.Environments {
+		if e.Target && slices.ContainsFunc(e.Holds, func(h policy.Holding) bool { return h.Digest == d }) {
+			in = append(in, e.Name)
+		}
+	}
+	if len(in) == 0 {
+		return ""
+	}
+	return page.Writef(". *It is in %s now*", environments(in))
 }
 
 // aboutBuild is what came of a rollback, or of what was said of a digest.

@@ -11,13 +11,19 @@ import (
 // state says where a promotion stands: in a word or two, and in a sentence that
 // begins with them.
 func state(v policy.View, c cast) (word string, sentence page.Text) {
+	word, sentence = standing(v, c)
+	if p := &v.Facts.Promotion; p.Back != nil && p.State != promotion.Promoted {
+		sentence = goesBack(p, c) + sentence
+	}
+	return word, sentence
+}
+
+// standing is that, but for what a rollback is about.
+func standing(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	switch p.State {
 	case promotion.Open:
 		word, sentence = waiting(v, c)
-		if p.Purpose == promotion.Rollback {
-			return word, goesBack(p, c) + sentence
-		}
 		return word, happened(p) + sentence
 	case promotion.Executing:
 		if p.Purpose == promotion.Train {
@@ -56,7 +62,7 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 	case promotion.Superseded:
 		sentence = page.Writef("*Superseded* %s", when(p.FinishedAt))
 		if p.Successor != 0 {
-			sentence += page.Writef(" by #%d", p.Successor)
+			sentence += " by " + successor(v)
 		}
 		if p.Reason != "" {
 			sentence += page.Writef(": %s", because(p.Reason))

@@ -48,7 +48,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"demo", "[-listen ADDRESS] [-v]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
+		{"demo", "[-listen ADDRESS] [-v | -gallery]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
 		{"serve", "-config FILE", "run the bot", (*program).serve},
 		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
 		{"policy explain", "[-config FILE] APP", "say in sentences what a promotion of an app, or a train, takes", (*program).policyExplain},

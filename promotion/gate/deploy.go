@@ -485,7 +485,7 @@ func (t *turn) keep(g promotion.Gesture, p *promotion.Promotion, d policy.Docume
 	if p.State != promotion.Failing {
 		return t.refuse(g, p, policy.Document{}, answer, "it is not failing, so there is nothing to decide")
 	}
-	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {
+	if _, refusal := policy.MayApprove(d, f, g.Person, t.now); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
 	if g.Reason == "" {

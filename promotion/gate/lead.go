@@ -8,12 +8,13 @@ import (
 // lead has the cards drawn again of what the promotion took the place of: it is
 // known now where its own card is, and they lead there.
 func (t *turn) lead(p *promotion.Promotion) error {
-	before, err := t.Promotions(Query{Successor: p.ID})
+	before, err := t.query(Query{Successor: p.ID})
 	if err != nil {
 		return err
 	}
-	for i := range before {
-		if err := t.drawCard(&before[i]); err != nil {
+	for _, old := range before {
+		old.Touch() // or a card that is being drawn just now would stay as it is
+		if err := t.save(old); err != nil {
 			return err
 		}
 	}

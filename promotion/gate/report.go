@@ -329,7 +329,7 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	if err != nil {
 		return err
 	}
-	found := p.Card.Link == "" && c.Link != ""
+	found := c.Link != "" && c.Link != p.Card.Link
 	p.Card = c // what is shown of it does not change by that
 	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err

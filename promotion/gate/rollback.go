@@ -310,7 +310,7 @@ func (t *turn) standBehind(g promotion.Gesture, p *promotion.Promotion, answer *
 		return err
 	}
 	v := policy.Evaluate(d, f, t.now)
-	if _, refusal := policy.MayApprove(d, f, g.Person); refusal == "" {
+	if _, refusal := policy.MayApprove(d, f, g.Person, t.now); refusal == "" {
 		a, err := t.approve(g, p, d, f, promotion.Answer{})
 		answer.Role, answer.Missing = a.Role, a.Missing
 		return err

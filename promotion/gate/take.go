@@ -226,7 +226,7 @@ func agrees(d promotion.Decision) bool {
 }
 
 func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
-	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {
+	if _, refusal := policy.MayApprove(d, f, g.Person, t.now); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
 	if !p.Planned() {

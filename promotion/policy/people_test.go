@@ -48,7 +48,7 @@ func TestARequesterCantApproveWithAnotherAccount(t *testing.T) {
 	d, f := ready()
 	twice(&f)
 	f.Promotion.Requester = "ann2"
-	if _, refusal := policy.MayApprove(d, f, "ann"); !strings.Contains(refusal, "requested") {
+	if _, refusal := policy.MayApprove(d, f, "ann", noon); !strings.Contains(refusal, "requested") {
 		t.Errorf("refusal: %q", refusal)
 	}
 	if refusal := policy.MayReject(d, f, "ann"); refusal != "" {
@@ -103,7 +103,7 @@ func TestAuthors(t *testing.T) {
 				t.Errorf("%s: %q", finding.Outcome, finding.Reason)
 			}
 			for _, id := range []promotion.PersonID{"ann", "ann2"} {
-				_, refusal := policy.MayApprove(d, f, id)
+				_, refusal := policy.MayApprove(d, f, id, noon)
 				if wrote := strings.Contains(c.label+c.reported, "Ann@"); wrote != strings.Contains(refusal, "wrote") {
 					t.Errorf("%s: %q", id, refusal)
 				}
@@ -133,10 +133,10 @@ func TestAnAuthorOfOneAppOfATrainCantApproveIt(t *testing.T) {
 		f.Rides[i].Identities = f.Identities
 		f.Rides[i].Promotion.Image = &promotion.Image{Labels: map[string]string{promotion.LabelAuthors: label}}
 	}
-	if _, refusal := policy.MayApprove(d, f, "ann"); !strings.Contains(refusal, "wrote") {
+	if _, refusal := policy.MayApprove(d, f, "ann", noon); !strings.Contains(refusal, "wrote") {
 		t.Errorf("refusal: %q", refusal)
 	}
-	if _, refusal := policy.MayApprove(d, f, "bob"); refusal != "" {
+	if _, refusal := policy.MayApprove(d, f, "bob", noon); refusal != "" {
 		t.Errorf("bob: %q", refusal)
 	}
 	for _, finding := range policy.Evaluate(d, f, noon).Of(policy.RuleAuthors) {

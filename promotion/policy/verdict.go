@@ -93,12 +93,14 @@ type Assignment struct {
 	Person promotion.PersonID
 	Role   string
 	At     time.Time
+	For    promotion.PersonID // who has lent the role; empty when it is their own
 }
 
 // Discount is an approval that does not count.
 type Discount struct {
 	Person promotion.PersonID
 	Reason string
+	Of     promotion.PersonID // who stands in the way; empty when nobody does
 }
 
 // Finding returns what the rule says at the top of the tree.

@@ -29,11 +29,11 @@ import (
 type station struct {
 	t        testing.TB
 	gate     *gate.Gate
+	store    *memory.Store
 	now      time.Time
 	hints    []string
 	log      bytes.Buffer
 	contract *contract
-	store    *memory.Store
 	handler  http.Handler
 }
 

@@ -21,6 +21,7 @@ type Target struct {
 	Command     *Command
 	Webhook     *Webhook
 	Kubernetes  *Kubernetes
+	GitOps      *GitOps
 }
 
 const (
@@ -46,6 +47,7 @@ var targetKinds = []struct {
 	{keyCommand, (*reader).command},
 	{keyWebhook, (*reader).webhook},
 	{keyKubernetes, (*reader).kubernetes},
+	{keyGitOps, (*reader).gitops},
 }
 
 // The bounds of a deadline: in less than ten seconds nothing is rolled out, and

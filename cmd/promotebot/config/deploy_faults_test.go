@@ -55,7 +55,7 @@ func TestTargetsMeanWhatTheySay(t *testing.T) {
 	}
 	full := load(t, "full.yaml")
 	billing, _ := full.Catalog.App("billing")
-	if a := billing.Policies["production"].After; a == nil || a.Incidents[0] != promotion.Severity("critical") || a.Checks[0] != "smoke" || !slices.Equal(billing.Policies["production"].Deploys, []string{"eu", "us", "asia"}) || full.Targets[2].Kubernetes.Context != "asia" {
+	if a := billing.Policies["production"].After; a == nil || a.Incidents[0] != promotion.Severity("critical") || a.Checks[0] != "smoke" || !slices.Equal(billing.Policies["production"].Deploys, []string{"eu", "us", "asia", "fleet"}) || full.Targets[2].Kubernetes.Context != "asia" || full.Targets[3].GitOps.Path != "apps/{app}/kustomization.yaml" {
 		t.Errorf("of full.yaml: %+v", billing.Policies["production"])
 	}
 }
@@ -110,10 +110,10 @@ var deployFaults = []fault{
 		`12:29: there is no app "shpo": did you mean "shop"? Otherwise define it: apps: [{name: shop, image: registry.example.com/shop/api}]`,
 	}},
 	{"a target that is told in no way", ", command: {run: [/bin/roll-out, \"{image}\"], pass: [KUBECONFIG]}", "", []string{
-		"13:11: the target is told in 0 ways: give it one of command, webhook, kubernetes",
+		"13:11: the target is told in 0 ways: give it one of command, webhook, kubernetes, gitops",
 	}},
 	{"a target that is told in two ways", "{name: us, ", "{name: us, webhook: {url: \"https://x.example.com/\", signed_with: S}, ", []string{
-		"13:11: the target is told in 2 ways: give it one of command, webhook, kubernetes",
+		"13:11: the target is told in 2 ways: give it one of command, webhook, kubernetes, gitops",
 	}},
 	{"a program that is not allowed", "commands: allowed\n", "", []string{
 		"12:31: a program would be run, and that is not allowed: add commands: allowed at the top, if whoever can write this file may run programs as the bot",

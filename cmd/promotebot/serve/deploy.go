@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/deploy/command"
+	"github.com/promotebot/promotebot/promotion/deploy/gitops"
+	"github.com/promotebot/promotebot/promotion/deploy/gitops/edit"
 	"github.com/promotebot/promotebot/promotion/deploy/kubernetes"
 	"github.com/promotebot/promotebot/promotion/deploy/webhook"
 	"github.com/promotebot/promotebot/promotion/gate"
@@ -27,6 +30,7 @@ type Surroundings struct {
 	Version   string
 	Transport http.RoundTripper // of webhooks; nil for the ordinary network
 	Log       *slog.Logger
+	Directory string // for what lies on the disk for a moment; nothing else may be in it
 }
 
 // Deployers are those of all targets. They are replaced as a whole, with the
@@ -79,6 +83,12 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
 		cluster, err := d.cluster(way{t.Kubernetes.Kubeconfig, t.Kubernetes.Context})
 		return deployer{inCluster{cluster, *t.Kubernetes, apps}, false}, err
 	}
+	if t.GitOps != nil {
+		if err := os.MkdirAll(d.Directory, 0o700); err != nil {
+			return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
+		}
+		return deployer{gitops.New(committed(*t.GitOps, d.Directory)), false}, nil
+	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
 		return deployer{}, err
@@ -88,6 +98,22 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
 	}
 	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
 	return deployer{webhook.New(to), false}, nil
+}
+
+// committed is how a configuration says where commits go.
+func committed(g config.GitOps, directory string) gitops.Options {
+	c := g.Credentials
+	files := gitops.Files{Username: c.Username, PasswordEnv: c.PasswordEnv, PasswordFile: c.PasswordFile, Key: c.SSHKey, KnownHosts: c.KnownHosts, Signing: g.SigningKey}
+	o := gitops.Options{
+		Repository: g.Repository, Branch: g.Branch, Path: g.Path, Author: gitops.Author{Name: g.AuthorName, Email: g.AuthorEmail}, Directory: directory,
+		Place: edit.Place{Kustomize: g.Kustomize, Value: g.Value, Digest: g.Digest, Tag: g.Tag, Manifest: g.Manifest},
+	}
+	if a := g.Argo; a != nil {
+		files.ArgoTokenEnv, files.ArgoTokenFile = a.TokenEnv, a.TokenFile
+		o.Argo = &gitops.Argo{Server: a.Server, App: a.App}
+	}
+	o.Credentials = files.Read
+	return o
 }
 
 func (d *Deployers) cluster(w way) (*kubernetes.Cluster, error) {

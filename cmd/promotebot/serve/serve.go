@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version, Log: opts.Log}}
+	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version, Log: opts.Log, Directory: filepath.Join(filepath.Dir(b.config.Database), "gitops")}}
 	defer b.targets.Close()
 	if _, err := b.targets.Set(b.config.Targets, b.config.Catalog.Apps); err != nil {
 		return err

@@ -50,13 +50,13 @@ const maxApplication = 16 << 20
 // argo asks how far Argo CD is. Its revision is compared before anything is
 // applied, so that it counts only together with Synced; and a newer revision
 // counts when our commit is among what it is made on.
-func (a *attempt) argo(ctx context.Context, s *snapshot) (promotion.Rollout, error) {
+func (a *attempt) argo(ctx context.Context, branch plumbing.ReferenceName, head plumbing.Hash) (promotion.Rollout, error) {
 	app, err := a.application(ctx)
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
 	status := app.Status
-	ours, err := a.holds(ctx, s, append(status.Sync.Revisions, status.Sync.Revision))
+	ours, err := a.holds(ctx, branch, head, append(status.Sync.Revisions, status.Sync.Revision))
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
@@ -74,7 +74,7 @@ func (a *attempt) argo(ctx context.Context, s *snapshot) (promotion.Rollout, err
 		r.Phase, r.Lines = promotion.RolloutFailed, linesOf(status.Health.Message)
 	case operation.Phase == "Failed" || operation.Phase == "Error":
 		// Only of a sync of our commit: one of an earlier commit says nothing about it.
-		tried, err := a.holds(ctx, s, append(operation.SyncResult.Revisions, operation.SyncResult.Revision))
+		tried, err := a.holds(ctx, branch, head, append(operation.SyncResult.Revisions, operation.SyncResult.Revision))
 		if err != nil {
 			return promotion.Rollout{}, err
 		}
@@ -91,15 +91,15 @@ func (a *attempt) argo(ctx context.Context, s *snapshot) (promotion.Rollout, err
 }
 
 // holds tells whether our commit is in one of the revisions.
-func (a *attempt) holds(ctx context.Context, s *snapshot, revisions []string) (bool, error) {
+func (a *attempt) holds(ctx context.Context, branch plumbing.ReferenceName, head plumbing.Hash, revisions []string) (bool, error) {
 	ours := plumbing.NewHash(a.order.Handle)
 	if slices.Contains(revisions, a.order.Handle) {
 		return true, nil
 	}
-	if s.head == ours {
+	if head == ours {
 		return false, nil // nothing is made on it yet
 	}
-	past, err := a.past(ctx, s)
+	past, err := a.past(ctx, branch)
 	if err != nil {
 		return false, err
 	}

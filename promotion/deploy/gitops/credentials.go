@@ -59,7 +59,7 @@ func secret(what, variable, file string) (promotion.Secret, error) {
 			return promotion.Secret{}, promotion.Errorf(promotion.Invalid, "%s is not there: set %s in the environment", what, variable)
 		}
 	case file != "":
-		f, err := os.Open(file) //nolint:gosec // the configuration names it
+		f, err := os.Open(file)
 		if err != nil {
 			return promotion.Secret{}, promotion.Errorf(promotion.Invalid, "%s can't be read (%w): the file has to be there, and readable by the user that promotebot runs as", what, err)
 		}

@@ -36,7 +36,8 @@ import (
 type Author struct{ Name, Email string }
 
 // Options say where the digest goes. In Repository, Branch, Path, the names in
-// Place and the application of Argo CD, {app} is the name of the app.
+// Place and the application of Argo CD, {app} is the name of the app; in the name
+// of a kustomization's image, {image} is the repository of its images.
 type Options struct {
 	Repository  string // https://git.example.com/deploy.git or ssh://git@git.example.com/deploy.git
 	Branch      string // empty: the default branch
@@ -45,6 +46,7 @@ type Options struct {
 	Author      Author
 	Credentials func() (Credentials, error) // asked anew for every use
 	Directory   string                      // where what is fetched lies for a moment
+	Room        int64                       // how many bytes of it there may be; 0: 1 GiB
 	Argo        *Argo                       // nil: it is done when the digest is on the branch
 	Roots       *x509.CertPool              // nil: those of the system
 }
@@ -56,10 +58,18 @@ type Argo struct {
 }
 
 // Deployer commits digests to one repository. It is safe for concurrent use.
-type Deployer struct{ opts Options }
+type Deployer struct {
+	opts Options
+	turn chan struct{} // held while pushing: two apps in one file would only push past each other
+}
 
 // New makes a deployer.
-func New(o Options) *Deployer { return &Deployer{opts: o} }
+func New(o Options) *Deployer {
+	if o.Room == 0 {
+		o.Room = room
+	}
+	return &Deployer{opts: o, turn: make(chan struct{}, 1)}
+}
 
 // target is where the digest of one app goes.
 type target struct {
@@ -80,7 +90,7 @@ func (d *Deployer) target(o promotion.Order) target {
 	p := d.opts.Place
 	t := target{
 		branch: put(d.opts.Branch), path: put(d.opts.Path),
-		place: edit.Place{Kustomize: put(p.Kustomize), Value: along(p.Value), Digest: along(p.Digest), Tag: along(p.Tag), Manifest: p.Manifest},
+		place: edit.Place{Kustomize: strings.ReplaceAll(put(p.Kustomize), "{image}", string(o.Repository)), Value: along(p.Value), Digest: along(p.Digest), Tag: along(p.Tag), Manifest: p.Manifest},
 		image: edit.Image{Repository: o.Repository, Digest: o.Digest},
 	}
 	if len(o.Tags) > 0 {
@@ -96,8 +106,20 @@ func (d *Deployer) target(o promotion.Order) target {
 // as often has lost to a machine that pushes all the time.
 const attempts = 6
 
+// longest is how long a call takes, whatever ctx says: a server may stop in the
+// middle of an answer.
+const longest = 5 * time.Minute
+
 // Deploy puts the digest on the branch, unless it is there.
 func (d *Deployer) Deploy(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return promotion.Rollout{}, promotion.Errorf(promotion.Unavailable, "others are being deployed to the same repository: %w", ctx.Err())
+	}
 	a, err := d.attempt(o)
 	if err != nil {
 		return promotion.Rollout{}, err
@@ -144,7 +166,7 @@ func (d *Deployer) attempt(o promotion.Order) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRemote(strings.ReplaceAll(d.opts.Repository, "{app}", o.App), credentials, d.opts.Roots)
+	r, err := newRemote(strings.ReplaceAll(d.opts.Repository, "{app}", o.App), credentials, d.opts.Roots, d.opts.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -227,28 +249,17 @@ func (a *attempt) push(ctx context.Context, s *snapshot, commit plumbing.Hash, p
 	if err := c.push(a.remote, s.branch, s.head, commit, pack); err != nil {
 		return err
 	}
-	head, err := a.head(ctx, s)
+	_, head, err := a.remote.head(ctx, s.branch.Short())
 	if err == nil && head != commit {
 		err = promotion.Errorf(promotion.Unavailable, "%s took the push of %s, and %s is at %s", a.remote, short(commit), s.branch.Short(), short(head))
 	}
 	return err
 }
 
-// head is where the branch of the snapshot is now.
-func (a *attempt) head(ctx context.Context, s *snapshot) (plumbing.Hash, error) {
-	c, err := a.remote.begin(ctx, uploadPack)
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	defer c.end()
-	_, head, err := a.remote.resolve(c, s.branch.Short())
-	return head, err
-}
-
 // afterwards finds out what to make of a push that did not succeed, as far as is
 // known: whether the branch has moved is what decides.
 func (a *attempt) afterwards(ctx context.Context, s *snapshot, pushed error) (rollout promotion.Rollout, again bool, err error) {
-	head, err := a.head(ctx, s)
+	_, head, err := a.remote.head(ctx, s.branch.Short())
 	if err != nil {
 		return promotion.Rollout{}, false, promotion.Errorf(promotion.Unavailable, "it is not known what became of the push to %s (%s): %w", a.remote, clip(pushed.Error()), err)
 	}
@@ -276,20 +287,29 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	if o.Handle == "" {
 		return promotion.Rollout{Phase: promotion.RolloutAsked, ReadAt: time.Now(), Detail: "nothing was pushed yet"}, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	a, err := d.attempt(o)
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
 	defer os.RemoveAll(a.dir) //nolint:errcheck // sweep finds it, and it holds no secret
-	s, plan, err := a.look(ctx)
+	branch, head, err := a.remote.head(ctx, a.target.branch)
 	if err != nil {
 		return promotion.Rollout{}, err
 	}
-	if !plan.Done {
-		return promotion.Rollout{}, promotion.Errorf(promotion.Conflict, "%s of %s has %s now (%s): somebody else has changed it after %.8s", a.target.path, a.remote, shown(plan.Now), short(s.head), o.Handle)
+	if head.String() != o.Handle { // else the digest is there by what the commit is
+		s, plan, err := a.look(ctx)
+		if err != nil {
+			return promotion.Rollout{}, err
+		}
+		if !plan.Done {
+			return promotion.Rollout{}, promotion.Errorf(promotion.Conflict, "%s of %s has %s now (%s): somebody else has changed it after %.8s", a.target.path, a.remote, shown(plan.Now), short(s.head), o.Handle)
+		}
+		head = s.head
 	}
 	if d.opts.Argo != nil {
-		return a.argo(ctx, s)
+		return a.argo(ctx, branch, head)
 	}
 	rollout := a.asked(o.Handle)
 	rollout.Phase = promotion.RolloutDone

@@ -81,6 +81,7 @@ func TestABranchOfItsOwnIsPushedTo(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsNamed(t *testing.T) {
+	w := newWorld(t)
 	for name, c := range map[string]struct {
 		change func(*world)
 		kind   promotion.Kind
@@ -98,7 +99,8 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 		"secrets at all": {func(w *world) { w.credentials.Password = promotion.Secret{} }, promotion.Forbidden, "does not take the credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			opts, credentials := w.opts, w.credentials
+			defer func() { w.opts, w.credentials = opts, credentials }()
 			c.change(w)
 			w.refused(order(), c.kind, c.words)
 		})

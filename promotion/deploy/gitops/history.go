@@ -15,9 +15,9 @@ import (
 // order and the moment at which it is read back.
 const maxHistory = 200
 
-// past is a snapshot with its history.
-func (a *attempt) past(ctx context.Context, s *snapshot) (*snapshot, error) {
-	return a.remote.open(ctx, a.dir, s.branch.Short(), a.target.path, maxHistory)
+// past is a branch with its history.
+func (a *attempt) past(ctx context.Context, branch plumbing.ReferenceName) (*snapshot, error) {
+	return a.remote.open(ctx, a.dir, branch.Short(), a.target.path, maxHistory)
 }
 
 // commits gives the history from a commit back, the newest first as far as each
@@ -54,7 +54,7 @@ func (a *attempt) handle(ctx context.Context, s *snapshot) string {
 	if a.order.Handle != "" {
 		return a.order.Handle
 	}
-	if past, err := a.past(ctx, s); err == nil { // what can't be read now does not change what is there
+	if past, err := a.past(ctx, s.branch); err == nil { // what can't be read now does not change what is there
 		for _, commit := range past.commits(past.head) {
 			if carries(commit.Message, want) {
 				return commit.Hash.String()
@@ -75,10 +75,10 @@ func (a *attempt) stranger(ctx context.Context, s *snapshot, now string) error {
 	if err != nil {
 		return promotion.Errorf(promotion.Unavailable, "the commit %s of %s can't be read: %w", short(s.head), a.remote, err)
 	}
-	if since.IsZero() || now == "" || !head.Committer.When.After(since) {
+	if since.IsZero() || !head.Committer.When.After(since) {
 		return nil
 	}
-	past, err := a.past(ctx, s)
+	past, err := a.past(ctx, s.branch)
 	if err != nil {
 		return err
 	}
@@ -89,15 +89,15 @@ func (a *attempt) stranger(ctx context.Context, s *snapshot, now string) error {
 		if err != nil {
 			return promotion.Errorf(promotion.Unavailable, "so much was pushed to %s after this was decided that it can't be told who has changed %s", a.remote, a.target.path)
 		}
-		before, err := a.value(ctx, past, parent.Hash)
-		switch kind := promotion.KindOf(err); {
-		case err != nil && kind != promotion.NotFound && kind != promotion.Invalid:
+		before, err := a.stood(ctx, past, parent.Hash)
+		switch {
+		case err != nil:
 			return err
-		case err != nil, before == "":
-			return nil
 		case before == now:
 			commit = parent
 			continue
+		case before == "":
+			return nil
 		case carries(commit.Message, trailers(a.order)[1:3]): // an earlier order of ours
 			return nil
 		}
@@ -109,14 +109,19 @@ func (a *attempt) stranger(ctx context.Context, s *snapshot, now string) error {
 	return nil
 }
 
-// value is what stood in the file in a commit.
-func (a *attempt) value(ctx context.Context, s *snapshot, at plumbing.Hash) (string, error) {
+// stood is what stood in the file in a commit: nothing, where there was no place
+// for it yet.
+func (a *attempt) stood(ctx context.Context, s *snapshot, at plumbing.Hash) (value string, err error) {
 	_, file, err := s.read(ctx, at)
-	if err != nil {
-		return "", err
+	if err == nil {
+		var plan edit.Plan
+		plan, err = edit.Make(file, a.target.place, a.target.image)
+		value = plan.Now
 	}
-	plan, err := edit.Make(file, a.target.place, a.target.image)
-	return plan.Now, err
+	if kind := promotion.KindOf(err); err != nil && (kind == promotion.NotFound || kind == promotion.Invalid) {
+		return "", nil
+	}
+	return value, err
 }
 
 func firstLine(text string) string {

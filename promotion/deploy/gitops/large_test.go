@@ -98,14 +98,12 @@ func TestALargeRepositoryTakesLittleMemory(t *testing.T) {
 		most      int // MiB of memory
 		fetched   int64
 	}{
-		"a server that gives single files":      {func() {}, 64, 2 << 20},
-		"a server that gives them only at once": {func() { w.Config("uploadpack.allowAnySHA1InWant", "false") }, 96, int64(files*size)*11/10 + 4<<20},
-		"a server without filters":              {func() { w.Config("uploadpack.allowFilter", "false") }, 96, int64(files*size)*11/10 + 4<<20},
+		"a server that gives single files": {func() {}, 64, 2 << 20},
+		"a server without filters":         {func() { w.Config("uploadpack.allowFilter", "false") }, 96, int64(files*size)*11/10 + 4<<20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.In("update-ref", "refs/heads/main", w.In("rev-list", "--grep=^Grow$", "-1", "main"))
 			w.Config("uploadpack.allowFilter", "true")
-			w.Config("uploadpack.allowAnySHA1InWant", "true")
 			c.configure()
 			var fetched atomic.Int64
 			w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -204,6 +202,37 @@ func TestWhatAKilledProcessHasLeftIsCleanedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.deploy(order()) // and newWorld looks whether anything is left
+}
+
+func TestWhatAnotherProcessIsUsingIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	used := w.opts.Directory + "/gitops-used"
+	others := w.opts.Directory + "/others"
+	for _, dir := range []string{used, others} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(others, long, long); err != nil {
+		t.Fatal(err)
+	}
+	w.deploy(order())
+	for _, dir := range []string{used, others} {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMoreThanThereIsRoomForIsNotFetched(t *testing.T) {
+	w := newWorld(t)
+	w.Config("uploadpack.allowFilter", "false")
+	w.Grow(100, 20000)
+	w.opts.Room = 1 << 20
+	w.refused(order(), promotion.Invalid, "takes more than 1 MiB and is not fetched: keep the deployments in a smaller repository")
+	w.opts.Room = 4 << 20
+	w.deploy(order())
 }
 
 func TestSecretsAreShownNowhere(t *testing.T) {

@@ -2,10 +2,13 @@ package gitops_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/promotebot/promotebot/fixtures/git"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/deploy/gitops/edit"
 )
 
 // atPush has something happen when a push arrives, before the server sees it;
@@ -82,6 +86,12 @@ func TestWhatStoodThereBeforeTheOrderIsReplaced(t *testing.T) {
 	w.deploy(o)
 }
 
+func TestAValueThatSomebodyTookAwayIsNotPutBack(t *testing.T) {
+	w := newWorld(t)
+	w.Commit("Ann takes it away", map[string]string{file: "images: []\n"})
+	w.refused(order(), promotion.Conflict, "from "+old+" to nothing")
+}
+
 func TestAPlaceThatWasMadeForTheDigestIsNobodysValue(t *testing.T) {
 	w := newWorldOf(t, map[string]string{"README.md": "x"})
 	w.refused(order(), promotion.NotFound, "has no "+file)
@@ -127,6 +137,52 @@ func TestWhoLosesEveryTimeSaysSo(t *testing.T) {
 	if w.File(file) != kustomization(old) {
 		t.Errorf("the file is\n%s", w.File(file))
 	}
+}
+
+func TestAServerMayAskForAPause(t *testing.T) {
+	w := newWorld(t)
+	w.Door(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		rw.Header().Set("Retry-After", "30")
+		rw.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, err := w.deployer().Deploy(t.Context(), order())
+	if e, ok := errors.AsType[*promotion.Error](err); !ok || e.Kind != promotion.Unavailable || e.RetryAfter != 30*time.Second {
+		t.Errorf("%#v", err)
+	}
+}
+
+// A train brings many apps at once, and all of them stand in one file.
+func TestManyAppsInOneFileDoNotPushPastEachOther(t *testing.T) {
+	const apps = 8
+	text := ""
+	for i := range apps {
+		text += fmt.Sprintf("app%d: {digest: %s} # %d\n", i, old, i)
+	}
+	w := newWorldOf(t, map[string]string{"values.yaml": text})
+	w.opts.Path, w.opts.Place = "values.yaml", edit.Place{Digest: edit.Path{"{app}", "digest"}}
+	d := w.deployer()
+	var pushes atomic.Int32
+	w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if pushed(r) {
+			pushes.Add(1)
+		}
+		next.ServeHTTP(rw, r)
+	})
+	var under sync.WaitGroup
+	for i := range apps {
+		under.Go(func() {
+			o := order()
+			o.App = fmt.Sprintf("app%d", i)
+			if _, err := d.Deploy(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	under.Wait()
+	if got := w.File("values.yaml"); got != strings.ReplaceAll(text, old, next) || w.commits() != apps+1 || pushes.Load() != apps {
+		t.Errorf("%d pushes, %d commits, and the file is\n%s", pushes.Load(), w.commits(), got)
+	}
+	w.In("fsck", "--strict")
 }
 
 func TestAHookThatSaysNoIsQuoted(t *testing.T) {
@@ -194,6 +250,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestWhatTheServerAnswersIsTold(t *testing.T) {
+	w := newWorld(t)
 	for status, c := range map[int]struct {
 		kind  promotion.Kind
 		words string
@@ -203,7 +260,6 @@ func TestWhatTheServerAnswersIsTold(t *testing.T) {
 		http.StatusBadGateway:            {promotion.Unavailable, "answers with 502"},
 		http.StatusOK:                    {promotion.Unavailable, "does not answer as a Git server does"},
 	} {
-		w := newWorld(t)
 		w.Door(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			rw.WriteHeader(status)
 			_, _ = rw.Write([]byte("<html>" + git.Password))

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,12 +33,12 @@ const (
 )
 
 const (
-	// maxRefs bounds the list of branches and tags with which a server begins: a
-	// million of them take less.
-	maxRefs = 128 << 20
-	// maxPack bounds what is fetched, and so the disk: it is one commit, without
-	// the files that nobody asks for where the server can leave them out.
-	maxPack = 1 << 30
+	// maxRefs bounds the list of branches and tags with which a server begins: some
+	// hundred thousand of them take less.
+	maxRefs = 32 << 20
+	// room bounds what is fetched, and so the disk: it is one commit, without the
+	// files that nobody asks for where the server can leave them out.
+	room = 1 << 30
 	// maxAnswer bounds what a server says about a push.
 	maxAnswer = 1 << 20
 )
@@ -49,14 +50,15 @@ type remote struct {
 	url         *url.URL
 	credentials Credentials
 	client      *http.Client
+	room        int64 // how many bytes may be fetched at once
 }
 
-func newRemote(repository string, credentials Credentials, roots *x509.CertPool) (*remote, error) {
+func newRemote(repository string, credentials Credentials, roots *x509.CertPool, room int64) (*remote, error) {
 	u, err := url.Parse(repository)
 	if err != nil || u.Host == "" {
 		return nil, promotion.Errorf(promotion.Invalid, "the repository is no address: write https://git.example.com/deploy.git or ssh://git@git.example.com/deploy.git")
 	}
-	return &remote{url: u, credentials: credentials, client: httpClient(roots)}, nil
+	return &remote{url: u, credentials: credentials, client: httpClient(roots), room: room}, nil
 }
 
 // httpClient follows nobody: a redirect would carry the credentials, or a push,
@@ -160,8 +162,21 @@ func (r *remote) refusal(resp *http.Response) error {
 	case status == http.StatusRequestEntityTooLarge:
 		return promotion.Errorf(promotion.Invalid, "%s takes no request of this size (413): something before it may have a limit", r)
 	default:
-		return promotion.Errorf(promotion.Unavailable, "%s answers with %d", r, status)
+		later := promotion.Errorf(promotion.Unavailable, "%s answers with %d", r, status)
+		if e, ok := errors.AsType[*promotion.Error](later); ok {
+			e.RetryAfter = retryAfter(resp.Header)
+		}
+		return later
 	}
+}
+
+// retryAfter is the pause that a server asks for, in seconds as forges do.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(max(0, min(seconds, 3600))) * time.Second
 }
 
 // advertised reads what a server begins with. An empty repository is one
@@ -212,7 +227,7 @@ func (c *conversation) fetch(r *remote, into storer.Storer, wanted plumbing.Hash
 		return err
 	}
 	defer body.Close() //nolint:errcheck // it was read, or there is an error already
-	limited := &io.LimitedReader{R: body, N: maxPack}
+	limited := &io.LimitedReader{R: body, N: r.room}
 	answer := packp.NewUploadPackResponse(req)
 	if err := answer.Decode(io.NopCloser(limited)); err != nil {
 		return promotion.Errorf(promotion.Unavailable, "%s does not give %s: %w", r, short(wanted), err)
@@ -223,7 +238,7 @@ func (c *conversation) fetch(r *remote, into storer.Storer, wanted plumbing.Hash
 	}
 	if err := packfile.UpdateObjectStorage(into, pack); err != nil {
 		if limited.N <= 0 {
-			return promotion.Errorf(promotion.Invalid, "one commit of %s takes more than %d MiB: keep the deployments in a smaller repository, or on a server that can leave files out (uploadpack.allowFilter)", r, maxPack>>20)
+			return promotion.Errorf(promotion.Invalid, "one commit of %s takes more than %d MiB and is not fetched: keep the deployments in a smaller repository, or on a server that can leave files out (uploadpack.allowFilter)", r, r.room>>20)
 		}
 		return promotion.Errorf(promotion.Unavailable, "%s does not give %s: %w", r, short(wanted), err)
 	}
@@ -271,7 +286,7 @@ func (c *conversation) push(r *remote, branch plumbing.ReferenceName, from, to p
 		return err
 	}
 	defer body.Close() //nolint:errcheck // it was read, or there is an error already
-	var answer io.Reader = io.LimitReader(body, maxAnswer)
+	answer := io.LimitReader(body, maxAnswer)
 	var said bytes.Buffer
 	if banded {
 		demuxer := sideband.NewDemuxer(sideband.Sideband64k, answer)

@@ -96,6 +96,16 @@ func emptyStore(dir string) (*filesystem.Storage, error) {
 	return filesystem.NewStorageWithOptions(osfs.New(own, osfs.WithBoundOS()), cache.NewObjectLRU(kept), filesystem.Options{LargeObjectThreshold: large}), nil
 }
 
+// head is where a branch is now.
+func (r *remote) head(ctx context.Context, branch string) (plumbing.ReferenceName, plumbing.Hash, error) {
+	c, err := r.begin(ctx, uploadPack)
+	if err != nil {
+		return "", plumbing.ZeroHash, err
+	}
+	defer c.end()
+	return r.resolve(c, branch)
+}
+
 func (r *remote) resolve(c *conversation, branch string) (plumbing.ReferenceName, plumbing.Hash, error) {
 	name := plumbing.NewBranchReferenceName(branch)
 	if branch == "" {

@@ -54,6 +54,19 @@ func TestADigestIsDeployedOverSSH(t *testing.T) {
 	}
 }
 
+// Over SSH, git gives no file by its name unless it is told to.
+func TestAServerThatGivesNoSingleFileIsAskedForMore(t *testing.T) {
+	for _, off := range []string{"uploadpack.allowAnySHA1InWant", "uploadpack.allowFilter"} {
+		w := newWorld(t)
+		w.overSSH()
+		w.Config(off, "false")
+		w.deploy(order())
+		if w.File(file) != kustomization(next) {
+			t.Errorf("without %s the file is\n%s", off, w.File(file))
+		}
+	}
+}
+
 func TestAServerThatIsNotKnownIsRefused(t *testing.T) {
 	w := newWorld(t)
 	known := w.overSSH()

@@ -62,7 +62,7 @@ func options(repository, directory string, ca []byte) gitops.Options {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	return gitops.Options{
-		Repository: repository, Branch: "main", Path: "apps/{app}/kustomization.yaml", Place: edit.Place{Kustomize: "registry.example.com/{app}/api"},
+		Repository: repository, Branch: "main", Path: "apps/{app}/kustomization.yaml", Place: edit.Place{Kustomize: "{image}"},
 		Author: gitops.Author{Name: "promotebot", Email: "promotebot@example.com"}, Directory: directory, Roots: roots,
 		Credentials: func() (gitops.Credentials, error) { return robot, nil },
 	}
