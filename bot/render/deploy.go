@@ -154,6 +154,23 @@ func afterTags(v policy.View) (word string, sentence page.Text) {
 	return "", ""
 }
 
+// onItsWay is how far a promotion is that has moved its tags, in a line.
+func onItsWay(f policy.Following) page.Text {
+	p := &f.Promotion
+	s := page.Writef("#%d %s in %s is ", p.ID, p.Digest, p.To)
+	switch p.State {
+	case promotion.Watching:
+		return s + page.Writef("being watched until %s", when(p.WatchUntil))
+	case promotion.Failing:
+		return s + page.Writef("*failing*: %s", because(p.Reason))
+	}
+	var each []page.Text
+	for _, d := range f.Deployments {
+		each = append(each, page.Writef("%s %s", d.Order.Target, string(d.Rollout.Phase)))
+	}
+	return s + "being deployed: " + page.Join(each, maxTargets)
+}
+
 func ago(p *promotion.Promotion) page.Text {
 	if p.WatchUntil == nil {
 		return ""

@@ -59,6 +59,9 @@ func where(a policy.AppStatus, now time.Time) page.Text {
 		}
 		row += ": " + environment(e)
 	}
+	for _, f := range a.Following {
+		row += "\n• " + onItsWay(f)
+	}
 	row += halted(a)
 	for _, p := range a.Unreviewed {
 		row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)

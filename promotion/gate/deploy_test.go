@@ -75,6 +75,9 @@ func TestATargetIsToldWhenTheTagsAreWhereTheyWereToBe(t *testing.T) {
 	w.wait(10 * time.Second)
 	holds, err := w.gate.Status(t.Context(), "shop")
 	w.must(err)
+	if f := holds[0].Following; len(f) != 1 || f[0].Promotion.ID != id || len(f[0].Deployments) != 1 || f[0].Deployments[0].Rollout.Detail != "1 of 3" {
+		t.Errorf("on its way is %+v", f)
+	}
 	if h := holds[0].Environments[1].Holds; len(h) != 1 || h[0].Digest != digest("a") {
 		t.Errorf("production holds %+v while it is being deployed", h)
 	}

@@ -175,7 +175,7 @@ var mutants = []mutant{
 		{"promotion/gate/deploy.go", "	if !env.Deploy.Together {", "	if !env.Deploy.Together && t.now.IsZero() {"},
 	}},
 	{"promoted is running everywhere", "what can't be asked by its deadline counts as done", []edit{
-		{"promotion/gate/deploy.go", "	why := f.Text\n", "	if e.Kind == promotion.EffectObserve {\n		return t.heard(p, d, promotion.Rollout{Phase: promotion.RolloutDone})\n	}\n	why := f.Text\n"},
+		{"promotion/gate/rollout.go", "	why := f.Text\n", "	if e.Kind == promotion.EffectObserve {\n		return t.heard(p, d, promotion.Rollout{Phase: promotion.RolloutDone})\n	}\n	why := f.Text\n"},
 	}},
 	{"promoted is running everywhere", "what runs in one target runs in all", []edit{
 		{"promotion/gate/deploy.go", "	case done == len(all):", "	case done > 0:"},
