@@ -26,8 +26,11 @@ func changes(p *promotion.Promotion) []page.Text {
 		return []page.Text{page.Writef("*What changes* is not known yet: %s, which is replaced, is being read.", f.Digest)}
 	}
 	begins := page.Text("*What changes*")
-	if p.State == promotion.Promoted {
+	switch p.State {
+	case promotion.Promoted:
 		begins = "*What changed*"
+	case promotion.Conflicted, promotion.Failed:
+		begins = "*What was to change*"
 	}
 	lines := []page.Text{begins + page.Writef(" in %s, from %s to %s", p.To, f.Digest, p.Digest)}
 	return append(lines, compared(p.Image, f.Image)...)
