@@ -81,10 +81,12 @@ func versions(is, was *promotion.Image) page.Text {
 
 func layers(l *promotion.Layers, of string) page.Text {
 	var s page.Text
-	switch l.New {
-	case 0:
+	switch {
+	case l.New == 0:
 		s = page.Writef("none of %d is new", l.All)
-	case l.All:
+	case l.New == 1:
+		s = page.Writef("1 of %d is new", l.All)
+	case l.New == l.All:
 		s = page.Writef("all %d are new", l.All)
 	default:
 		s = page.Writef("%d of %d are new", l.New, l.All)
