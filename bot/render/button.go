@@ -55,7 +55,7 @@ func buttons(v policy.View) []slack.BlockElement {
 		return append([]slack.BlockElement{lift}, rest...)
 	}
 	if p.State != promotion.Open {
-		return rest
+		return append(rollbackButton(v, value), rest...)
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
 	return slices.Concat(yes(v, value), signs(v), []slack.BlockElement{reject}, withdrawButton(v, value), holdButton(v, value), rest, more(v, value))
@@ -70,13 +70,20 @@ func yes(v policy.View, value string) []slack.BlockElement {
 	if !p.Planned() || v.Document.Automatic {
 		return nil
 	}
-	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
-	approve.Confirm = slack.NewConfirmationBlockObject(
-		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	approve := approveButton(v, value)
 	if adopt, ok := adoptButton(p, value); ok {
 		return []slack.BlockElement{approve, adopt}
 	}
 	return []slack.BlockElement{approve}
+}
+
+// approveButton names what is agreed to before it is.
+func approveButton(v policy.View, value string) *slack.ButtonBlockElement {
+	p := &v.Facts.Promotion
+	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
+	approve.Confirm = slack.NewConfirmationBlockObject(
+		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
+	return approve
 }
 
 // more is what is rarely wanted, in a menu: on a phone each button takes a line.
@@ -147,6 +154,8 @@ func agreement(v policy.View, room int) string {
 		return fmt.Sprintf("The tags of %s go back to exactly the digest %s when the policy is met.", page.Plain(p.To, 40), page.Plain(p.Digest.Short(), 12))
 	case promotion.Adopt:
 		return fmt.Sprintf("The digest %s, which somebody else put in %s, is accepted there when the policy is met. No tag is moved.", page.Plain(p.Digest.Short(), 12), page.Plain(p.To, 40))
+	case promotion.Rollback:
+		return fmt.Sprintf("The tags of %s go back from %s to exactly the digest %s when the policy is met, and %s is held.", page.Plain(p.To, 40), p.Back.Bad.Short(), page.Plain(p.Digest.Short(), 12), p.Back.Bad.Short())
 	case promotion.Train:
 		return agreed(v, room)
 	}

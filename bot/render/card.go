@@ -26,7 +26,7 @@ func Card(v policy.View) Message {
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up, what changes and who
 		// has agreed stand before them.
-		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v)}, pauses(v), []page.Text{ends(v)}, hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v)}, pauses(v), []page.Text{ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
@@ -36,7 +36,7 @@ func Card(v policy.View) Message {
 		p.Fields(facts(promoted, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
+		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
@@ -66,7 +66,7 @@ func summary(v policy.View) string {
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
-	s = append(s, glass(v, c)...)
+	s = append(append(s, withdrawn(v.Facts.Withdrawn, c)...), glass(v, c)...)
 	if p.State == promotion.Open {
 		s = slices.Concat(s, pauses(v), []page.Text{ends(v)}, hindrances(v, sentence))
 		s = append(s, changes(p)...)
@@ -89,6 +89,9 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	noticed := page.Writef("*Noticed in %s*\n%s", p.From, p.ObservedAt)
 	if p.Repairs() {
 		noticed = page.Writef("*Noticed in %s*\n%s", p.To, p.OpenedAt)
+	}
+	if p.Purpose == promotion.Rollback {
+		noticed = page.Writef("*Asked for*\n%s", p.OpenedAt)
 	}
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
@@ -283,7 +286,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleWithdrawn || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f))
 			if strings.HasPrefix(string(said), string(begins)) {

@@ -54,7 +54,7 @@ func TestOverdueReviewsAreInTheStatus(t *testing.T) {
 	if !strings.Contains(m.Text, "• #12: *Review OVERDUE* since ") {
 		t.Error(m.Text)
 	}
-	if m := render.History([]promotion.Promotion{v.Facts.Promotion}); !strings.Contains(m.Text, "the glass was broken by <@U0000EVE>") {
+	if m := render.History([]promotion.Promotion{v.Facts.Promotion}, nil); !strings.Contains(m.Text, "the glass was broken by <@U0000EVE>") {
 		t.Error(m.Text)
 	}
 }

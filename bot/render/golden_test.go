@@ -96,12 +96,12 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "why it waits for evidence", render.Why(find("waiting for evidence")))
 	golden(t, "show", render.Show(find("promoted")))
 	golden(t, "list", render.List([]policy.View{find("soaking"), find("waiting for approvals")}))
-	golden(t, "history", render.History([]promotion.Promotion{find("rejected").Facts.Promotion, find("rejected and overtaken").Facts.Promotion, find("superseded").Facts.Promotion, find("promoted").Facts.Promotion}))
+	golden(t, "history", render.History([]promotion.Promotion{find("rejected").Facts.Promotion, find("rejected and overtaken").Facts.Promotion, find("superseded").Facts.Promotion, find("promoted").Facts.Promotion}, nil))
 	golden(t, "details of a train", render.Details(find("train whose vote was for another production")))
 	golden(t, "why of a train", render.Why(find("train blocked by a newer build")))
 	golden(t, "reject a train", render.RejectModal(find("train soaking"), "C1", "1.1"))
 	soaking := find("train soaking")
-	golden(t, "history of an app", render.History([]promotion.Promotion{soaking.Facts.Rides[0].Promotion, find("superseded by a train").Facts.Promotion}))
+	golden(t, "history of an app", render.History([]promotion.Promotion{soaking.Facts.Rides[0].Promotion, find("superseded by a train").Facts.Promotion}, nil))
 	golden(t, "status", render.Status([]policy.AppStatus{{
 		App: "shop", Repository: "registry.example.com/team/shop", Open: []promotion.ID{12},
 		Environments: []policy.EnvironmentStatus{

@@ -189,12 +189,17 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "show", render.Show(v))
 	checkMessage(t, "why", render.Why(v))
 	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15)))
-	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30)))
+	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3)))
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
 	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
 	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
+	if render.Returnable(v) {
+		checkModal(t, "rollback", render.RollbackModal(v, "C0123456789", "1795424400.000100"))
+	}
+	checkMessage(t, "figures", render.Figures(p.App, slices.Repeat([]promotion.Figures{{Environment: p.To, Promoted: 1}}, 3)...))
 	for _, kind := range []promotion.NoticeKind{
+		promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated, promotion.NoticeHeld,
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
 		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview,
 	} {
@@ -326,6 +331,7 @@ func drawView(t *rapid.T) policy.View {
 	}
 	drawStops(t, text, person, moment, &d, &f)
 	drawGlass(t, text, person, moment, &d, &f)
+	drawBack(t, text, person, moment, &f)
 	return policy.ViewAt(d, f, moment.Draw(t, "now"))
 }
 
@@ -380,7 +386,8 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Decision: rapid.SampledFrom([]promotion.Decision{"", promotion.Approve, promotion.Reject, promotion.Withdraw, promotion.Lift, promotion.BreakGlass, promotion.NotFine}).Draw(t, "decision"), Promotion: promotion.ID(rapid.Int64Min(0).Draw(t, "id")),
 			App: text.Draw(t, "app"), Digest: promotion.Digest(text.Draw(t, "digest")), Role: text.Draw(t, "role"), Reason: text.Draw(t, "reason"),
 			Could: rapid.SliceOfN(text, 0, 60).Draw(t, "could"), Missing: rapid.SliceOfN(text, 0, 60).Draw(t, "missing"), Late: rapid.Bool().Draw(t, "late"),
-			Check: rapid.OneOf(rapid.Just(""), text).Draw(t, "check"),
+			Check: rapid.OneOf(rapid.Just(""), text).Draw(t, "check"), In: rapid.SliceOfN(text, 0, 60).Draw(t, "in"), Bad: promotion.Digest(text.Draw(t, "bad")),
+			Deed: rapid.SampledFrom([]promotion.GestureKind{"", promotion.GestureRollback, promotion.GestureWithdraw, promotion.GestureReinstate}).Draw(t, "deed"),
 		}))
 		lines := rapid.SliceOfN(text, 0, 60).Draw(t, "lines")
 		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), lines))

@@ -41,4 +41,4 @@ func planned(p *promotion.Promotion) []page.Text {
 }
 
 // asksForPlan tells whether a plan has to be there before it can be approved.
-func asksForPlan(v policy.View) bool { return v.Document.Plan && !v.Facts.Promotion.Repairs() }
+func asksForPlan(v policy.View) bool { return v.Document.Plan && !v.Facts.Promotion.Stays() }

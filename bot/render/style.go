@@ -40,8 +40,8 @@
 //
 // # What it is called
 //
-//   - A promotion brings a digest from one environment to the next. It is not a
-//     deployment, a release or a rollout: promotebot ends at the tag.
+//   - A promotion brings a digest from one environment to the next. It is no release.
+//     A deployment is the part of it in which a target is told to run the digest.
 //   - It is approved and rejected, held and let go, withdrawn and lifted. What
 //     is approved is a digest, by somebody of a role.
 //   - A build soaks; a soak stands still or begins again. Checks pass or fail.

@@ -32,7 +32,7 @@ func withdrawButton(v policy.View, value string) []slack.BlockElement {
 // liftButton is there while a rejection can be lifted.
 func liftButton(v policy.View, value string) (*slack.ButtonBlockElement, bool) {
 	p := &v.Facts.Promotion
-	if p.State != promotion.Rejected || p.Successor != 0 {
+	if p.State != promotion.Rejected || p.Successor != 0 || p.Purpose == promotion.Rollback {
 		return nil, false
 	}
 	b := slack.NewButtonBlockElement(ActionLift, value, page.Words("Lift…"))
@@ -69,6 +69,9 @@ func rejected(v policy.View, c cast) page.Text {
 		}
 	}
 	s := page.Writef("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), why)
+	if p.Purpose == promotion.Rollback {
+		return s
+	}
 	if p.Successor != 0 {
 		return s + " " + successor(v) + " has taken its place since."
 	}

@@ -300,8 +300,10 @@ func TestButtons(t *testing.T) {
 		switch p := s.View.Facts.Promotion; {
 		case p.State == promotion.Open:
 			want = pressable(s.View)
-		case p.State == promotion.Rejected && p.Successor == 0:
+		case p.State == promotion.Rejected && p.Successor == 0 && p.Purpose != promotion.Rollback:
 			want = []string{render.ActionLift, render.ActionDetails}
+		case len(s.View.Facts.Back) > 0:
+			want = []string{render.ActionRollback, render.ActionDetails}
 		case p.State.Final() && p.Owed() != nil:
 			want = []string{render.ActionFine, render.ActionReview, render.ActionDetails}
 		default:

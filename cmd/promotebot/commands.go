@@ -14,6 +14,7 @@ import (
 	"github.com/promotebot/promotebot/cmd/promotebot/demo"
 	"github.com/promotebot/promotebot/cmd/promotebot/serve"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/deploy/kubernetes"
 	"github.com/promotebot/promotebot/store/sqlite"
 )
 
@@ -70,6 +71,23 @@ func (p *program) manifest(_ context.Context, args []string) error {
 	enc := json.NewEncoder(p.stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(chat.Manifest())
+}
+
+func (p *program) manifestKubernetes(_ context.Context, args []string) error {
+	namespaces, err := p.flags("manifest kubernetes", args, len(args), nil)
+	if err != nil {
+		return err
+	}
+	if len(namespaces) == 0 {
+		return fmt.Errorf("%w: name the namespaces of the workloads", errUsage)
+	}
+	for _, n := range namespaces {
+		if _, err := promotion.ParseName(n); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprint(p.stdout, kubernetes.Manifest(namespaces))
+	return err
 }
 
 func (p *program) backup(ctx context.Context, args []string) error {

@@ -24,7 +24,7 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		return policy.Verdict{}, t.save(p)
 	}
 	if p.State != promotion.Open {
-		return policy.Verdict{}, t.save(p)
+		return policy.Verdict{}, t.oversee(p)
 	}
 	if err := t.couple(p); err != nil {
 		return policy.Verdict{}, err
@@ -140,8 +140,13 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 		if err := t.depart(p); err != nil {
 			return err
 		}
-	} else if err := t.move(p); err != nil {
-		return err
+	} else {
+		if err := t.chart(p, v); err != nil {
+			return err
+		}
+		if err := t.move(p); err != nil {
+			return err
+		}
 	}
 	if err := t.save(p); err != nil {
 		return err

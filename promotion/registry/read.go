@@ -123,6 +123,9 @@ func (c *Client) Inspect(ctx context.Context, repo promotion.Repository, d promo
 	for _, child := range doc.Manifests {
 		if p := child.Platform; p != nil && p.OS != "unknown" { // build tools file attestations under "unknown"
 			image.Platforms = append(image.Platforms, p.String())
+			if d, err := promotion.ParseDigest(child.Digest); err == nil {
+				image.Manifests = append(image.Manifests, d)
+			}
 		}
 	}
 	if len(doc.Manifests) > 0 {

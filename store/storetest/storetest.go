@@ -53,7 +53,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
+		"a home comes back, and those opened last":           homes,
+		"what somebody has done is found, newest first":      decided,
 		"the newest report of a check comes back":            checkReports,
+		"reports of authors only add":                        authorReports,
 		"what the schema forbids of evidence is refused":     forbiddenEvidence,
 		"a token comes back and is revoked once":             tokens,
 		"a receipt is kept once, and for a while":            receipts,
@@ -71,7 +74,14 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"the newest reading of each counter counts":         exposures,
 		"a freeze holds until it is over or lifted":         freezes,
 		"a hold is there once for each person until lifted": holds,
+		"what was rolled back is held, be it by nobody":     heldBack,
+		"a digest is withdrawn once until it is reinstated": withdrawals,
+		"a rollback comes back with what it took back":      rolledBack,
 		"what stops time and promotions has to make sense":  forbiddenStops,
+
+		"deployments come back in their order":        deployments,
+		"a deployment has to make sense":              forbiddenDeployments,
+		"what follows the tags has states of its own": following,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -141,6 +151,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 		Review: &promotion.Review{By: "U2", At: later, Fine: true, Note: "right"},
 	}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
+	p.MovedAt, p.WatchUntil = &noon, &later
 	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
