@@ -134,6 +134,9 @@ const (
 	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
+
+	NoticeDelegated   NoticeKind = "delegated"
+	NoticeUndelegated NoticeKind = "undelegated"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -148,13 +151,15 @@ type NoticeWork struct {
 
 	Incident IncidentID `json:",omitempty"`
 	Severity Severity   `json:",omitempty"`
-	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
+	Until    *time.Time `json:",omitempty"` // of a freeze or a delegation that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
+	By       PersonID   `json:",omitempty"` // who has delegated
+	Whom     PersonID   `json:",omitempty"` // to whom
 }
 
 // Reply is where an answer goes to.
 type Reply struct {
-	Channel     string
+	Channel     string // empty for the conversation of the person with the bot
 	Person      PersonID
 	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
 	Message     string `json:",omitempty"` // the timestamp of what is answered; empty for a command or a click

@@ -54,6 +54,7 @@ type Promotion struct {
 	ObservedAt time.Time // when the digest was first seen in From
 	OpenedAt   time.Time
 	SoakedAt   *time.Time // when the completed soak was announced
+	RemindedAt *time.Time // when the missing approvals were last asked for
 	StartedAt  *time.Time // when the intent to execute was written
 	FinishedAt *time.Time // set exactly when State is final
 

@@ -234,11 +234,16 @@ func (o *office) pause() {
 
 func (o *office) card() fakeslack.Message {
 	o.t.Helper()
-	all := o.slack.Messages(channel)
-	if len(all) != 1 {
-		o.t.Fatalf("%d messages in the channel, want the one card", len(all))
+	var cards []fakeslack.Message
+	for _, m := range o.slack.Messages(channel) {
+		if m.Source == "chat.postMessage" { // not what people say, nor what their commands are answered
+			cards = append(cards, m)
+		}
 	}
-	return all[0]
+	if len(cards) != 1 {
+		o.t.Fatalf("%d cards in the channel, want one", len(cards))
+	}
+	return cards[0]
 }
 
 func (o *office) click(who, action string) *fakeslack.Delivery {

@@ -1,6 +1,10 @@
 package chat
 
-import "github.com/slack-go/slack"
+import (
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/command"
+)
 
 // Manifest is the Slack app manifest: everything promotebot needs and nothing
 // else, with Socket Mode on, so that no address has to be reachable from
@@ -18,7 +22,7 @@ func Manifest() slack.Manifest {
 	m.Features.AppHome = slack.AppHome{MessagesTabEnabled: true}
 	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
 	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
-		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: "help | status | list | why <app> | approve <app> …", ShouldEscape: true,
+		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: command.Hint(), ShouldEscape: true,
 	}}
 	for _, s := range Scopes {
 		m.OAuthConfig.Scopes.Bot = append(m.OAuthConfig.Scopes.Bot, s.Name)

@@ -11,7 +11,7 @@ import (
 
 // List is everything that is open, and what has ended and is still to be
 // reviewed.
-func List(open []policy.View) Message {
+func List(open []policy.View, pages Pages) Message {
 	if len(open) == 0 {
 		return page.Say("Nothing is open. `/promote status` shows what is where.")
 	}
@@ -25,11 +25,11 @@ func List(open []policy.View) Message {
 		}
 		rows = append(rows, row)
 	}
-	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
+	return pages.on(page.Roll("Open promotions", listed(rows), "/promote show <app> shows each of them"))
 }
 
 // Status is what is where, as far as it could be seen.
-func Status(apps []policy.AppStatus, now time.Time) Message {
+func Status(apps []policy.AppStatus, now time.Time, pages Pages) Message {
 	if len(apps) == 0 {
 		return page.Say("No app is configured.")
 	}
@@ -60,7 +60,7 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 	p := page.Page{Blocks: m.Blocks}
 	p.Context(page.Writef("As of %s", now))
 	m.Blocks = p.Blocks
-	return m
+	return pages.on(m)
 }
 
 // environment says first what can't be seen: what follows is then old.
@@ -91,7 +91,7 @@ func environment(e policy.EnvironmentStatus) page.Text {
 }
 
 // History is past and present promotions, newest first.
-func History(past []promotion.Promotion) Message {
+func History(past []promotion.Promotion, pages Pages) Message {
 	if len(past) == 0 {
 		return page.Say("No promotion is on record.")
 	}
@@ -116,15 +116,36 @@ func History(past []promotion.Promotion) Message {
 		}
 		rows = append(rows, row)
 	}
-	return page.Roll("History", rows, "/promote history <app> shows those of one app")
+	return pages.on(page.Roll("History", listed(rows), "/promote history <app> shows those of one app"))
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".
 func Help(usage []string) Message { return page.Say(typed(usage)...) }
 
-// Usage says what can't be understood, and what could have been meant.
-func Usage(problem string, usage []string) Message {
-	return page.Say(append([]page.Text{page.Foreign(problem, 2*page.Longest)}, typed(usage)...)...)
+// Usage says what can't be understood, what can come next where it ends, and what
+// could have been meant.
+func Usage(problem, next string, usage []string) Message {
+	lines := []page.Text{page.Foreign(problem, 2*page.Longest)}
+	if next != "" {
+		lines = append(lines, page.Writef("Here comes %s.", page.Code(next)))
+	}
+	return page.Say(append(lines, typed(usage)...)...)
+}
+
+// HowToGoBack is said as long as promotebot does not go back by itself.
+func HowToGoBack(app string) Message {
+	return page.Say(
+		"Going back can't be done from here yet, and nothing was changed.",
+		page.Writef("What to do instead: %s names what was there before, and the details on its card the whole digest. Set the tag to that digest in the registry; promotebot notices it and asks on a card whether to put it back. Then %s accepts what you have set.",
+			page.Code("/promote history "+app), page.Code("/promote adopt "+app)),
+		page.Writef("Until that is done, %s keeps newer builds from being promoted.", page.Code("/promote hold "+app+" <reason>")))
+}
+
+// WhereTheRecordIs is said as long as it can't be read here.
+func WhereTheRecordIs() Message {
+	return page.Say(
+		"The record of all decisions can't be read from here yet.",
+		"What to do instead: where promotebot runs, `promotebot audit list` prints it and `promotebot audit verify` says whether it is whole. Who decided about one promotion is in `/promote show`.")
 }
 
 func typed(usage []string) []page.Text {

@@ -30,6 +30,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(signedNotice(w, c), missing(v, c))
 	case promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview:
 		return shattered(w, v, c, it)
+	case promotion.NoticeDelegated, promotion.NoticeUndelegated:
+		return page.Say(delegation(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Broken != nil && len(v.Verdict.Skipped()) > 0 {
 			return page.Say(page.Writef("The glass is broken: exactly %s is being promoted to %s.", it, p.To))
@@ -42,10 +44,14 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		}
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeReminder:
-		if p.Repairs() {
-			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))
+		begins := page.Text("Reminder")
+		if w.Person != "" {
+			begins += page.Writef(", because %s asks for it", c.call(w.Person))
 		}
-		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
+		if p.Repairs() {
+			return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, nil))
+		}
+		return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
 	case promotion.NoticeSuperseded:
 		if p.Successor == 0 {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))

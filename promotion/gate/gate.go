@@ -113,6 +113,13 @@ type Tx interface {
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
+	// Delegations are those that were not over at the instant.
+	Delegations(since time.Time) ([]promotion.Delegation, error)
+	// AddDelegation numbers the delegation and stores it; Conflict when its person
+	// has one for the same that nobody has ended, be it over.
+	AddDelegation(d *promotion.Delegation) error
+	EndDelegation(id int64, at time.Time, by promotion.PersonID) error
+
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
 	// FinishEffect and PostponeEffect end the claim under which e was
@@ -139,6 +146,10 @@ type Query struct {
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
 	Before        promotion.ID
+	After         promotion.ID // with a Limit, those that are nearest to it
+	CardChannel   string       // whose card is there,
+	CardTS        string       // under this timestamp
+	Skip          int
 	Limit         int
 }
 

@@ -54,6 +54,9 @@ type tables struct {
 	exposure   table[exposureKey, promotion.Exposure]
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
+
+	delegations table[int64, promotion.Delegation]
+
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	tokens     table[string, promotion.Token]
@@ -114,6 +117,7 @@ func (t tables) settled() *tables {
 	t.pins.mine = false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
+	t.delegations.mine = false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

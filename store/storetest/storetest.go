@@ -72,6 +72,11 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a freeze holds until it is over or lifted":         freezes,
 		"a hold is there once for each person until lifted": holds,
 		"what stops time and promotions has to make sense":  forbiddenStops,
+
+		"a delegation is there until it is over or ended": delegations,
+		"delegations have to make sense":                  forbiddenDelegations,
+		"a long list is read in pages":                    pages,
+		"a card is found by where it is":                  cards,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +141,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 		Review: &promotion.Review{By: "U2", At: later, Fine: true, Note: "right"},
 	}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
-	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
+	p.Card.TS, p.Card.Revision, p.SoakedAt, p.RemindedAt, p.Reason, p.EndedBy = "1.2", 3, &later, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
 		got, err := tx.Promotion(p.ID)
