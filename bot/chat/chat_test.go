@@ -216,9 +216,14 @@ func (o *office) lanes() []*pipeline.Lane {
 // stage has a digest arrive in staging, seen by the watcher.
 func (o *office) stage(c string) {
 	o.t.Helper()
+	o.stageOf("shop", c)
+}
+
+func (o *office) stageOf(app, c string) {
+	o.t.Helper()
 	err := o.gate.Sight(o.t.Context(), []promotion.Sighting{
-		{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
-		{App: "shop", Environment: "staging", Side: promotion.Source, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
+		{App: app, Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
+		{App: app, Environment: "staging", Side: promotion.Source, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
 	})
 	if err != nil {
 		o.t.Fatal(err)
