@@ -29,7 +29,7 @@ func TestWhoIsMissingCanBeRemindedAndNotPestered(t *testing.T) {
 		if kind != "ephemeral" || !strings.Contains(says, "have been reminded") || !strings.Contains(says, "can be done again <!date^") {
 			t.Errorf("reminded: %s %s", kind, says)
 		}
-		if o.replies("because eve asks for it") != 1 || o.replies("<@"+bob+">") != before+1 || o.replies("<@"+ann+">") != 0 {
+		if o.replies("because <@"+eve+"> asks for it") != 1 || o.replies("<@"+bob+">") != before+1 || o.replies("<@"+ann+">") != 0 {
 			t.Errorf("Bob was reminded %d times, Ann %d", o.replies("<@"+bob+">")-before, o.replies("<@"+ann+">"))
 		}
 		for _, who := range []string{eve, ann} {
