@@ -4,6 +4,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/promotebot/promotebot/bot/command"
+	"github.com/promotebot/promotebot/bot/render"
 )
 
 // Manifest is the Slack app manifest: everything promotebot needs and nothing
@@ -23,6 +24,9 @@ func Manifest() slack.Manifest {
 	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
 	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
 		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: command.Hint(), ShouldEscape: true,
+	}}
+	m.Features.Shortcuts = []slack.Shortcut{{
+		Name: "What is this?", CallbackID: render.ShortcutWhatIs, Description: "Shows the promotion that the message is about", Type: slack.MessageShortcut,
 	}}
 	for _, s := range Scopes {
 		m.OAuthConfig.Scopes.Bot = append(m.OAuthConfig.Scopes.Bot, s.Name)
