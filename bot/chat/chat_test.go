@@ -91,6 +91,13 @@ func inWorkspace(t *testing.T, options fakeslack.Options, test func(t *testing.T
 // workspace has these people in it, Eve, who holds no role, and the bot.
 func workspace(options fakeslack.Options, people []promotion.PersonID) *fakeslack.Server {
 	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
+	m := chat.Manifest() // the app is what it says, and no more is granted or sent
+	if options.Scopes == nil {
+		options.Scopes = m.OAuthConfig.Scopes.Bot
+	}
+	if options.Events == nil {
+		options.Events = m.Settings.EventSubscriptions.BotEvents
+	}
 	s := fakeslack.New(options)
 	members := []string{eve}
 	for _, id := range people {
