@@ -38,6 +38,7 @@ func TestWhatADelegateApprovesWaitsForWhatIsKnownOfTheDelegator(t *testing.T) {
 // for, and goes on with it.
 func TestTheReadingOfTheDelegatorGoesOnWithIt(t *testing.T) {
 	w := newWorld(t, catalog(t, careful()))
+	w.wait(3 * time.Minute) // the directory is read again every ten, and the soak is not to end then
 	w.stage("a")
 	w.deed(delegation(ann, eve, "3d"))
 	w.click(eve, promotion.Approve)
