@@ -182,7 +182,7 @@ func TestAPageThatWouldNotArriveHasFewerRows(t *testing.T) {
 		if err := json.Unmarshal(d.Ack(), &ack); err != nil || len(d.Ack()) > 18_000 || !strings.Contains(string(ack.Blocks), render.ActionNext) {
 			t.Fatalf("%d bytes: %v %.300s", len(d.Ack()), err, d.Ack())
 		}
-		seen := rows(string(ack.Text))
+		seen := rows(ack.Text)
 		for strings.Contains(string(o.last(ann).Blocks), render.ActionNext) && len(seen) < 20 {
 			seen = append(seen, rows(o.turn(ann, render.ActionNext))...)
 		}

@@ -65,13 +65,13 @@ func TestADelegatorWhoHasLeftStopsWhatWasApprovedForThem(t *testing.T) {
 func TestADelegationToSomebodyWhomSlackDoesNotShow(t *testing.T) {
 	w := newWorld(t, catalog(t, careful()))
 	w.down[promotion.EffectPerson] = promotion.Forbidden
-	a := w.deed(delegation(ann, "U0JOE", "3d"))
+	w.deed(delegation(ann, "U0JOE", "3d"))
 	w.wait(time.Hour)
-	if a = w.answers[ann]; a.Verb != promotion.Refused || !strings.Contains(a.Reason, "could not be read in Slack who U0JOE is") {
+	if a := w.answers[ann]; a.Verb != promotion.Refused || !strings.Contains(a.Reason, "could not be read in Slack who U0JOE is") {
 		t.Errorf("of somebody who can't be read: %+v", a)
 	}
 	delete(w.down, promotion.EffectPerson)
-	if a = w.deed(delegation(ann, "U0KIM", "3d")); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "Slack does not know this account") {
+	if a := w.deed(delegation(ann, "U0KIM", "3d")); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "Slack does not know this account") {
 		t.Errorf("of somebody who is not there: %+v", a)
 	}
 }
