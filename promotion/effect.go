@@ -22,6 +22,10 @@ const (
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
 
+	// Performed by the deployer of a target.
+	EffectDeploy  EffectKind = "deploy"  // DeployWork → Result.Rollout
+	EffectObserve EffectKind = "observe" // DeployWork → Result.Rollout
+
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
 	EffectNotice EffectKind = "notice" // NoticeWork
@@ -29,11 +33,13 @@ const (
 	EffectSay    EffectKind = "say"    // SayWork
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
+	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
 
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
 	EffectRefresh EffectKind = "refresh" // read again who holds the roles
+	EffectStirred EffectKind = "stirred" // what homes show may have changed
 )
 
 // Effect is a row of the outbox: what to do, when, and under which key it may
@@ -113,6 +119,9 @@ type MoveWork struct {
 // There is a move for each digest that some of the tags pointed at before.
 type UndoWork struct{ Moves []MoveWork }
 
+// DeployWork is an order to one target, or asks how far it is with it.
+type DeployWork struct{ Order Order }
+
 // NoticeKind names a reply in the thread of a card.
 type NoticeKind string
 
@@ -134,6 +143,10 @@ const (
 	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
+	NoticeFailing    NoticeKind = "failing"  // shown in the channel too
+	NoticeRolledBack NoticeKind = "rolled-back"
+	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
+	NoticeReinstated NoticeKind = "reinstated"
 
 	NoticeDelegated   NoticeKind = "delegated"
 	NoticeUndelegated NoticeKind = "undelegated"
@@ -153,6 +166,7 @@ type NoticeWork struct {
 	Severity Severity   `json:",omitempty"`
 	Until    *time.Time `json:",omitempty"` // of a freeze or a delegation that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
+	Rollback ID         `json:",omitempty"`
 	By       PersonID   `json:",omitempty"` // who has delegated
 	Whom     PersonID   `json:",omitempty"` // to whom
 }
@@ -202,9 +216,11 @@ type Result struct {
 	Copy    *Copy
 	Proof   *Proof
 	Moves   []Move
+	Rollout *Rollout
 	Card    *Card
 	Person  *Person
 	Group   *Group
+	Home    *Home
 	Failure *Failure
 }
 

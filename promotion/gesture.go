@@ -18,7 +18,10 @@ const (
 	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
 	GestureUnhold   GestureKind = "unhold"
 
-	GestureDelegate   GestureKind = "delegate" // have Whom approve in one's place, until an end
+	GestureRollback   GestureKind = "rollback"  // go back to what was in an environment before
+	GestureWithdraw   GestureKind = "withdraw"  // a digest is known to be bad
+	GestureReinstate  GestureKind = "reinstate" // it is not, after all
+	GestureDelegate   GestureKind = "delegate"  // have Whom approve in one's place, until an end
 	GestureUndelegate GestureKind = "undelegate"
 	GestureRemind     GestureKind = "remind" // ask for the approvals that are missing
 
@@ -58,7 +61,7 @@ type Gesture struct {
 
 	// A request.
 	App string
-	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
+	Ref string // tag, digest, or empty for what is in the environment now; of a hold, a rollback or a withdrawal, the first digits of a digest
 
 	// An incident, or a freeze.
 	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
@@ -118,6 +121,8 @@ type Answer struct {
 	Until    *time.Time  `json:",omitempty"` // when the freeze ends by itself
 	Whose    []PersonID  `json:",omitempty"` // whose holds were lifted
 	Others   int         `json:",omitempty"` // how many holds are left
+	Bad      Digest      `json:",omitempty"` // what a rollback takes back
+	In       []string    `json:",omitempty"` // in which environments
 	By       PersonID    `json:",omitempty"` // who delegates
 	Whom     PersonID    `json:",omitempty"` // to whom
 	Next     *time.Time  `json:",omitempty"` // when it can be done again

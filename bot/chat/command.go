@@ -67,6 +67,8 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 	switch cmd.Name {
 	case command.Status, command.List, command.History:
 		return c.page(ctx, render.Turn{List: string(cmd.Name), App: cmd.App, Page: cmd.Page})
+	case command.Figures:
+		return c.figures(ctx, cmd)
 	case command.Show, command.Why:
 		return c.explain(ctx, cmd)
 	case command.WhatIf:
@@ -79,11 +81,9 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 		return c.review(ctx, a, cmd)
 	case command.Check:
 		return c.sign(ctx, a, cmd)
-	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve,
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve, command.Rollback, command.WithdrawDigest, command.RestoreDigest,
 		command.Delegate, command.Undelegate, command.Remind:
 		return c.deed(ctx, a, cmd)
-	case command.Rollback:
-		return privately(render.HowToGoBack(cmd.App)), nil
 	case command.Audit:
 		return privately(render.WhereTheRecordIs()), nil
 	default:

@@ -38,6 +38,8 @@ func (c *Chat) handle(j job) {
 		c.badMessage(j)
 	case slackevents.EventsAPIEvent:
 		c.event(ctx, j, data)
+	default: // an unanswered one comes again
+		c.ack(j, j.event.Request.EnvelopeID, nil)
 	}
 }
 
@@ -57,6 +59,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
 		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
+		payload, err = c.rolledBack(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReview:
 		payload, err = c.reviewed(ctx, cb)
 	}
@@ -79,11 +83,14 @@ var decisions = map[string]promotion.Decision{
 }
 
 // dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionDetails}
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	if action.ActionID == render.ActionNext || action.ActionID == render.ActionPrevious {
 		return c.turned(ctx, cb, action)
+	}
+	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
+		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)
 	}
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
@@ -109,9 +116,18 @@ func (c *Chat) decided(ctx context.Context, cb slack.InteractionCallback, action
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-		Promotion: id, Decision: d, Terms: terms, CardTS: cb.Message.Timestamp,
+		Promotion: id, Decision: d, Terms: terms, CardTS: cardOf(cb),
 	})
 	return err
+}
+
+// cardOf is the timestamp of the card on which somebody clicked; empty when that
+// was elsewhere: at home, or in a direct message.
+func cardOf(cb slack.InteractionCallback) string {
+	if strings.HasPrefix(cb.Channel.ID, "D") {
+		return ""
+	}
+	return cb.Message.Timestamp
 }
 
 // openModal asks for what a decision has to be said with, or shows the details. Whoever is too late for that is shown how it ended.
@@ -129,15 +145,17 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 	modal := render.Details(v)
 	switch open := v.Facts.Promotion.State == promotion.Open; {
 	case open && action.ActionID == render.ActionPlan:
-		modal = render.PlanModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.PlanModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionReject:
-		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.RejectModal(v, cb.Channel.ID, cardOf(cb))
 	case action.ActionID == render.ActionGlass && render.Breakable(v):
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
-		modal = render.ReviewModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.ReviewModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionRollback && render.Returnable(v):
+		modal = render.RollbackModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionHold:
-		modal = render.HoldModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.HoldModal(v, cb.Channel.ID, cardOf(cb))
 	}
 	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
 		return apiError("views.open", err)

@@ -11,21 +11,24 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// event takes a message that names the bot, or that was written to it alone. It
-// is understood as what comes after /promote is; an event that needs no answer
-// is acknowledged all the same, because it would come again.
+// event takes what has happened in the workspace. One that says nothing to
+// promotebot is acknowledged all the same, because it would come again.
 func (c *Chat) event(ctx context.Context, j job, e slackevents.EventsAPIEvent) {
-	if a, meant := c.meant(e); meant {
-		if err := c.hear(ctx, a, e.IsExtSharedChannel); err != nil {
-			// Nothing was recorded. Slack delivers it again.
-			c.log.Error("a message could not be answered", "user", string(a.person), "error", err)
-			return
-		}
+	var err error
+	if opened, ok := e.InnerEvent.Data.(*slackevents.AppHomeOpenedEvent); ok {
+		err = c.visited(ctx, opened)
+	} else if a, meant := c.meant(e); meant {
+		err = c.hear(ctx, a, e.IsExtSharedChannel)
+	}
+	if err != nil { // nothing was recorded
+		c.log.Error("an event could not be taken; Slack sends it again", "type", e.InnerEvent.Type, "error", err)
+		return
 	}
 	c.ack(j, j.event.Request.EnvelopeID, nil)
 }
 
-// meant is the command in a message. What bots write (we ourselves too: in a
+// meant is the command in a message that names the bot, or that was written to it
+// alone: it is understood as what comes after /promote is. What bots write (we ourselves too: in a
 // direct message Slack tells us what we have said), and what was changed later,
 // is none.
 func (c *Chat) meant(e slackevents.EventsAPIEvent) (asked, bool) {

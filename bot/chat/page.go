@@ -60,25 +60,21 @@ func (c *Chat) beside(ctx context.Context, q gate.Query, t render.Turn, on []pro
 	if len(on) == 0 {
 		return p, nil
 	}
-	first, last := on[0].ID, on[len(on)-1].ID
-	some := func(q gate.Query) (bool, error) {
-		q.Limit = 1
-		found, err := c.gate.Promotions(ctx, q)
-		return len(found) > 0, err
-	}
+	first, last := on[0], on[len(on)-1]
 	newer, older := q, q
-	newer.After, older.Before = first, last
-	if yes, err := some(newer); err != nil {
+	newer.After, older.Before, newer.Limit, older.Limit = first.ID, last.ID, 1, 1
+	above, err := c.gate.Promotions(ctx, newer)
+	if err != nil {
 		return p, err
-	} else if yes {
-		p.Previous = &render.Turn{List: t.List, App: t.App, After: first}
 	}
-	if yes, err := some(older); err != nil {
-		return p, err
-	} else if yes {
-		p.Next = &render.Turn{List: t.List, App: t.App, Before: last}
+	if len(above) > 0 {
+		p.Previous, p.Until = &render.Turn{List: t.List, App: t.App, After: first.ID}, &above[0].OpenedAt
 	}
-	return p, nil
+	below, err := c.gate.Promotions(ctx, older)
+	if len(below) > 0 {
+		p.Next, p.From = &render.Turn{List: t.List, App: t.App, Before: last.ID}, &last.OpenedAt
+	}
+	return p, err
 }
 
 func (c *Chat) history(ctx context.Context, t render.Turn, rows int) (response, error) {
@@ -91,7 +87,11 @@ func (c *Chat) history(ctx context.Context, t render.Turn, rows int) (response, 
 		return privately(render.NoPage(t.Page)), nil
 	}
 	pages, err := c.beside(ctx, q, t, past)
-	return privately(render.History(past, pages)), err
+	if err != nil || t.App == "" {
+		return privately(render.History(past, nil, pages)), err
+	}
+	withdrawn, err := c.gate.Withdrawals(ctx, t.App)
+	return privately(render.History(past, withdrawn, pages)), err
 }
 
 // list is what is open, and on its last page what has ended and is still to be

@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"strconv"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -37,7 +39,10 @@ func (c *Chat) Say(ctx context.Context, e promotion.Effect) (promotion.Result, e
 }
 
 func (c *Chat) reply(ctx context.Context, e promotion.Effect, to promotion.Reply, m render.Message) error {
-	if to.Aloud {
+	switch {
+	case to.Channel == "": // it was done at home, where nothing can be said
+		return c.write(ctx, e, to.Person, m, "")
+	case to.Aloud:
 		return c.aloud(ctx, e, to, m)
 	}
 	return c.whisper(ctx, to, m)
@@ -108,7 +113,12 @@ func (c *Chat) replace(ctx context.Context, to promotion.Reply, m render.Message
 	return nil
 }
 
-// find looks for a message of ours that is not older than another.
+// since is the timestamp of what was posted a minute before an instant: the
+// clocks here and at Slack may differ by that.
+func since(at time.Time) string { return strconv.FormatInt(at.Add(-time.Minute).Unix(), 10) }
+
+// find is the timestamp of the message of ours with the key that is no older
+// than another; empty when there is none.
 func (c *Chat) find(ctx context.Context, channel, event, key, oldest string) (ts string, err error) {
 	params := &slack.GetConversationHistoryParameters{
 		ChannelID: channel, Limit: 200, IncludeAllMetadata: true, Oldest: oldest,

@@ -18,7 +18,7 @@ func (c *Chat) signed(ctx context.Context, cb slack.InteractionCallback, action 
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 		Kind: promotion.GestureSign, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-		Promotion: id, Check: check, Status: promotion.CheckPassed, CardTS: cb.Message.Timestamp,
+		Promotion: id, Check: check, Status: promotion.CheckPassed, CardTS: cardOf(cb),
 	})
 	return err
 }

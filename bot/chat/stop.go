@@ -17,7 +17,8 @@ var deeds = map[command.Name]promotion.GestureKind{
 	command.Freeze: promotion.GestureFreeze, command.Unfreeze: promotion.GestureUnfreeze,
 	command.Incident: promotion.GestureIncident, command.Resolve: promotion.GestureResolve,
 	command.Delegate: promotion.GestureDelegate, command.Undelegate: promotion.GestureUndelegate,
-	command.Remind: promotion.GestureRemind,
+	command.Remind:   promotion.GestureRemind,
+	command.Rollback: promotion.GestureRollback, command.WithdrawDigest: promotion.GestureWithdraw, command.RestoreDigest: promotion.GestureReinstate,
 }
 
 func (c *Chat) deed(ctx context.Context, a asked, cmd command.Command) (response, error) {

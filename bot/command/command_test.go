@@ -78,6 +78,11 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"a page of everything", "list page 2", command.Command{Name: command.List, Page: 2}},
 		{"a page of an app", "history pay Page “3”", command.Command{Name: command.History, App: "payments", Page: 3}},
 		{"a page of all apps", "history page 3", command.Command{Name: command.History, Page: 3}},
+		{"back to what was there before", "rollback shop the checkout fails", command.Command{Name: command.Rollback, App: "shop", Reason: "the checkout fails"}},
+		{"back to a build", "rollback pay To sha256:4f1c2a “it fails”", command.Command{Name: command.Rollback, App: "payments", Digest: "4f1c2a", Reason: "it fails"}},
+		{"a build that is bad", "withdraw-digest shop@4f1c2a @ann says so", command.Command{Name: command.WithdrawDigest, App: "shop", Digest: "4f1c2a", Reason: "@ann says so"}},
+		{"a build that is not", "restore-digest shop@4f1c2a it was another", command.Command{Name: command.RestoreDigest, App: "shop", Digest: "4f1c2a", Reason: "it was another"}},
+		{"figures of everything", "figures", command.Command{Name: command.Figures}},
 		{"everything thaws", "unfreeze", command.Command{Name: command.Unfreeze}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -130,6 +135,12 @@ func TestWhatIsNot(t *testing.T) {
 		{"a freeze of nothing", "freeze", "Say why", "", "/promote freeze"},
 		{"an incident without a severity", "incident shop", "How bad", "", "/promote incident <app> <severity> <reason>"},
 		{"an incident of a severity that is none", "incident shop !! down", "not a severity", "", "/promote incident"},
+		{"a rollback for no reason", "rollback shop", "Say why", "", "/promote rollback <app> [to digest] <reason>"},
+		{"a rollback to a build, for no reason", "rollback shop to 4f1c2a", "Say why", "", "/promote rollback"},
+		{"a rollback to no build", "rollback shop to stop the errors", "“stop” is not a digest", "", "/promote rollback"},
+		{"a rollback to nothing", "rollback shop to", "is not a digest", "", "/promote rollback"},
+		{"a build that is bad, whichever", "withdraw-digest shop it leaks", "Which build?", "", "/promote withdraw-digest <app>@<digest> <reason>"},
+		{"a build that is bad for no reason", "withdraw-digest shop@4f1c2a", "Say why", "", "/promote withdraw-digest"},
 		{"nothing that is over", "resolve", "shop, shop-api", "", "/promote resolve <app|number>"},
 		{"nobody to stand for one", "delegate", "Whose", "", "/promote delegate <@person> until <when> [app]"},
 		{"somebody who is typed", "delegate ann 2d", "“ann”", "", "/promote delegate"},
@@ -174,7 +185,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 28 {
+	if len(all) != 31 {
 		t.Errorf("%d commands", len(all))
 	}
 }
@@ -183,9 +194,9 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "help", "help why", "status", "list", "show shop@4f1c2a", "request shop v1", "approve pay", "reject shop “no & <http://x|y> &amp;lt;”",
 		"reject shop '\"``\"'", "check shop review failed no", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
-		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay",
+		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay", "rollback shop to 4f1c2a x y", "rollback shop to x", "withdraw-digest shop@4f1c2a x y",
 		"delegate <@U024BE7LH|ann> until monday 9:00 shop", "delegate @U024BE7LH until", "delegate <@U024BE7LH> tomorrow", "delegate <@U024BE7LH> until until 2h pay",
-		"undelegate", "undelegate <@U024BE7LH> shop", "undelegate shop", "remind shop@4f1c2a", "rollback shop", "audit", "list page 2", "history shop page 3", "status page 0",
+		"undelegate", "undelegate <@U024BE7LH> shop", "undelegate shop", "remind shop@4f1c2a", "audit", "list page 2", "history shop page 3", "status page 0",
 		"history page", "list “page” ‘2’", "history page page 2",
 	} {
 		f.Add(seed)
@@ -219,7 +230,10 @@ func written(c command.Command) string {
 		words = append(words, "<@"+c.Person+">")
 	}
 	target := c.App
-	if c.Digest != "" {
+	switch {
+	case c.Digest != "" && c.Name == command.Rollback:
+		target += " to " + c.Digest
+	case c.Digest != "":
 		target += "@" + c.Digest
 	}
 	if c.Incident != 0 {

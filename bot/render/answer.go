@@ -35,6 +35,9 @@ func answer(a promotion.Answer) page.Text {
 			return m
 		}
 	}
+	if m, some := aboutBuild(a, it); some {
+		return m
+	}
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}

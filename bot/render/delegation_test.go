@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // standing has Eve approve for Bob.
 func standing(_ *policy.Document, f *policy.Facts) {
-	f.Delegations = []promotion.Delegation{{ID: 1, By: bob, To: eve, From: monday, Until: monday.Add(72 * time.Hour)}}
+	f.Delegations = []promotion.Delegation{{ID: 1, By: sample.Bob, To: sample.Eve, From: sample.Monday, Until: sample.Monday.Add(72 * time.Hour)}}
 }
 
 func TestCardsOfThoseWhoStandForOthers(t *testing.T) {
@@ -20,10 +21,10 @@ func TestCardsOfThoseWhoStandForOthers(t *testing.T) {
 		view  policy.View
 		words []string
 	}{
-		"delegated":              {shop(later, standing), []string{"Until <!date^1795683600^", "Eve can approve for Bob; together they count once"}},
-		"approved by delegates":  {shop(later, standing, approved(ann, eve)), []string{"2 of 2 from leads: Ann, Eve for Bob", "Ann, Eve for Bob"}},
-		"both approved":          {shop(later, standing, approved(bob, eve)), []string{"Not counted: the approval of Eve: the person for whom they can approve has approved; together they count once, until the delegation ends (Bob)"}},
-		"promoted by a delegate": {shop(later, standing, approved(ann, eve, sam), ended(promotion.Promoted, "")), []string{"Eve for Bob (leads)"}},
+		"delegated":              {sample.Shop(sample.Later, standing), []string{"Until <!date^1795683600^", "Eve can approve for Bob; together they count once"}},
+		"approved by delegates":  {sample.Shop(sample.Later, standing, sample.Approved(sample.Ann, sample.Eve)), []string{"2 of 2 from leads: Ann, Eve for Bob", "Ann, Eve for Bob"}},
+		"both approved":          {sample.Shop(sample.Later, standing, sample.Approved(sample.Bob, sample.Eve)), []string{"Not counted: the approval of Eve: the person for whom they can approve has approved; together they count once, until the delegation ends (Bob)"}},
+		"promoted by a delegate": {sample.Shop(sample.Later, standing, sample.Approved(sample.Ann, sample.Eve, sample.Sam), sample.Ended(promotion.Promoted, "")), []string{"Eve for Bob (leads)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden(t, "card "+name, render.Card(c.view))
@@ -48,15 +49,15 @@ func TestAnswersAboutThoseWhoStandForOthers(t *testing.T) {
 		answer promotion.Answer
 		want   string
 	}{
-		{"delegated", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureDelegate, By: bob, Whom: eve, Until: at(0)},
+		{"delegated", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureDelegate, By: sample.Bob, Whom: sample.Eve, Until: sample.At(0)},
 			"<@U0000BOB> has <@U0000EVE> approve for them, of everything, until " + when + ". Until then the two are together one person: one slot at the most, and neither approves what one of them requested or wrote. `/promote undelegate` ends it, for either of them."},
-		{"ended", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUndelegate, App: "shop", By: bob, Whom: eve}, "<@U0000EVE> does not approve for <@U0000BOB> any more, of *shop*."},
-		{"several ended", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUndelegate, By: bob, Whom: eve, Others: 2}, "Delegations that have ended: 3. Each approves for themselves again."},
+		{"ended", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUndelegate, App: "shop", By: sample.Bob, Whom: sample.Eve}, "<@U0000EVE> does not approve for <@U0000BOB> any more, of *shop*."},
+		{"several ended", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUndelegate, By: sample.Bob, Whom: sample.Eve, Others: 2}, "Delegations that have ended: 3. Each approves for themselves again."},
 		{"refused", promotion.Answer{Verb: promotion.Refused, Deed: promotion.GestureDelegate, App: "shop", Reason: "nobody can delegate to themselves", Could: []string{"leads"}},
 			"It was not done: nobody can delegate to themselves. Nothing was changed. Who holds one of these roles could: leads."},
-		{"reminded", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureRemind, App: "shop", Digest: build, Next: at(0)},
+		{"reminded", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureRemind, App: "shop", Digest: sample.Build, Next: sample.At(0)},
 			"Those whose approval of *shop* `4f1c2a9b4f1c` is missing have been reminded, in the thread of its card. That can be done again " + when + "."},
-		{"reminded a moment ago", promotion.Answer{Verb: promotion.Refused, Deed: promotion.GestureRemind, App: "shop", Reason: "somebody has had them reminded already", Next: at(0)},
+		{"reminded a moment ago", promotion.Answer{Verb: promotion.Refused, Deed: promotion.GestureRemind, App: "shop", Reason: "somebody has had them reminded already", Next: sample.At(0)},
 			"Nobody was reminded: somebody has had them reminded already. It can be done again " + when + "."},
 		{"nobody to remind", promotion.Answer{Verb: promotion.Missing, Deed: promotion.GestureRemind, App: "shop"}, "No promotion of *shop* is open, so nobody has to be reminded."},
 	} {
@@ -71,7 +72,7 @@ func TestAnswersAboutThoseWhoStandForOthers(t *testing.T) {
 }
 
 func TestWhatIsNotThereYetSaysWhatToDoInstead(t *testing.T) {
-	for name, m := range map[string]render.Message{"history": render.HowToGoBack("shop"), "audit": render.WhereTheRecordIs()} {
+	for name, m := range map[string]render.Message{"audit": render.WhereTheRecordIs()} {
 		checkMessage(t, name, m)
 		if !strings.Contains(m.Text, "What to do instead") || !strings.Contains(m.Text, "yet") || !strings.Contains(m.Text, name) {
 			t.Errorf("%s: %s", name, m.Text)
@@ -81,7 +82,7 @@ func TestWhatIsNotThereYetSaysWhatToDoInstead(t *testing.T) {
 
 func TestWhatAButtonSaysOfAPageIsReadAgain(t *testing.T) {
 	for _, turn := range []render.Turn{{List: "history", App: "shop", Before: 7}, {List: "list", After: 9}, {List: "status", Page: 2}} {
-		m := render.List([]policy.View{shop(later)}, render.Pages{Previous: &turn, Next: &turn})
+		m := render.List([]policy.View{sample.Shop(sample.Later)}, render.Pages{Previous: &turn, Next: &turn})
 		checkMessage(t, "list", m)
 		all := blocks(t, m)
 		_, value, _ := strings.Cut(all, `"action_id":"`+render.ActionNext+`"`)

@@ -2,8 +2,10 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -67,8 +69,13 @@ func ParseTurn(s string) (t Turn, err error) {
 	return t, nil
 }
 
-// Pages are those beside the one that is shown; nil where there is none.
-type Pages struct{ Previous, Next *Turn }
+// Pages are those beside the one that is shown; nil where there is none. From and
+// Until say from when to when what is on it was opened, where it is not the last
+// or the first.
+type Pages struct {
+	Previous, Next *Turn
+	From, Until    *time.Time
+}
 
 // on puts the buttons below a list, and says for whoever hears it what they are
 // for.
@@ -87,6 +94,13 @@ func (p Pages) on(m Message) Message {
 	}
 	m.Blocks = below.Blocks
 	return m
+}
+
+// between are those of the happenings that belong on the page.
+func (p Pages) between(all []happening) []happening {
+	return slices.DeleteFunc(all, func(h happening) bool {
+		return p.From != nil && h.at.Before(*p.From) || p.Until != nil && !h.at.Before(*p.Until)
+	})
 }
 
 // NoPage is said of a page that there is not.

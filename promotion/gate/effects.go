@@ -70,6 +70,11 @@ func (t *turn) inspect(p *promotion.Promotion) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d", p.ID), p.ID, w, t.now))
 }
 
+func (t *turn) inspectFormer(p *promotion.Promotion) error {
+	w := promotion.InspectWork{Repository: p.Destination, Digest: p.Former.Digest}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d/%s", p.ID, w.Digest), p.ID, w, t.now))
+}
+
 func (t *turn) readTags(p *promotion.Promotion) error {
 	w := promotion.ReadTagsWork{Repository: p.Destination}
 	for _, target := range p.Targets {
@@ -100,6 +105,21 @@ func (t *turn) move(p *promotion.Promotion) error {
 
 func (t *turn) undo(p *promotion.Promotion, w promotion.UndoWork) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectUndo, fmt.Sprintf("undo/%d", p.ID), p.ID, w, t.now))
+}
+
+// tellTarget and observe are one order to one target: however often a promotion is
+// told to go on, a target is told once.
+func (t *turn) tellTarget(d promotion.Deployment) error {
+	o := d.Order
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, fmt.Sprintf("deploy/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, t.now))
+}
+
+func (t *turn) observe(d promotion.Deployment, at time.Time) error {
+	o := d.Order
+	if at.After(o.Deadline) {
+		at = o.Deadline
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, fmt.Sprintf("observe/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, at))
 }
 
 func (t *turn) lookUp(subjects []policy.Subject) error {
@@ -138,4 +158,19 @@ func (t *turn) remindAt(r Reminder, before *time.Time) error {
 	tick := r.nextTick(t.now, before)
 	w := promotion.RemindWork{Schedule: r.Spec, Tick: tick}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRemind, "remind/"+r.Spec, 0, w, tick))
+}
+
+// showHome has the home of a person drawn in a second that has not begun. The
+// second is part of the key: what changes while one is being drawn is on the next.
+func (t *turn) showHome(who promotion.PersonID, second time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectHome, fmt.Sprintf("home/%s/%d", who, second.Unix()), 0, promotion.HomeWork{Person: who}, second))
+}
+
+// welcome has it drawn at once.
+func (t *turn) welcome(who promotion.PersonID) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectHome, fmt.Sprintf("welcome/%s/%d", who, t.now.Unix()), 0, promotion.HomeWork{Person: who}, t.now))
+}
+
+func (t *turn) stirHomes() error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectStirred, "stirred", 0, struct{}{}, t.now.Add(homeLead)))
 }

@@ -88,6 +88,12 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureRollback:
+		return t.askBack(g, u)
+	case promotion.GestureWithdraw:
+		return t.condemn(g, u)
+	case promotion.GestureReinstate:
+		return t.reinstate(g, u)
 	}
 	return t.deed(g, u)
 }
@@ -144,7 +150,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	switch {
 	case g.Decision == promotion.Lift && p.State == promotion.Open:
 		return t.refuse(g, p, policy.Document{}, answer, "it is open: there is no rejection to lift")
-	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected):
+	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected) && (g.Decision != promotion.Keep || p.State != promotion.Failing):
 		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
 		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
@@ -167,6 +173,13 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		answer.Verb, answer.Reason = promotion.Closed, string(promotion.Expired)
 		return answer, t.expire(p, at)
 	}
+	if g.Decision == promotion.Keep && d.Automatic { // it asks nobody; somebody has to be able to
+		d = t.catalog.asked(p.App)
+		d.RequesterMayApprove = true
+		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, f.Delegations); err != nil {
+			return answer, err
+		}
+	}
 	if stale := policy.StaleFor(g.Decision, d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
 		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")
 	} else if len(stale) > 0 {
@@ -184,6 +197,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.withdraw(g, p, f, answer)
 	case promotion.Lift:
 		return t.lift(g, p, d, f, answer)
+	case promotion.Keep:
+		return t.keep(g, p, d, f, answer)
 	case promotion.BreakGlass:
 		return t.breakGlass(g, p, d, f, answer)
 	case promotion.Fine, promotion.NotFine:
@@ -217,7 +232,7 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
 	}
-	if d.Plan && p.Plan == "" && !p.Repairs() {
+	if d.Plan && p.Plan == "" && !p.Stays() {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no rollback plan yet, and an approval is also for that: /promote plan "+p.App)
 	}
 	if policy.Counts(d, f, g.Person, t.now) {
