@@ -188,8 +188,8 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "card", render.Card(v))
 	checkMessage(t, "show", render.Show(v))
 	checkMessage(t, "why", render.Why(v))
-	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15)))
-	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3)))
+	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15), render.Pages{}))
+	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3), render.Pages{}))
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
 	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
@@ -401,7 +401,7 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Deed: rapid.SampledFrom([]promotion.GestureKind{"", promotion.GestureRollback, promotion.GestureWithdraw, promotion.GestureReinstate}).Draw(t, "deed"),
 		}))
 		lines := rapid.SliceOfN(text, 0, 60).Draw(t, "lines")
-		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), lines))
+		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), text.Draw(t, "next"), lines))
 		checkMessage(t, "help", render.Help(append(lines, "/promote list: all")))
 		checkMessage(t, "problem", render.Problem(promotion.Errorf(rapid.SampledFrom([]promotion.Kind{
 			promotion.Invalid, promotion.NotFound, promotion.Forbidden, promotion.Conflict, promotion.Stale, promotion.Unavailable,
@@ -418,6 +418,6 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			}
 			apps = append(apps, app)
 		}
-		checkMessage(t, "status", render.Status(apps, sample.Monday))
+		checkMessage(t, "status", render.Status(apps, sample.Monday, render.Pages{}))
 	})
 }

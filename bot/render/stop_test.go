@@ -53,7 +53,7 @@ func TestStatusSaysWhatKeepsAnAppFromBeingPromoted(t *testing.T) {
 		Holds:   []promotion.Hold{{By: sample.Bob, Reason: "load test"}, {By: sample.Eve, Digest: sample.Build, Reason: "demo"}},
 	}
 	const when = "<!date^1795424400^{date_short_pretty} {time}|2026-11-23 09:00 UTC>"
-	text := render.Status([]policy.AppStatus{s}, sample.Monday).Text
+	text := render.Status([]policy.AppStatus{s}, sample.Monday, render.Pages{}).Text
 	for _, line := range []string{
 		"• incident #3, critical, since " + when + ": checkout &lt;fails&gt;\n", "• frozen until <!date^", ": holidays\n", "• frozen by <@U0000ANN>: it is late\n",
 		"• every build held by <@U0000BOB>: load test\n", "• `4f1c2a9b4f1c` held by <@U0000EVE>: demo",
