@@ -17,6 +17,7 @@ const (
 	GestureUnfreeze GestureKind = "unfreeze"
 	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
 	GestureUnhold   GestureKind = "unhold"
+	GestureSnooze   GestureKind = "snooze" // not to be reminded directly before Until
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is

@@ -85,6 +85,9 @@ var decisions = map[string]promotion.Decision{
 var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
+	if strings.HasPrefix(action.ActionID, render.ActionSnooze) {
+		return c.snooze(ctx, cb, action)
+	}
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link

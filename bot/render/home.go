@@ -96,6 +96,8 @@ func asks(wants []policy.Want) []page.Text {
 			lines = append(lines, page.Writef("Somebody of %s looks at *%s* of %s and signs it off: you could.", w.Sign.Check.ReviewedBy, w.Sign.Check.Name, w.Sign.App))
 		case policy.WantReview:
 			lines = append(lines, page.Writef("The glass was broken: say until %s whether that was right.", when(w.Due)))
+		case policy.WantAnybody:
+			lines = append(lines, page.Writef("You are told as one of %s: it has waited for approvals alone since %s, and those who could give them have not been heard of.", w.Role, when(w.Since)))
 		}
 	}
 	return lines
@@ -113,7 +115,7 @@ func wantedButtons(v policy.View, wants []policy.Want) []slack.BlockElement {
 			all = append(all, approveButton(v, value))
 		case w.Kind == policy.WantReview:
 			all = append(all, reviewButtons(v, value)...)
-		case i < maxSigns:
+		case w.Kind == policy.WantSignOff && i < maxSigns:
 			all = append(all, signButton(fmt.Sprintf("%s_%d", ActionSign, i), p.Purpose == promotion.Train, w.Sign))
 		}
 	}

@@ -42,10 +42,13 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		}
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeReminder:
-		if p.Repairs() {
-			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))
+		if !w.Named {
+			c = nil
 		}
-		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
+		if p.Repairs() {
+			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, c))
+		}
+		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, c))
 	case promotion.NoticeSuperseded:
 		if p.Successor == 0 {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))

@@ -63,6 +63,8 @@ const (
 	Held             Kind = "held"
 	Unheld           Kind = "unheld"
 	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
+	Snoozed          Kind = "snoozed"        // somebody wants to be reminded later
+	CalledOn         Kind = "called-on"      // others are told that a promotion waits
 	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
 )
 

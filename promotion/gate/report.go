@@ -61,6 +61,12 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.homeShown(*r.Home)
 	case promotion.EffectStirred:
 		return t.showAll()
+	case promotion.EffectNudge:
+		return t.nudge(e)
+	case promotion.EffectAgain:
+		return t.again(e)
+	case promotion.EffectCallOn:
+		return t.callOn(e)
 	}
 	return nil // notices and private answers leave nothing behind
 }
@@ -401,7 +407,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	switch e.Kind {
 	case promotion.EffectTell, promotion.EffectHome: // what a home misses comes when it is drawn next
 		again = again && e.Attempt < tellAttempts
-	case promotion.EffectNotice:
+	case promotion.EffectNotice, promotion.EffectDirect:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly

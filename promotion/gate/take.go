@@ -72,6 +72,8 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureSnooze:
+		return t.snooze(g)
 	}
 	return t.deed(g, u)
 }

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,8 @@ type world struct {
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
+	zones   map[promotion.PersonID]string
+	wrote   []string // whom a direct message was sent to, when, and about how many promotions
 	clicks  int
 }
 
@@ -192,7 +195,7 @@ func (w *world) wait(d time.Duration) {
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
-	promotion.EffectHome, promotion.EffectStirred,
+	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn,
 }
 
 // run performs what is due until nothing is.
@@ -277,11 +280,27 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		return promotion.Result{Card: &promotion.Card{Channel: p.Card.Channel, TS: "ts", Revision: p.Revision}}
 	case promotion.EffectNotice:
 		n := work[promotion.NoticeWork](w, e)
-		w.said = append(w.said, string(n.Kind))
+		said := string(n.Kind)
+		if n.Named {
+			said += ", named"
+		}
+		w.said = append(w.said, said)
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
 		w.answers[a.Person] = a.Answer
+	case promotion.EffectHome:
+		h, had, err := w.gate.Home(w.t.Context(), work[promotion.HomeWork](w, e).Person)
+		w.must(err)
+		had.Hash = "h" + string(h.Person)
+		return promotion.Result{Home: &had}
+	case promotion.EffectDirect:
+		who := work[promotion.DirectWork](w, e).Person
+		r, err := w.gate.Reminder(w.t.Context(), who)
+		w.must(err)
+		if len(r.Items) > 0 {
+			w.wrote = append(w.wrote, fmt.Sprintf("%s %s %d", w.now.Format("2006-01-02 15:04:05"), who, len(r.Items)))
+		}
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
 		w.looked++
@@ -289,7 +308,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		if standing == "" {
 			standing = promotion.Unknown
 		}
-		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), Standing: standing}}
+		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), TimeZone: w.zones[id], Standing: standing}}
 	case promotion.EffectGroup:
 		id := work[promotion.GroupWork](w, e).ID
 		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}

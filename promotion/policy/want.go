@@ -10,10 +10,12 @@ import (
 // Want is what a promotion wants of people now: an approval, a sign-off or a
 // review of a broken glass.
 type Want struct {
-	Kind WantKind
-	Sign Signature            // of a sign-off
-	Due  *time.Time           // of a review
-	Who  []promotion.PersonID // could give it
+	Kind  WantKind
+	Sign  Signature            // of a sign-off
+	Due   *time.Time           // until when a review is
+	Role  string               // who is told that others have not been heard of
+	Since *time.Time           // since when they have not
+	Who   []promotion.PersonID // could give it
 }
 
 // WantKind is what is wanted.
@@ -24,6 +26,7 @@ const (
 	WantApproval WantKind = "approval"
 	WantSignOff  WantKind = "sign-off"
 	WantReview   WantKind = "review"
+	WantAnybody  WantKind = "anybody" // who has approved is not enough, for too long; whoever is told need not be able to
 )
 
 // Wants are what the promotion wants of people, and of whom: whoever is named
