@@ -29,6 +29,7 @@ const (
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
 	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
+	EffectDigest EffectKind = "digest" // DigestWork: tell a channel what has happened and what waits
 	EffectDirect EffectKind = "direct" // DirectWork: remind one person of everything that waits for them
 
 	// Wakes: nothing is performed, their time has come.
@@ -38,6 +39,7 @@ const (
 	EffectStirred EffectKind = "stirred" // what homes show may have changed
 	EffectNudge   EffectKind = "nudge"   // NudgeWork: those who live in a time zone are to be reminded
 	EffectAgain   EffectKind = "again"   // AgainWork: somebody wanted to be reminded now
+	EffectSum     EffectKind = "sum"     // SumWork: a digest is due
 	EffectCallOn  EffectKind = "call-on" // Effect.Promotion has waited long enough for others to be told
 )
 

@@ -54,6 +54,7 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"what of an app has not been reviewed", gate.Query{App: "shop", Unreviewed: true}, "promotion_unreviewed"},
 		{"what goes with a train", gate.Query{Train: 7}, "promotion_by_train (train=?)"},
 		{"what is decided by itself", gate.Query{Apart: true, States: live}, "promotion_live (state=?)"},
+		{"what has ended lately", gate.Query{Apart: true, FinishedAfter: &now}, "promotion_finished (finished_at>?)"},
 		{"a vote that was typed", gate.Query{App: app, DigestPrefix: "abcd", States: open}, "promotion_live (state=? AND app=?)"},
 		{"the history of an app, a page at a time", gate.Query{App: app, Before: 7, Limit: 20}, "promotion_by_app (app=? AND id<?)"},
 	} {

@@ -175,6 +175,10 @@ func selection(q gate.Query) (query string, args []any) {
 	if q.ObservedAfter != nil {
 		and("observed_at > $%d", micros(*q.ObservedAfter))
 	}
+	if q.FinishedAfter != nil {
+		and("finished_at > $%d", micros(*q.FinishedAfter))
+		order = "+id"
+	}
 	if q.Before != 0 {
 		and("id < $%d", int64(q.Before))
 	}

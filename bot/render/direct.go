@@ -40,7 +40,7 @@ func Reminder(r policy.Reminder) Message {
 			text = append(text, more)
 			break
 		}
-		what, why := row(item.View), asks(item.Wants)
+		what, why := row(item.View, item.View.Facts.People), asks(item.Wants)
 		p.Section(what)
 		p.Context(why...)
 		p.Add(slack.NewActionBlock("", wantedButtons(item.View, item.Wants)...))

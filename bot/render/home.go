@@ -44,7 +44,7 @@ func homely(p *page.Page, h policy.Home) {
 			break
 		}
 		wanted := policy.Wanted(v.Wants(), h.Person)
-		p.Section(row(v))
+		p.Section(row(v, nil))
 		p.Context(asks(wanted)...)
 		p.Add(slack.NewActionBlock("", wantedButtons(v, wanted)...))
 	}
@@ -57,7 +57,7 @@ func homely(p *page.Page, h policy.Home) {
 			p.Context(page.Writef("%d more of yours are open: `/promote list` shows them.", len(h.Asked)-i))
 			break
 		}
-		p.Section(row(v))
+		p.Section(row(v, nil))
 	}
 	if len(h.Freezes) > 0 {
 		p.Header("Frozen")

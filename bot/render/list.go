@@ -17,18 +17,18 @@ func List(open []policy.View) Message {
 	}
 	var rows []page.Text
 	for _, v := range open {
-		rows = append(rows, row(v))
+		rows = append(rows, row(v, nil))
 	}
 	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
 }
 
 // row is a promotion where it is one of several.
-func row(v policy.View) page.Text {
+func row(v policy.View, c cast) page.Text {
 	p := &v.Facts.Promotion
-	_, sentence := state(v, nil)
+	_, sentence := state(v, c)
 	row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
 	if p.Owed() != nil {
-		row += " " + owed(p, v.At, nil)
+		row += " " + owed(p, v.At, c)
 	}
 	return row
 }
@@ -107,26 +107,31 @@ func History(past []promotion.Promotion) Message {
 	}
 	var rows []page.Text
 	for _, p := range past {
-		at := p.OpenedAt
-		if p.FinishedAt != nil {
-			at = *p.FinishedAt
-		}
-		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
-		if p.Successor != 0 && p.State != promotion.Rejected {
-			row += page.Writef(" by #%d", p.Successor)
-		}
-		if p.EndedBy != "" {
-			row += page.Writef(" by %s", page.Mention(p.EndedBy))
-		}
-		if p.Reason != "" {
-			row += ": " + because(p.Reason)
-		}
-		if p.Broken != nil {
-			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
-		}
-		rows = append(rows, row)
+		rows = append(rows, record(p, nil))
 	}
 	return page.Roll("History", rows, "/promote history <app> shows those of one app")
+}
+
+// record is a promotion as it is remembered.
+func record(p promotion.Promotion, c cast) page.Text {
+	at := p.OpenedAt
+	if p.FinishedAt != nil {
+		at = *p.FinishedAt
+	}
+	row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
+	if p.Successor != 0 && p.State != promotion.Rejected {
+		row += page.Writef(" by #%d", p.Successor)
+	}
+	if p.EndedBy != "" {
+		row += page.Writef(" by %s", c.call(p.EndedBy))
+	}
+	if p.Reason != "" {
+		row += ": " + because(p.Reason)
+	}
+	if p.Broken != nil {
+		row += page.Writef("; the glass was broken by %s", c.call(p.Broken.By))
+	}
+	return row
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".

@@ -149,3 +149,13 @@ func (t *turn) againAt(who promotion.PersonID, at time.Time) error {
 func (t *turn) callOnAt(id promotion.ID, at time.Time) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectCallOn, fmt.Sprintf("call-on/%d/%d", id, at.UnixMicro()), id, struct{}{}, at))
 }
+
+func (t *turn) sumAt(w promotion.SumWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectSum, "sum/"+w.Schedule+"/"+w.Channel, 0, w, at))
+}
+
+// digest tells a channel once of what its schedule asks for at an instant.
+func (t *turn) digest(s promotion.SumWork) error {
+	w := promotion.DigestWork{Channel: s.Channel, Since: s.Since, Until: t.now}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDigest, fmt.Sprintf("digest/%s/%s/%d", s.Schedule, s.Channel, s.Tick.Unix()), 0, w, t.now))
+}

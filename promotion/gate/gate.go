@@ -155,6 +155,7 @@ type Query struct {
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
+	FinishedAfter *time.Time
 	Before        promotion.ID
 	Limit         int
 }

@@ -63,6 +63,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.showAll()
 	case promotion.EffectNudge:
 		return t.nudge(e)
+	case promotion.EffectSum:
+		return t.sum(e)
 	case promotion.EffectAgain:
 		return t.again(e)
 	case promotion.EffectCallOn:
@@ -407,7 +409,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	switch e.Kind {
 	case promotion.EffectTell, promotion.EffectHome: // what a home misses comes when it is drawn next
 		again = again && e.Attempt < tellAttempts
-	case promotion.EffectNotice, promotion.EffectDirect:
+	case promotion.EffectNotice, promotion.EffectDirect, promotion.EffectDigest:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly

@@ -195,7 +195,7 @@ func (w *world) wait(d time.Duration) {
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
-	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn,
+	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn, promotion.EffectSum, promotion.EffectDigest,
 }
 
 // run performs what is due until nothing is.
@@ -301,6 +301,10 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		if len(r.Items) > 0 {
 			w.wrote = append(w.wrote, fmt.Sprintf("%s %s %d", w.now.Format("2006-01-02 15:04:05"), who, len(r.Items)))
 		}
+	case promotion.EffectDigest:
+		d, err := w.gate.Digest(w.t.Context(), work[promotion.DigestWork](w, e))
+		w.must(err)
+		w.wrote = append(w.wrote, fmt.Sprintf("%s digest: %d waiting, %d soaking, %d promoted, %d ended, %d overdue", w.now.Format("2006-01-02 15:04:05"), len(d.Waiting), len(d.Soaking), len(d.Promoted), len(d.Ended), len(d.Overdue)))
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
 		w.looked++

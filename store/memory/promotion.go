@@ -98,6 +98,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
+		q.FinishedAfter != nil && (p.FinishedAt == nil || !p.FinishedAt.After(instant(*q.FinishedAfter))),
 		q.Before != 0 && p.ID >= q.Before:
 		return false
 	}

@@ -12,6 +12,8 @@ CREATE INDEX home_opened ON home (opened_at);
 
 CREATE INDEX gesture_by_person ON gesture (person, taken_at) WHERE answer IS NOT NULL;
 
+CREATE INDEX promotion_finished ON promotion (finished_at) WHERE finished_at IS NOT NULL;
+
 -- Who was reminded directly when, by the clock on their wall, and who wants not to
 -- be for a while.
 CREATE TABLE reminded (

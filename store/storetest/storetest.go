@@ -244,7 +244,7 @@ func queries(t *testing.T, s Store) {
 		second.App = "cart"
 		return errors.Join(tx.AddCheck(&first), tx.AddCheck(&second))
 	})
-	b := noon.Add('b' * time.Minute)
+	b, before := noon.Add('b'*time.Minute), noon.Add(-time.Microsecond)
 	for want, q := range map[string]gate.Query{
 		"5 4 3 2 1": {},
 		"4 3 2 1":   {Apart: true},
@@ -257,6 +257,8 @@ func queries(t *testing.T, s Store) {
 		"2":         {DigestPrefix: "bbbbbb"},
 		"3":         {App: "shop", ObservedAfter: &b},
 		"2 ":        {ApprovedBy: "U1"},
+		" 4":        {FinishedAfter: &before},
+		" ":         {FinishedAfter: &noon},
 		"":          {To: "staging"},
 		" 5":        {SignedBy: "U1"},
 		"5 3 2 1":   {From: "staging", States: []promotion.State{promotion.Open, promotion.Executing}},

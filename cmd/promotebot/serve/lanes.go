@@ -36,7 +36,7 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		lane("registry", registryWidth, performRegistry(client)),
 		copies,
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell,
+			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell, promotion.EffectDigest: c.PostDigest,
 		}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
@@ -48,7 +48,7 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		lane("direct", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDirect: c.Remind}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
-			promotion.EffectNudge: due, promotion.EffectAgain: due, promotion.EffectCallOn: due,
+			promotion.EffectNudge: due, promotion.EffectAgain: due, promotion.EffectCallOn: due, promotion.EffectSum: due,
 		}),
 	}
 }
