@@ -123,6 +123,12 @@ func TestWhoeverFliesWestIsRemindedOnceADay(t *testing.T) {
 	w.wants("the day of the flight, and the next") // nine o'clock of the 3rd came twice
 	w.wait(6 * time.Hour)
 	w.wants("the day after", "2026-03-04 14:00:00 U0BOB 1")
+	w.moveTo("America/Los_Angeles", bob)
+	w.now = w.now.Add(3 * time.Hour) // and it is down when it is nine o'clock there
+	w.restart()
+	w.look()
+	w.wait(time.Hour)
+	w.wants("the day of the second flight")
 }
 
 func TestARestartRemindsNobodyTwiceAndForgetsNobody(t *testing.T) {
@@ -259,5 +265,33 @@ func TestWhoIsRemindedDirectlyIsNotMentionedInTheThread(t *testing.T) {
 	w.wait(24 * time.Hour)
 	if n := w.count("reminder, named"); n != 1 {
 		t.Errorf("%d of %q", n, w.said)
+	}
+}
+
+// Lanes perform what is due at one instant in any order.
+func TestASnoozeThatEndsWhenItIsTimeAnywayRemindsOnce(t *testing.T) {
+	for name, order := range map[string][]promotion.EffectKind{
+		"the snooze first": {promotion.EffectAgain, promotion.EffectDirect, promotion.EffectNudge, promotion.EffectDirect},
+		"the time first":   {promotion.EffectNudge, promotion.EffectDirect, promotion.EffectAgain, promotion.EffectDirect},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, directly(t, func(c *gate.Catalog) {
+				c.Direct.Schedule, c.Direct.Quiet = "0 4 * * *", &gate.Quiet{From: 0, Until: 8 * time.Hour}
+			}))
+			w.people[bob], w.people[sue] = promotion.Deactivated, promotion.Deactivated
+			w.wait(11 * time.Minute)
+			w.stage("a")
+			w.snooze(ann, "tomorrow 8:00") // when the quiet hours end, to which the reminder was put off
+			w.wait(22*time.Hour - 12*time.Minute)
+			w.now = time.Date(2026, 3, 3, 7, 0, 0, 0, time.UTC)
+			for _, kind := range order {
+				claimed, err := w.db.Claim(t.Context(), []promotion.EffectKind{kind}, "test", w.now, w.now.Add(time.Minute), 10)
+				w.must(err)
+				for _, e := range claimed {
+					w.must(w.gate.Report(t.Context(), e, w.perform(e)))
+				}
+			}
+			w.wants("at eight", "2026-03-03 07:00:00 U0ANN 1")
+		})
 	}
 }
