@@ -120,6 +120,19 @@ func (c *Catalog) Names() []string {
 	return names
 }
 
+// Channels are those that cards go to.
+func (c *Catalog) Channels() []string {
+	var channels []string
+	for _, a := range c.Apps {
+		channels = append(channels, a.Channel)
+	}
+	for _, t := range c.Trains {
+		channels = append(channels, t.Channel)
+	}
+	slices.Sort(channels)
+	return slices.DeleteFunc(slices.Compact(channels), func(channel string) bool { return channel == "" })
+}
+
 // Environment finds an environment by its name.
 func (c *Catalog) Environment(name string) (Environment, bool) {
 	i := c.position(name)

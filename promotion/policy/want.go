@@ -12,7 +12,6 @@ import (
 type Want struct {
 	Kind  WantKind
 	Sign  Signature            // of a sign-off
-	Due   *time.Time           // until when a review is
 	Role  string               // who is told that others have not been heard of
 	Since *time.Time           // since when they have not
 	Who   []promotion.PersonID // could give it
@@ -26,7 +25,7 @@ const (
 	WantApproval WantKind = "approval"
 	WantSignOff  WantKind = "sign-off"
 	WantReview   WantKind = "review"
-	WantAnybody  WantKind = "anybody" // who has approved is not enough, for too long; whoever is told need not be able to
+	WantAnybody  WantKind = "anybody" // approvals have not come for too long; whoever is told need not be able to give one
 )
 
 // Wants are what the promotion wants of people, and of whom: whoever is named
@@ -38,7 +37,7 @@ func (v View) Wants() (wants []Want) {
 		return nil // it is asked about with its train
 	}
 	if who := v.reviewers(); len(who) > 0 {
-		wants = append(wants, Want{Kind: WantReview, Due: p.Owed(), Who: who})
+		wants = append(wants, Want{Kind: WantReview, Who: who})
 	}
 	if p.State != promotion.Open || v.Verdict.Outcome == Blocked || Breaks(v.Document, v.Facts) {
 		return wants

@@ -43,6 +43,7 @@ var ours = []string{
 	"checks", "max_age", "numbers", "advisory", "reviewed_by",
 	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
 	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any",
+	"direct", "quiet", "from", "escalate", "after", "to", "digests",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {
