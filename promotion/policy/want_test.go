@@ -83,10 +83,22 @@ func TestSignOffsAndReviewsAreAskedOfThoseWhoCould(t *testing.T) {
 	if who := asked(policy.ViewAt(d, f, noon), policy.WantSignOff); who != "[mel sue]" {
 		t.Errorf("a sign-off: %s", who)
 	}
+	if n := len(policy.ViewAt(d, f, noon).Wants()); n != 1 {
+		t.Errorf("%d wants: what is only advice is asked of nobody", n)
+	}
+	breaks(&d, &f)
+	if who := asked(policy.ViewAt(d, f, noon), policy.WantSignOff); who != "nobody" {
+		t.Errorf("a sign-off of what goes ahead without: %s", who)
+	}
 	d, f = ready()
 	breaks(&d, &f)
+	delete(f.People, "sue") // as after a database was restored
 	if who := asked(policy.ViewAt(d, f, noon), policy.WantReview); who != "nobody" {
 		t.Errorf("before anything has come of it: %s", who)
+	}
+	f.Promotion.State = promotion.Executing
+	if who := asked(policy.ViewAt(d, f, noon), policy.WantReview); who != "nobody" {
+		t.Errorf("while it goes ahead: %s", who)
 	}
 	f.Promotion.State = promotion.Promoted
 	if who := asked(policy.ViewAt(d, f, noon), policy.WantReview); who != "[mel]" {
