@@ -60,15 +60,15 @@ func (g *Gate) Digest(ctx context.Context, w promotion.DigestWork) (d policy.Dig
 			return err
 		}
 		for _, v := range views {
-			if p := &v.Facts.Promotion; p.Card.Channel != w.Channel {
-				continue
-			} else if p.Overdue(t.now) {
+			switch p := &v.Facts.Promotion; {
+			case p.Card.Channel != w.Channel:
+			case p.Overdue(t.now):
 				d.Overdue = append(d.Overdue, v)
-			} else if p.State == promotion.Open && v.Verdict.OnlyApprovals() {
+			case p.State == promotion.Open && v.Verdict.OnlyApprovals():
 				d.Waiting = append(d.Waiting, v)
-			} else if p.State == promotion.Open && v.Verdict.Unsoaked() {
+			case p.State == promotion.Open && v.Verdict.Unsoaked():
 				d.Soaking = append(d.Soaking, v)
-			} else if !p.State.Final() {
+			case !p.State.Final():
 				d.Open = append(d.Open, v)
 			}
 		}

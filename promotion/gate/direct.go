@@ -361,8 +361,7 @@ func (t *turn) callOn(e promotion.Effect) error {
 func (t *turn) snooze(g promotion.Gesture) (promotion.Answer, error) {
 	answer := promotion.Answer{Deed: g.Kind}
 	if t.catalog.Direct == nil {
-		answer.Verb, answer.Reason = promotion.Refused, "the configuration has nobody reminded directly any more"
-		return answer, nil
+		return t.refuseDeed(g, answer, policy.Document{}, "the configuration has nobody reminded directly any more")
 	}
 	people, err := t.People([]promotion.PersonID{g.Person})
 	if err != nil {
@@ -374,8 +373,7 @@ func (t *turn) snooze(g promotion.Gesture) (promotion.Answer, error) {
 	}
 	until, err := promotion.ParseUntil(g.Until, g.At, place)
 	if err != nil {
-		answer.Verb, answer.Reason = promotion.Refused, err.Error()
-		return answer, nil
+		return t.refuseDeed(g, answer, policy.Document{}, err.Error())
 	}
 	until = until.Truncate(time.Microsecond)
 	had, err := t.Reminded([]promotion.PersonID{g.Person})
