@@ -407,8 +407,10 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell, promotion.EffectHome: // what a home misses comes when it is drawn next
+	case promotion.EffectTell:
 		again = again && e.Attempt < tellAttempts
+	case promotion.EffectHome: // what it misses comes when it is drawn next
+		again = again && e.Attempt < lookUpAttempts
 	case promotion.EffectNotice, promotion.EffectDirect, promotion.EffectDigest:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
