@@ -23,7 +23,7 @@ func (c *Chat) PostDigest(ctx context.Context, e promotion.Effect) (promotion.Re
 	}
 	if e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if ts, err := c.find(ctx, w.Channel, metadataDigest, e.Key, w.Until); err != nil || ts != "" {
+		if ts, err := c.find(ctx, w.Channel, metadataDigest, e.Key, since(w.Until)); err != nil || ts != "" {
 			return promotion.Result{}, err
 		}
 	}

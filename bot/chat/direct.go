@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -25,7 +24,7 @@ func (c *Chat) Remind(ctx context.Context, e promotion.Effect) (promotion.Result
 	if err != nil || len(r.Items) == 0 {
 		return promotion.Result{}, err
 	}
-	return promotion.Result{}, c.write(ctx, e, w.Person, render.Reminder(r), w.At)
+	return promotion.Result{}, c.write(ctx, e, w.Person, render.Reminder(r), since(w.At))
 }
 
 // snooze takes a click on when to be reminded again.
@@ -38,15 +37,15 @@ func (c *Chat) snooze(ctx context.Context, cb slack.InteractionCallback, action 
 }
 
 // write sends a message to one person, once for each effect. It was asked for no
-// earlier than since.
-func (c *Chat) write(ctx context.Context, e promotion.Effect, to promotion.PersonID, m render.Message, since time.Time) error {
+// earlier than the message with the timestamp oldest.
+func (c *Chat) write(ctx context.Context, e promotion.Effect, to promotion.PersonID, m render.Message, oldest string) error {
 	conversation, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{string(to)}})
 	if err != nil {
 		return apiError("conversations.open", err)
 	}
 	if e.Attempt > 1 {
 		// A performer before this one may have sent it and died.
-		if ts, err := c.find(ctx, conversation.ID, metadataDirect, e.Key, since); err != nil || ts != "" {
+		if ts, err := c.find(ctx, conversation.ID, metadataDirect, e.Key, oldest); err != nil || ts != "" {
 			return err
 		}
 	}

@@ -36,11 +36,7 @@ func (c *Chat) handle(j job) {
 	case *socketmode.ErrorBadMessage:
 		c.badMessage(j)
 	case slackevents.EventsAPIEvent:
-		if err := c.happened(ctx, data); err != nil {
-			c.log.Error("an event could not be taken; Slack sends it again", "type", data.InnerEvent.Type, "error", err)
-			return
-		}
-		c.ack(j, j.event.Request.EnvelopeID, nil)
+		c.event(ctx, j, data)
 	default: // an unanswered one comes again
 		c.ack(j, j.event.Request.EnvelopeID, nil)
 	}
@@ -60,6 +56,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
 		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
+		payload, err = c.rolledBack(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReview:
 		payload, err = c.reviewed(ctx, cb)
 	}
@@ -82,11 +80,14 @@ var decisions = map[string]promotion.Decision{
 }
 
 // dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionDetails}
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	if strings.HasPrefix(action.ActionID, render.ActionSnooze) {
 		return c.snooze(ctx, cb, action)
+	}
+	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
+		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)
 	}
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
@@ -137,6 +138,8 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
 		modal = render.ReviewModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionRollback && render.Returnable(v):
+		modal = render.RollbackModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionHold:
 		modal = render.HoldModal(v, cb.Channel.ID, cardOf(cb))
 	}
@@ -167,6 +170,8 @@ type response struct {
 	Type   string        `json:"response_type"`
 	Text   string        `json:"text"`
 	Blocks []slack.Block `json:"blocks,omitempty"`
+
+	sent bool // the gate has it sent
 }
 
 func privately(m render.Message) response {

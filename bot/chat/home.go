@@ -14,10 +14,9 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// happened takes an event. Those that say nothing to promotebot are done with.
-func (c *Chat) happened(ctx context.Context, e slackevents.EventsAPIEvent) error {
-	opened, ok := e.InnerEvent.Data.(*slackevents.AppHomeOpenedEvent)
-	if !ok || opened.Tab != "home" {
+// visited has the home drawn for whoever looks at it.
+func (c *Chat) visited(ctx context.Context, opened *slackevents.AppHomeOpenedEvent) error {
+	if opened.Tab != "home" {
 		return nil
 	}
 	hash := ""

@@ -65,8 +65,8 @@ func (o *office) press(who, action string) *fakeslack.Delivery {
 
 func (o *office) published() int { return o.slack.Counts()["views.publish"] }
 
-// direct are the direct messages to somebody, oldest first.
-func (o *office) direct(to string) (all []fakeslack.Message) {
+// mail are the direct messages to somebody, oldest first.
+func (o *office) mail(to string) (all []fakeslack.Message) {
 	for _, c := range o.slack.Channels() {
 		if c.User == to {
 			all = o.slack.Messages(c.ID)
@@ -88,7 +88,7 @@ func TestAHomeShowsWhatWaitsForWhoLooksAtIt(t *testing.T) {
 		if c := o.card(); !strings.Contains(c.Text, "1 of 2") {
 			t.Errorf("the card: %s", c.Text)
 		}
-		if v, _ := o.slack.Home(ann); strings.Contains(string(v.Raw), render.ActionApprove) || !strings.Contains(string(v.Raw), "Approved *shop*") {
+		if v, _ := o.slack.Home(ann); strings.Contains(string(v.Raw), render.ActionApprove) || !strings.Contains(string(v.Raw), "approval of shop") {
 			t.Errorf("Ann's after she approved: %s", v.Raw)
 		}
 		o.home(bob)
@@ -149,7 +149,7 @@ func TestAnAnswerToAClickAtHomeComesDirectly(t *testing.T) {
 			t.Fatal(d.Err())
 		}
 		time.Sleep(time.Minute)
-		if all := o.direct(ann); len(all) != 1 || !strings.Contains(all[0].Text, "superseded") {
+		if all := o.mail(ann); len(all) != 1 || !strings.Contains(all[0].Text, "superseded") {
 			t.Errorf("Ann was told %+v", all)
 		}
 	})
@@ -234,14 +234,14 @@ func TestSomebodyIsRemindedDirectlyOnceAndDecidesThere(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
 		wholly(t, o)
 		time.Sleep(24*time.Hour + time.Minute) // the soak
-		if all := o.direct(ann); len(all) != 0 {
+		if all := o.mail(ann); len(all) != 0 {
 			t.Errorf("while it soaked: %+v", all)
 		}
 		o.slack.Fail("chat.postMessage", 3, fakeslack.Fault{DropAfterEffect: true}) // of which two are these
 		time.Sleep(8*time.Hour + time.Minute)
-		all := o.direct(ann)
-		if len(all) != 1 || len(o.direct(bob)) != 1 || !strings.Contains(all[0].Text, "A promotion waits for you") || !strings.Contains(all[0].Text, "Your approval would count now") {
-			t.Errorf("Ann: %+v, Bob: %+v", all, o.direct(bob))
+		all := o.mail(ann)
+		if len(all) != 1 || len(o.mail(bob)) != 1 || !strings.Contains(all[0].Text, "A promotion waits for you") || !strings.Contains(all[0].Text, "Your approval would count now") {
+			t.Errorf("Ann: %+v, Bob: %+v", all, o.mail(bob))
 			return
 		}
 		if n := o.replies("<@" + bob + ">"); n != 0 {
@@ -255,17 +255,17 @@ func TestSomebodyIsRemindedDirectlyOnceAndDecidesThere(t *testing.T) {
 		if told := o.slack.Ephemerals(bob); len(told) != 1 || !strings.Contains(told[0].Text, "You are not reminded before") {
 			t.Errorf("Bob was told %+v", told)
 		}
-		if time.Sleep(50 * time.Minute); len(o.direct(bob)) != 1 {
+		if time.Sleep(50 * time.Minute); len(o.mail(bob)) != 1 {
 			t.Error("reminded while he snoozed")
 		}
-		if time.Sleep(10 * time.Minute); len(o.direct(bob)) != 2 || len(o.direct(ann)) != 1 {
-			t.Errorf("after the snooze: Bob %d, Ann %d", len(o.direct(bob)), len(o.direct(ann)))
+		if time.Sleep(10 * time.Minute); len(o.mail(bob)) != 2 || len(o.mail(ann)) != 1 {
+			t.Errorf("after the snooze: Bob %d, Ann %d", len(o.mail(bob)), len(o.mail(ann)))
 		}
 		o.clickDirect(bob, render.ActionApprove)
 		if o.tags["production"] != digest("a") {
 			t.Errorf("production is %s", o.tags["production"])
 		}
-		if time.Sleep(48 * time.Hour); len(o.direct(bob)) != 2 {
+		if time.Sleep(48 * time.Hour); len(o.mail(bob)) != 2 {
 			t.Error("reminded of nothing")
 		}
 	})
@@ -274,7 +274,7 @@ func TestSomebodyIsRemindedDirectlyOnceAndDecidesThere(t *testing.T) {
 // clickDirect presses a button on the last direct message to somebody.
 func (o *office) clickDirect(who, action string) {
 	o.t.Helper()
-	all := o.direct(who)
+	all := o.mail(who)
 	last := all[len(all)-1]
 	d, err := o.slack.Click(who, last.Channel, last.TS, action)
 	if err != nil {

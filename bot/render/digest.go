@@ -38,6 +38,7 @@ func Digest(d policy.Digest) Message {
 	add("Soaking", open(d.Soaking), list)
 	add("Open otherwise", open(d.Open), list)
 	add("Promoted", past(d.Promoted, d.People), history)
+	add("Rolled back", past(d.RolledBack, d.People), history)
 	add("Put back or accepted after somebody else had moved it", past(d.PutBack, d.People), history)
 	add("Not promoted", past(d.Ended, d.People), history)
 	return Message{Text: string(page.Fit(text, page.MaxText)), Blocks: p.Blocks}

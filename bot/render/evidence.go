@@ -74,11 +74,10 @@ func link(c promotion.Check) page.Text {
 	if err != nil || promotion.ParseLink(c.URL) != nil {
 		return ""
 	}
-	address := strings.ReplaceAll(c.URL, "&", "&amp;")
-	if strings.ContainsAny(address, "<>|` ") {
-		return page.Writef(" (on %s)", u.Host)
+	if address, ok := linkable(c.URL); ok {
+		return page.Writef(" (<%s|report> on %s)", address, u.Host)
 	}
-	return page.Writef(" (<%s|report> on %s)", page.Text(address), u.Host)
+	return page.Writef(" (on %s)", u.Host)
 }
 
 // signs are the buttons by which somebody of the role says that they have

@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 func TestWhatDoesNotFitIsCountedAndSaidWhereItIs(t *testing.T) {
-	v := shop(0)
+	v := sample.Shop(0)
 	views := slices.Repeat([]policy.View{v}, 12)
-	home, err := json.Marshal(render.Home(policy.Home{Person: sam, Known: true, At: monday, Waiting: views, Asked: views}))
+	home, err := json.Marshal(render.Home(policy.Home{Person: sample.Sam, Known: true, At: sample.Monday, Waiting: views, Asked: views}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,11 +25,11 @@ func TestWhatDoesNotFitIsCountedAndSaidWhereItIs(t *testing.T) {
 		}
 	}
 	items := slices.Repeat([]policy.Reminded{{View: v, Wants: v.Wants()}}, 12)
-	if m := render.Reminder(policy.Reminder{Person: sam, Items: items}); !strings.Contains(m.Text, "12 promotions wait for you.") || !strings.Contains(m.Text, "4 more: they are on the Home tab") {
+	if m := render.Reminder(policy.Reminder{Person: sample.Sam, Items: items}); !strings.Contains(m.Text, "12 promotions wait for you.") || !strings.Contains(m.Text, "4 more: they are on the Home tab") {
 		t.Errorf("the reminder: %s", m.Text)
 	}
 	past := slices.Repeat([]promotion.Promotion{v.Facts.Promotion}, 12)
-	if m := render.Digest(policy.Digest{Since: monday, Promoted: past}); !strings.Contains(m.Text, "*Promoted* (12)") || !strings.Contains(m.Text, "3 more: `/promote history`") {
+	if m := render.Digest(policy.Digest{Since: sample.Monday, Promoted: past}); !strings.Contains(m.Text, "*Promoted* (12)") || !strings.Contains(m.Text, "3 more: `/promote history`") {
 		t.Errorf("the digest: %s", m.Text)
 	}
 }

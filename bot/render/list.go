@@ -100,16 +100,21 @@ func environment(e policy.EnvironmentStatus) page.Text {
 	return s + page.Writef("nothing behind %s", page.Code(e.Watch))
 }
 
-// History is past and present promotions, newest first.
-func History(past []promotion.Promotion) Message {
-	if len(past) == 0 {
+// History is past and present promotions and, in between, which digests were
+// withdrawn; newest first.
+func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Message {
+	if len(past)+len(withdrawn) == 0 {
 		return page.Say("No promotion is on record.")
 	}
-	var rows []page.Text
+	var all []happening
 	for _, p := range past {
-		rows = append(rows, record(p, nil))
+		at := p.OpenedAt
+		if p.FinishedAt != nil {
+			at = *p.FinishedAt
+		}
+		all = append(all, happening{at, record(p, nil)})
 	}
-	return page.Roll("History", rows, "/promote history <app> shows those of one app")
+	return page.Roll("History", newestFirst(append(all, judged(withdrawn)...)), "/promote history <app> shows those of one app")
 }
 
 // record is a promotion as it is remembered.
@@ -127,6 +132,10 @@ func record(p promotion.Promotion, c cast) page.Text {
 	}
 	if p.Reason != "" {
 		row += ": " + because(p.Reason)
+	}
+	row += took(&p)
+	if p.Undone() {
+		row += page.Writef("; rolled back in #%d", p.UndoneBy)
 	}
 	if p.Broken != nil {
 		row += page.Writef("; the glass was broken by %s", c.call(p.Broken.By))

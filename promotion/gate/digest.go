@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
@@ -55,7 +56,7 @@ func (t *turn) sum(e promotion.Effect) error {
 func (g *Gate) Digest(ctx context.Context, w promotion.DigestWork) (d policy.Digest, err error) {
 	err = g.read(ctx, func(t *turn) error {
 		d = policy.Digest{Since: w.Since, Until: w.Until}
-		views, err := t.current()
+		views, err := t.pending()
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,8 @@ func (g *Gate) Digest(ctx context.Context, w promotion.DigestWork) (d policy.Dig
 }
 
 func (t *turn) ended(w promotion.DigestWork, d *policy.Digest) (err error) {
-	past, err := t.Promotions(Query{Apart: true, FinishedAfter: &w.Since})
+	after := w.Since.Add(time.Microsecond) // what ended at that very instant was in the digest before
+	past, err := t.Promotions(Query{Apart: true, FinishedSince: &after})
 	if err != nil {
 		return err
 	}
@@ -91,6 +93,8 @@ func (t *turn) ended(w promotion.DigestWork, d *policy.Digest) (err error) {
 			ids = append(ids, p.Broken.By)
 		}
 		switch {
+		case p.State == promotion.Promoted && p.Purpose == promotion.Rollback:
+			d.RolledBack = append(d.RolledBack, p)
 		case p.State == promotion.Promoted && p.Repairs():
 			d.PutBack = append(d.PutBack, p)
 		case p.State == promotion.Promoted:

@@ -112,7 +112,7 @@ func (t *turn) nudgeIn(zone string) error {
 
 // zones are those that somebody lives in who holds a role.
 func (t *turn) zones() (map[string]bool, error) {
-	people, groups := t.catalog.directory()
+	people, groups := t.catalog.Directory()
 	read, err := t.Groups(groups)
 	if err != nil {
 		return nil, err
@@ -208,7 +208,7 @@ func onTheWall(zone string, at time.Time) string {
 // asked are those for whom something waits; of a person with several accounts,
 // one of them.
 func (t *turn) asked() (map[promotion.PersonID]bool, error) {
-	views, err := t.current()
+	views, err := t.pending()
 	if err != nil {
 		return nil, err
 	}
@@ -427,7 +427,7 @@ func (t *turn) again(e promotion.Effect) error {
 func (g *Gate) Reminder(ctx context.Context, who promotion.PersonID) (r policy.Reminder, err error) {
 	err = g.read(ctx, func(t *turn) error {
 		r = policy.Reminder{Person: who}
-		views, err := t.current()
+		views, err := t.pending()
 		if err != nil {
 			return err
 		}

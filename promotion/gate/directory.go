@@ -93,7 +93,7 @@ func (t *turn) groupRead(g promotion.Group) error {
 // refresh has everybody read again whom a role names. It is due again whatever
 // comes of it.
 func (t *turn) refresh() error {
-	people, groups := t.catalog.directory()
+	people, groups := t.catalog.Directory()
 	known, err := t.Groups(groups)
 	if err != nil {
 		return err

@@ -75,6 +75,11 @@ type Tx interface {
 	// AddCheck numbers the report and stores it.
 	AddCheck(c *promotion.Check) error
 
+	// Authors are all that were reported of the digest, by name.
+	Authors(app string, d promotion.Digest) ([]string, error)
+	// AddAuthors adds those that were not reported before.
+	AddAuthors(a promotion.Authorship) error
+
 	Tokens() ([]promotion.Token, error) // by name; of one name, the newest last
 	Token(id string) (promotion.Token, error)
 	AddToken(t promotion.Token) error
@@ -130,6 +135,18 @@ type Tx interface {
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
+	// Deployments are the orders to the targets of a promotion, in their order.
+	Deployments(of promotion.ID) ([]promotion.Deployment, error)
+	SaveDeployment(d promotion.Deployment) error
+
+	// Withdrawals are all that there ever were of an app, oldest first.
+	Withdrawals(app string) ([]promotion.Withdrawal, error)
+	// AddWithdrawal numbers it and stores it; Conflict when its digest is withdrawn
+	// already.
+	AddWithdrawal(w *promotion.Withdrawal) error
+	// Reinstate ends it; Stale when it is not in force.
+	Reinstate(id int64, at time.Time, by promotion.PersonID) error
+
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
 	// FinishEffect and PostponeEffect end the claim under which e was
@@ -149,13 +166,15 @@ type Query struct {
 	States        []promotion.State
 	Purposes      []promotion.Purpose
 	Train         promotion.ID // the rides of this train
+	Successor     promotion.ID // only what this one took the place of
 	Apart         bool         // only what is decided by itself: no rides
 	NotSucceeded  bool         // only what nothing has taken the place of
+	Standing      bool         // only what no rollback has taken back
 	Unreviewed    bool         // only whose glass was broken, and nobody has reviewed that
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
-	FinishedAfter *time.Time
+	FinishedSince *time.Time
 	Before        promotion.ID
 	Limit         int
 }
@@ -298,10 +317,11 @@ func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string
 
 // end steps the promotion to a final state and says so.
 func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, detail map[string]any) error {
+	kept := p.State == promotion.Failing && to == promotion.Promoted
 	if err := p.Step(to, reason, t.now); err != nil {
 		return err
 	}
-	if to == promotion.Rejected {
+	if to == promotion.Rejected || kept {
 		p.EndedBy = actorPerson(t.actor)
 	}
 	if detail == nil {

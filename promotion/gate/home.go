@@ -151,7 +151,7 @@ func (g *Gate) Home(ctx context.Context, who promotion.PersonID) (h policy.Home,
 }
 
 func (t *turn) fill(h *policy.Home) error {
-	views, err := t.current()
+	views, err := t.pending()
 	if err != nil {
 		return err
 	}
@@ -186,9 +186,9 @@ func (t *turn) fill(h *policy.Home) error {
 	return err
 }
 
-// current is everything that is open, and what has ended and is still to be
+// pending is everything that is open, and what has ended and is still to be
 // reviewed, oldest first.
-func (t *turn) current() (views []policy.View, err error) {
+func (t *turn) pending() (views []policy.View, err error) {
 	open, err := t.query(Query{Apart: true, States: live})
 	if err != nil {
 		return nil, err

@@ -40,6 +40,22 @@ type Queue interface {
 	NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error)
 }
 
+// Deployer brings digests to one target. It is an interface because there are
+// several kinds of target, and which one an order goes to is configuration.
+//
+// The kind of an error says what may follow: Unavailable is tried again,
+// Conflict means that somebody else changes the same thing, and of it nothing
+// was overwritten; Forbidden and Invalid name what has to be changed first.
+type Deployer interface {
+	// Deploy asks the target to run the digest of the order, and does not wait
+	// for it. Doing it twice is doing it once, also when the first answer was
+	// lost: it reads what is there before it changes it.
+	Deploy(ctx context.Context, o promotion.Order) (promotion.Rollout, error)
+	// Observe reads how far the target is. It may wait for something to change,
+	// and returns in time for ctx. A failed rollout is no error.
+	Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error)
+}
+
 // Perform does what one kind of effect asks for. It must be safe to repeat.
 // A result may come with an error: it is what is known so far.
 type Perform func(ctx context.Context, e promotion.Effect) (promotion.Result, error)

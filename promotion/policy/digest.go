@@ -17,12 +17,14 @@ type Digest struct {
 	Overdue []View // of which a review is
 
 	Promoted []promotion.Promotion
-	PutBack  []promotion.Promotion // tags that somebody else had moved, put back or accepted
-	Ended    []promotion.Promotion // otherwise than asked for
-	People   map[promotion.PersonID]promotion.Person
+	// RolledBack are the rollbacks, not what they took back.
+	RolledBack []promotion.Promotion
+	PutBack    []promotion.Promotion // tags that somebody else had moved, put back or accepted
+	Ended      []promotion.Promotion // otherwise than asked for
+	People     map[promotion.PersonID]promotion.Person
 }
 
 // Empty tells whether there is nothing to tell.
 func (d Digest) Empty() bool {
-	return len(d.Waiting)+len(d.Soaking)+len(d.Open)+len(d.Overdue)+len(d.Promoted)+len(d.PutBack)+len(d.Ended) == 0
+	return len(d.Waiting)+len(d.Soaking)+len(d.Open)+len(d.Overdue)+len(d.Promoted)+len(d.RolledBack)+len(d.PutBack)+len(d.Ended) == 0
 }

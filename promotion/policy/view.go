@@ -29,7 +29,8 @@ type AppStatus struct {
 	Incidents    []promotion.Incident // that are open
 	Freezes      []promotion.Freeze   // in force
 	Holds        []promotion.Hold
-	Unreviewed   []promotion.Promotion // whose glass was broken, and nobody has said yet whether that was right
+	Unreviewed   []promotion.Promotion  // whose glass was broken, and nobody has said yet whether that was right
+	Withdrawn    []promotion.Withdrawal // in force, oldest first
 }
 
 // EnvironmentStatus is what was last seen in one environment.

@@ -135,7 +135,7 @@ func (r *reader) rules(in map[string]strict.Pair, name string, roles roles) poli
 		d.BreakGlass = r.glass(p.Value, roles)
 	}
 	r.flow(in, &d)
-	r.rollback(in, &d)
+	r.rollback(in, &d, roles)
 	return d
 }
 

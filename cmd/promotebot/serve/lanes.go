@@ -36,7 +36,8 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		lane("registry", registryWidth, performRegistry(client)),
 		copies,
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell, promotion.EffectDigest: c.PostDigest,
+			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell, promotion.EffectSay: c.Say,
+			promotion.EffectDigest: c.PostDigest,
 		}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
