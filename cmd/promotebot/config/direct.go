@@ -18,7 +18,6 @@ const (
 	keyDirect   = "direct"
 	keyQuiet    = "quiet"
 	keyEscalate = "escalate"
-	keyAfter    = "after"
 	keyTo       = "to"
 	keyDigests  = "digests"
 
