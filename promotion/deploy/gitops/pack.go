@@ -92,7 +92,7 @@ func (m *measured) Write(p []byte) (int, error) {
 		m.beginning = append(m.beginning, p[:min(len(p), sizes-len(m.beginning))]...)
 		_, n := binary.Uvarint(m.beginning) // of the other
 		if target, k := binary.Uvarint(m.beginning[max(0, n):]); n > 0 && k > 0 {
-			m.target = int64(min(target, maxUnpacked)) //nolint:gosec // it is small by now
+			m.target = int64(min(target, maxUnpacked))
 		}
 	}
 	if m.size += int64(len(p)); max(m.size, m.target) > m.most {

@@ -287,7 +287,7 @@ func TestAnAnswerThatIsBrokenIsNotBelieved(t *testing.T) {
 	for name, spoil := range map[string]func([]byte) []byte{
 		"cut off in the list of branches": nil,
 		"cut off at once":                 func([]byte) []byte { return nil },
-		"cut off before the objects":      func(b []byte) []byte { return b[:bytes.Index(b, []byte("PACK"))] },
+		"cut off before the objects":      func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte("PACK")); return before },
 		"cut off among the objects":       func(b []byte) []byte { return b[:bytes.Index(b, []byte("PACK"))+40] },
 		"cut off near the end":            func(b []byte) []byte { return b[:len(b)-30] },
 		"another byte in an object":       func(b []byte) []byte { b[bytes.Index(b, []byte("PACK"))+30] ^= 0x10; return b },
