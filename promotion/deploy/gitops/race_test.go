@@ -93,15 +93,17 @@ func TestWhatStoodThereBeforeTheOrderIsReplaced(t *testing.T) {
 
 func TestAValueThatSomebodyTookAwayIsNotPutBack(t *testing.T) {
 	w := newWorld(t)
+	o := order()
 	w.Commit("Ann takes it away", map[string]string{file: "images: []\n"})
-	w.refused(order(), promotion.Conflict, "from "+old+" to nothing")
+	w.refused(o, promotion.Conflict, "from "+old+" to nothing")
 }
 
 func TestAPlaceThatWasMadeForTheDigestIsNobodysValue(t *testing.T) {
 	w := newWorldOf(t, map[string]string{"README.md": "x"})
-	w.refused(order(), promotion.NotFound, "has no "+file)
+	o := order()
+	w.refused(o, promotion.NotFound, "has no "+file)
 	w.Commit("Make room", map[string]string{file: kustomization(old)})
-	w.deploy(order())
+	w.deploy(o)
 }
 
 // An order of a moment ago has put another digest there: this one replaces it.
