@@ -288,6 +288,30 @@ func (v *visitor) leavesNothing() {
 	}
 }
 
+func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
+	t.Parallel()
+	v := visit(t, demo.Options{Listen: "127.0.0.1:0", Soak: time.Second, Version: "test"})
+	v.clicks(ann, "handbook", render.ActionApprove)
+	v.eventually("it is being deployed", v.says("handbook", "production, deploying"))
+	v.eventually("it is promoted", v.says("handbook", "handbook: staging → production, promoted"))
+	runs := regexp.MustCompile(`runs</th><td colspan="2"><code title="(sha256:[0-9a-f]{64})"`)
+	if m := runs.FindStringSubmatch(v.sees(ann)); m == nil || !strings.Contains(v.tag("handbook", "production"), m[1]) {
+		t.Errorf("%v runs, and production is %s", m, v.tag("handbook", "production"))
+	}
+	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" {
+		t.Fatal(problem)
+	}
+	if problem := v.does("panel", map[string]any{"action": "push", "arg": "handbook"}); problem != "" {
+		t.Fatal(problem)
+	}
+	v.eventually("the next build has a card", v.says("handbook", "waiting for approvals"))
+	v.clicks(ann, "handbook", render.ActionApprove)
+	v.eventually("it is failing", v.says("handbook", "handbook: staging → production, failing"))
+	v.eventually("its last words are on the card", v.says("handbook", "panic: no configuration"))
+	v.clicks(bob, "handbook", render.ActionKeep)
+	v.leavesNothing()
+}
+
 func TestItFindsAnotherPortWhereItsOwnIsTaken(t *testing.T) {
 	t.Parallel()
 	if l, err := net.Listen("tcp4", demo.DefaultListen); err == nil {
