@@ -295,7 +295,7 @@ func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
 	v.eventually("it is being deployed", v.says("handbook", "production, deploying"))
 	v.eventually("it is promoted", v.says("handbook", "handbook: staging → production, promoted"))
 	runs := regexp.MustCompile(`runs</th><td colspan="2"><code title="(sha256:[0-9a-f]{64})"`)
-	if m := runs.FindStringSubmatch(v.sees(ann)); m == nil || !strings.Contains(v.tag("handbook", "production"), m[1]) {
+	if m := runs.FindStringSubmatch(v.sees(ann)); len(m) != 2 || !strings.Contains(v.tag("handbook", "production"), m[1]) {
 		t.Errorf("%v runs, and production is %s", m, v.tag("handbook", "production"))
 	}
 	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" {
