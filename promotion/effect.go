@@ -147,6 +147,9 @@ const (
 	NoticeRolledBack NoticeKind = "rolled-back"
 	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
 	NoticeReinstated NoticeKind = "reinstated"
+
+	NoticeDelegated   NoticeKind = "delegated"
+	NoticeUndelegated NoticeKind = "undelegated"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -161,14 +164,16 @@ type NoticeWork struct {
 
 	Incident IncidentID `json:",omitempty"`
 	Severity Severity   `json:",omitempty"`
-	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
+	Until    *time.Time `json:",omitempty"` // of a freeze or a delegation that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
 	Rollback ID         `json:",omitempty"`
+	By       PersonID   `json:",omitempty"` // who has delegated
+	Whom     PersonID   `json:",omitempty"` // to whom
 }
 
 // Reply is where an answer goes to.
 type Reply struct {
-	Channel     string
+	Channel     string // empty for the conversation of the person with the bot
 	Person      PersonID
 	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
 	Message     string `json:",omitempty"` // the timestamp of what is answered; empty for a command or a click

@@ -30,6 +30,11 @@ func answer(a promotion.Answer) page.Text {
 	if a.Check != "" {
 		return signAnswer(a, it)
 	}
+	if a.Deed == promotion.GestureDelegate || a.Deed == promotion.GestureUndelegate || a.Deed == promotion.GestureRemind {
+		if m := stoodFor(a, it); m != "" {
+			return m
+		}
+	}
 	if m, some := aboutBuild(a, it); some {
 		return m
 	}

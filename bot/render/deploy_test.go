@@ -19,7 +19,7 @@ func TestStatusSaysHowFarWhatIsOnItsWayIs(t *testing.T) {
 		if !on {
 			continue
 		}
-		m := render.Status([]policy.AppStatus{{App: "shop", Following: []policy.Following{{Promotion: p, Deployments: s.View.Facts.Deployments}}}}, s.View.At)
+		m := render.Status([]policy.AppStatus{{App: "shop", Following: []policy.Following{{Promotion: p, Deployments: s.View.Facts.Deployments}}}}, s.View.At, render.Pages{})
 		if !strings.Contains(m.Text, want) {
 			t.Errorf("%s: %s", s.Name, m.Text)
 		}

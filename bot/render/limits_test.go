@@ -188,8 +188,8 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "card", render.Card(v))
 	checkMessage(t, "show", render.Show(v))
 	checkMessage(t, "why", render.Why(v))
-	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15)))
-	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3)))
+	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15), render.Pages{}))
+	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3), render.Pages{}))
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
 	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
@@ -346,6 +346,43 @@ func drawView(t *rapid.T) policy.View {
 	return policy.ViewAt(d, f, moment.Draw(t, "now"))
 }
 
+// The largest that there is: hundreds of everything, and texts of three thousand
+// characters, each of which alone would fill a section.
+func TestTheLargestViewKeepsTheLimits(t *testing.T) {
+	for name, unit := range map[string]string{"waiting for approvals": "word ", "on hold": "&<>", "promoted": "🚢", "waiting for evidence": "`"} {
+		long := strings.Repeat(unit, 3000/len(unit))
+		v := view(t, name)
+		f := &v.Facts
+		f.Votes = slices.Clone(f.Votes)
+		labels := map[string]string{}
+		for i := range 200 {
+			id := promotion.PersonID(fmt.Sprintf("U%06d", i))
+			f.People[id] = promotion.Person{ID: id, Name: long, Standing: promotion.Member, ReadAt: v.At}
+			role := fmt.Sprint("role ", i, long)
+			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{id}}
+			if v.Document.Tree == nil && !v.Document.Automatic {
+				v.Document.Approvals = append(v.Document.Approvals, policy.Requirement{Role: role, Count: 1})
+			}
+			v.Document.Checks = append(v.Document.Checks, policy.Check{Name: fmt.Sprint(i, long)})
+			f.Checks = append(f.Checks, promotion.Check{Name: fmt.Sprint(i, long), Status: promotion.CheckFailed, Summary: long, At: sample.Monday})
+			f.Holds = append(f.Holds, promotion.Hold{By: id, Reason: long, At: sample.Monday})
+			f.Freezes = append(f.Freezes, promotion.Freeze{From: sample.Monday, Reason: long, By: id})
+			f.Incidents = append(f.Incidents, promotion.Incident{ID: promotion.IncidentID(i + 1), Severity: "critical", Summary: long, From: sample.Monday, ReportedAt: sample.Monday})
+			f.Votes = append(f.Votes, promotion.Vote{Person: id, Decision: promotion.Approve, Reason: long, Terms: f.Promotion.TermsNow(), At: sample.Monday})
+			labels[fmt.Sprint(i, long)] = long
+		}
+		for _, label := range []string{promotion.LabelVersion, promotion.LabelRevision, promotion.LabelSource, promotion.LabelBaseName, promotion.LabelBaseDigest} {
+			labels[label] = long
+		}
+		platforms := slices.Repeat([]string{long}, 200)
+		f.Promotion.Image = &promotion.Image{Labels: labels, Platforms: platforms, MediaType: long, Of: long}
+		f.Promotion.Former = &promotion.Former{Digest: sample.Former, Image: &promotion.Image{Labels: map[string]string{promotion.LabelBaseName: long + "1"}, Platforms: []string{"linux/" + long}, Of: long}}
+		f.Promotion.Plan, f.Promotion.Reason, f.SuccessorLink = long, long, "https://example.com/"+long
+		v = policy.ViewAt(v.Document, v.Facts, v.At)
+		t.Run(name, func(t *testing.T) { checkAll(t, v) })
+	}
+}
+
 func TestAnyViewKeepsTheLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkAll(t, drawView(t)) })
 }
@@ -364,7 +401,7 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Deed: rapid.SampledFrom([]promotion.GestureKind{"", promotion.GestureRollback, promotion.GestureWithdraw, promotion.GestureReinstate}).Draw(t, "deed"),
 		}))
 		lines := rapid.SliceOfN(text, 0, 60).Draw(t, "lines")
-		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), lines))
+		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), text.Draw(t, "next"), lines))
 		checkMessage(t, "help", render.Help(append(lines, "/promote list: all")))
 		checkMessage(t, "problem", render.Problem(promotion.Errorf(rapid.SampledFrom([]promotion.Kind{
 			promotion.Invalid, promotion.NotFound, promotion.Forbidden, promotion.Conflict, promotion.Stale, promotion.Unavailable,
@@ -381,6 +418,6 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			}
 			apps = append(apps, app)
 		}
-		checkMessage(t, "status", render.Status(apps, sample.Monday))
+		checkMessage(t, "status", render.Status(apps, sample.Monday, render.Pages{}))
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 // List is everything that is open, and what has ended and is still to be
 // reviewed.
-func List(open []policy.View) Message {
+func List(open []policy.View, pages Pages) Message {
 	if len(open) == 0 {
 		return page.Say("Nothing is open. `/promote status` shows what is where.")
 	}
@@ -19,7 +19,7 @@ func List(open []policy.View) Message {
 	for _, v := range open {
 		rows = append(rows, row(v))
 	}
-	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
+	return pages.on(page.Roll("Open promotions", listed(rows), "/promote show <app> shows each of them"))
 }
 
 // row is a promotion where it is one of several.
@@ -34,7 +34,7 @@ func row(v policy.View) page.Text {
 }
 
 // Status is what is where, as far as it could be seen.
-func Status(apps []policy.AppStatus, now time.Time) Message {
+func Status(apps []policy.AppStatus, now time.Time, pages Pages) Message {
 	if len(apps) == 0 {
 		return page.Say("No app is configured.")
 	}
@@ -46,7 +46,7 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 	p := page.Page{Blocks: m.Blocks}
 	p.Context(page.Writef("As of %s", now))
 	m.Blocks = p.Blocks
-	return m
+	return pages.on(m)
 }
 
 // where is what is where of one app.
@@ -105,7 +105,7 @@ func environment(e policy.EnvironmentStatus) page.Text {
 
 // History is past and present promotions and, in between, which digests were
 // withdrawn; newest first.
-func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Message {
+func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal, pages Pages) Message {
 	if len(past)+len(withdrawn) == 0 {
 		return page.Say("No promotion is on record.")
 	}
@@ -137,15 +137,28 @@ func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Messa
 		}
 		all = append(all, happening{at, row})
 	}
-	return page.Roll("History", newestFirst(append(all, judged(withdrawn)...)), "/promote history <app> shows those of one app")
+	shown := newestFirst(append(all, pages.between(judged(withdrawn))...))
+	return pages.on(page.Roll("History", listed(shown), "/promote history <app> shows those of one app"))
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".
 func Help(usage []string) Message { return page.Say(typed(usage)...) }
 
-// Usage says what can't be understood, and what could have been meant.
-func Usage(problem string, usage []string) Message {
-	return page.Say(append([]page.Text{page.Foreign(problem, 2*page.Longest)}, typed(usage)...)...)
+// Usage says what can't be understood, what can come next where it ends, and what
+// could have been meant.
+func Usage(problem, next string, usage []string) Message {
+	lines := []page.Text{page.Foreign(problem, 2*page.Longest)}
+	if next != "" {
+		lines = append(lines, page.Writef("Here comes %s.", page.Code(next)))
+	}
+	return page.Say(append(lines, typed(usage)...)...)
+}
+
+// WhereTheRecordIs is said as long as it can't be read here.
+func WhereTheRecordIs() Message {
+	return page.Say(
+		"The record of all decisions can't be read from here yet.",
+		"What to do instead: where promotebot runs, `promotebot audit list` prints it and `promotebot audit verify` says whether it is whole. Who decided about one promotion is in `/promote show`.")
 }
 
 func typed(usage []string) []page.Text {

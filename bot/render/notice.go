@@ -32,6 +32,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return tookBack(w, v, c, it)
 	case promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview:
 		return shattered(w, v, c, it)
+	case promotion.NoticeDelegated, promotion.NoticeUndelegated:
+		return page.Say(delegation(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Broken != nil && len(v.Verdict.Skipped()) > 0 {
 			return page.Say(page.Writef("The glass is broken: exactly %s is being promoted to %s.", it, p.To))
@@ -46,13 +48,17 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 	case promotion.NoticeFailing:
 		return page.Say(page.Writef("%s is *failing* in %s: %s.", it, p.To, because(w.Reason)), "Who could approve it decides on its card what becomes of that.")
 	case promotion.NoticeReminder:
+		begins := page.Text("Reminder")
+		if w.Person != "" {
+			begins += page.Writef(", because %s asks for it", c.call(w.Person))
+		}
 		if p.Repairs() {
-			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))
+			return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, nil))
 		}
 		if p.Purpose == promotion.Rollback {
-			return page.Say(page.Writef("Reminder: it is asked for that %s goes back to %s.", p.To, it), missing(v, nil))
+			return page.Say(begins+page.Writef(": it is asked for that %s goes back to %s.", p.To, it), missing(v, nil))
 		}
-		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
+		return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
 	case promotion.NoticeSuperseded:
 		if p.Purpose == promotion.Rollback {
 			return page.Say(page.Writef("The rollback to %s is not needed any more: %s. Its buttons are gone.", it, because(p.Reason)))

@@ -17,7 +17,7 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.SavePerson(who); err != nil {
 		return err
 	}
-	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
+	if err := t.undecided(unknown{}, anyone); err != nil { // what another does can wait for who.ID too, by a delegation
 		return err
 	}
 	if was := had[who.ID]; was.Standing != who.Standing {
@@ -32,6 +32,9 @@ func (t *turn) personRead(who promotion.Person) error {
 		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)
 	}
 	if err := t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
+		return err
+	}
+	if err := t.settleDelegated(who.ID); err != nil {
 		return err
 	}
 	if err := t.settleAll(Query{SignedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {

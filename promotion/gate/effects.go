@@ -39,6 +39,12 @@ func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
 }
 
+// tellPerson lets somebody know what another has done that concerns them.
+func (t *turn) tellPerson(g promotion.Gesture, a promotion.Answer) error {
+	w := promotion.TellWork{Reply: promotion.Reply{Person: a.Whom, Aloud: true}, Answer: a}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Whom)+"/"+g.Key, 0, w, t.now))
+}
+
 // say answers what was asked, once.
 func (t *turn) say(g promotion.Gesture, w promotion.SayWork) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectSay, "say/"+g.Key, 0, w, t.now))

@@ -128,6 +128,13 @@ type Tx interface {
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
+	// Delegations are those that were not over at the instant.
+	Delegations(since time.Time) ([]promotion.Delegation, error)
+	// AddDelegation numbers the delegation and stores it; Conflict when its person
+	// has one for the same that nobody has ended, be it over.
+	AddDelegation(d *promotion.Delegation) error
+	EndDelegation(id int64, at time.Time, by promotion.PersonID) error
+
 	// Deployments are the orders to the targets of a promotion, in their order.
 	Deployments(of promotion.ID) ([]promotion.Deployment, error)
 	SaveDeployment(d promotion.Deployment) error
@@ -169,6 +176,10 @@ type Query struct {
 	ObservedAfter *time.Time
 	FinishedSince *time.Time
 	Before        promotion.ID
+	After         promotion.ID // with a Limit, those that are nearest to it
+	CardChannel   string       // whose card is there,
+	CardTS        string       // under this timestamp
+	Skip          int
 	Limit         int
 }
 

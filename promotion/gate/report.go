@@ -406,7 +406,7 @@ func (t *turn) withoutLookUp(e promotion.Effect, f promotion.Failure) error {
 		if err != nil {
 			return err
 		}
-		return t.undecided(unknown{subject: policy.Subject{Person: w.ID}, why: f.Text}, func(g promotion.Gesture) bool { return g.Person == w.ID })
+		return t.undecided(unknown{subject: policy.Subject{Person: w.ID}, why: f.Text}, anyone)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {

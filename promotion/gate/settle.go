@@ -124,7 +124,11 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 	}
 	approvals := []map[string]any{}
 	for _, a := range v.Assigned {
-		approvals = append(approvals, map[string]any{"by": a.Person, "role": a.Role, "at": a.At})
+		one := map[string]any{"by": a.Person, "role": a.Role, "at": a.At}
+		if a.For != "" {
+			one["for"] = a.For
+		}
+		approvals = append(approvals, one)
 	}
 	detail := map[string]any{"approvals": approvals, "targets": p.TermsNow().Targets}
 	if skipped := v.Skipped(); len(skipped) > 0 {

@@ -176,7 +176,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if g.Decision == promotion.Keep && d.Automatic { // it asks nobody; somebody has to be able to
 		d = t.catalog.asked(p.App)
 		d.RequesterMayApprove = true
-		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}); err != nil {
+		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, f.Delegations); err != nil {
 			return answer, err
 		}
 	}

@@ -51,7 +51,8 @@ type world struct {
 	unreadable promotion.Digest
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
-	looked  int // how many people were looked up
+	looked  int                // how many people were looked up
+	late    promotion.PersonID // who is read after the others
 	clicks  int
 }
 
@@ -212,11 +213,20 @@ func (w *world) run() {
 		if len(claimed) == 0 {
 			return
 		}
+		slices.SortStableFunc(claimed, func(a, b promotion.Effect) int { return strings.Compare(w.order(a), w.order(b)) })
 		for _, e := range claimed {
 			w.must(w.gate.Report(w.t.Context(), e, w.perform(e)))
 		}
 	}
 	w.t.Fatal("effects keep falling due: something asks for itself")
+}
+
+// order has the reading of who is late come after the others.
+func (w *world) order(e promotion.Effect) string {
+	if w.late != "" && e.Key == "person/"+string(w.late) {
+		return "late"
+	}
+	return ""
 }
 
 func (w *world) perform(e promotion.Effect) promotion.Result {

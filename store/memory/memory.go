@@ -57,6 +57,9 @@ type tables struct {
 	holds      table[int64, promotion.Hold]
 	deployed   table[deploymentKey, promotion.Deployment]
 	withdrawn  table[int64, promotion.Withdrawal]
+
+	delegations table[int64, promotion.Delegation]
+
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	authors    table[authorKey, promotion.Authorship]
@@ -123,7 +126,7 @@ func (t tables) settled() *tables {
 	t.pins.mine, t.homes.mine = false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
-	t.deployed.mine, t.authors.mine = false, false
+	t.deployed.mine, t.authors.mine, t.delegations.mine = false, false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

@@ -102,6 +102,7 @@ type Approval struct {
 	Person string    `json:"person"`
 	Role   string    `json:"role"`
 	At     time.Time `json:"at"`
+	For    string    `json:"for,omitempty"` // whose role it is, when it is not their own
 }
 
 // Finding is what one rule says.
@@ -216,7 +217,7 @@ func verdict(v policy.View) *Verdict {
 		shown.Findings = []Finding{}
 	}
 	for _, a := range v.Verdict.Assigned {
-		shown.Approvals = append(shown.Approvals, Approval{string(a.Person), a.Role, a.At})
+		shown.Approvals = append(shown.Approvals, Approval{string(a.Person), a.Role, a.At, string(a.For)})
 	}
 	return shown
 }

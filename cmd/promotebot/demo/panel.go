@@ -69,7 +69,7 @@ func (a *app) show(ctx context.Context) shown {
 }
 
 // seen is what has happened of what there is to try.
-type seen struct{ Handbook, Soaked, Refused, Payments, Why, Pushed, Rejected, Failing bool }
+type seen struct{ Handbook, Soaked, Refused, Payments, Why, Pushed, Rejected, Train, Failing bool }
 
 // seen looks at what anybody could see: the channel, what people did, and what
 // they were told.
@@ -78,6 +78,7 @@ func (d *demo) seen() seen {
 	for _, m := range d.slack.Messages(channel) {
 		promoted := strings.Contains(m.Text, "*Promoted*")
 		s.Handbook = s.Handbook || promoted && strings.HasPrefix(m.Text, "handbook ")
+		s.Train = s.Train || promoted && strings.HasPrefix(m.Text, "site ")
 		s.Payments = s.Payments || promoted && strings.HasPrefix(m.Text, "payments ")
 		s.Pushed = s.Pushed || strings.HasPrefix(m.Text, "search ") && strings.Contains(m.Text, "*Superseded*")
 		s.Failing = s.Failing || strings.Contains(m.Text, "kept it although it was failing") || strings.Contains(m.Text, "rolled back to")
