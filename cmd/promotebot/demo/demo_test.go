@@ -316,6 +316,36 @@ func (v *visitor) leavesNothing() {
 	}
 }
 
+func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
+	t.Parallel()
+	v := visit(t, demo.Options{Listen: "127.0.0.1:0", Soak: time.Second, Version: "test"})
+	promote := func() {
+		t.Helper()
+		v.eventually("payments has soaked", v.says("payments", "waiting for approvals"))
+		for _, who := range []string{ann, bob, eve} {
+			v.clicks(who, "payments", render.ActionApprove)
+		}
+	}
+	promote()
+	v.eventually("it is being deployed", v.says("payments", "production, deploying"))
+	v.eventually("it is promoted", v.says("payments", "payments: staging → production, promoted"))
+	runs := regexp.MustCompile(`runs</th><td colspan="2"><code title="(sha256:[0-9a-f]{64})"`)
+	if m := runs.FindStringSubmatch(v.sees(ann)); len(m) != 2 || !strings.Contains(v.sees(ann), `production</th><td>2.4.1</td><td><code title="`+m[1]) {
+		t.Errorf("%v runs, and production is another", m)
+	}
+	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" {
+		t.Fatal(problem)
+	}
+	if problem := v.does("panel", map[string]any{"action": "push", "arg": "payments"}); problem != "" {
+		t.Fatal(problem)
+	}
+	promote()
+	v.eventually("it is failing", v.says("payments", "payments: staging → production, failing"))
+	v.eventually("its last words are on the card", v.says("payments", "panic: no configuration"))
+	v.clicks(bob, "payments", render.ActionKeep)
+	v.leavesNothing()
+}
+
 func TestItFindsAnotherPortWhereItsOwnIsTaken(t *testing.T) {
 	t.Parallel()
 	if l, err := net.Listen("tcp4", demo.DefaultListen); err == nil {

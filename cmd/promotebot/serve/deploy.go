@@ -181,12 +181,12 @@ func (d *Deployers) performDeploy(ctx context.Context, e promotion.Effect) (prom
 // performObserve asks how far it is.
 func (d *Deployers) performObserve(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) {
-		if !to.works {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, observation)
-			defer cancel()
+		if to.works {
+			return to.Observe(ctx, o)
 		}
-		return to.Observe(ctx, o)
+		look, cancel := context.WithTimeout(ctx, observation)
+		defer cancel()
+		return to.Observe(look, o)
 	})
 }
 

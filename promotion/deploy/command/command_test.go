@@ -22,7 +22,7 @@ import (
 func program(t *testing.T, script string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it has to be run
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -81,7 +81,7 @@ func TestAProgramIsToldEverythingAboutTheOrder(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	read := func(name string) string {
-		b, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // written above
+		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestAProgramGetsNothingOfTheBotsEnvironmentButWhatIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	d := deployer(map[string]string{"KUBECONFIG": "/etc/kube", "AWS_SECRET_ACCESS_KEY": "secret"}, []string{"KUBECONFIG", "ABSENT"}, program(t, "env > "+dir+"/env"))
 	observe(t, d, order(time.Minute))
-	b, err := os.ReadFile(filepath.Join(dir, "env")) //nolint:gosec // written above
+	b, err := os.ReadFile(filepath.Join(dir, "env"))
 	if err != nil || strings.Contains(string(b), "secret") || !strings.Contains(string(b), "KUBECONFIG=/etc/kube") || strings.Contains(string(b), "ABSENT") {
 		t.Errorf("it has %s (%v)", b, err)
 	}
@@ -126,11 +126,11 @@ func TestTheWholeGroupIsEndedAtTheDeadline(t *testing.T) {
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	b, err := os.ReadFile(pids) //nolint:gosec // written above
+	b, err := os.ReadFile(pids)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Fields(string(b)) {
+	for line := range strings.FieldsSeq(string(b)) {
 		pid, err := strconv.Atoi(line)
 		if err != nil {
 			t.Fatal(err)
@@ -165,7 +165,7 @@ func TestAProgramThatIsEndedWithTheBotHasNoOutcome(t *testing.T) {
 	}
 	d := deployer(nil, nil, program(t, "echo > "+pipe+"; exec sleep 60"))
 	go func() {
-		_, _ = os.ReadFile(pipe) //nolint:gosec // it comes back when the program has begun
+		_, _ = os.ReadFile(pipe)
 		cancel()
 	}()
 	if r, err := d.Observe(ctx, order(time.Minute)); promotion.KindOf(err) != promotion.Unavailable || err == nil || r.Phase != "" {
