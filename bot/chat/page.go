@@ -97,7 +97,7 @@ func (c *Chat) history(ctx context.Context, t render.Turn, rows int) (response, 
 // list is what is open, and on its last page what has ended and is still to be
 // reviewed.
 func (c *Chat) list(ctx context.Context, t render.Turn, rows int) (response, error) {
-	q := gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}}
+	q := gate.Query{Apart: true, States: promotion.Unfinished()}
 	on, err := c.read(ctx, q, t, rows)
 	if err != nil {
 		return response{}, err
