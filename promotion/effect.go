@@ -29,6 +29,8 @@ const (
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
 
+	EffectChannel EffectKind = "channel" // ChannelWork → Result.Channel
+
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
@@ -165,6 +167,9 @@ type PersonWork struct{ ID PersonID }
 // GroupWork asks who is in a user group.
 type GroupWork struct{ ID GroupID }
 
+// ChannelWork asks how a channel is.
+type ChannelWork struct{ ID string }
+
 // RemindWork names the schedule whose instant has come.
 type RemindWork struct {
 	Schedule string // the cron expression as configured
@@ -183,6 +188,7 @@ type Result struct {
 	Card    *Card
 	Person  *Person
 	Group   *Group
+	Channel *Channel
 	Failure *Failure
 }
 

@@ -91,6 +91,9 @@ func inWorkspace(t *testing.T, options fakeslack.Options, test func(t *testing.T
 // workspace has these people in it, Eve, who holds no role, and the bot.
 func workspace(options fakeslack.Options, people []promotion.PersonID) *fakeslack.Server {
 	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
+	if options.Events == nil {
+		options.Events = chat.Manifest().Settings.EventSubscriptions.BotEvents
+	}
 	s := fakeslack.New(options)
 	members := []string{eve}
 	for _, id := range people {
@@ -191,7 +194,7 @@ func (o *office) lanes() []*pipeline.Lane {
 	return []*pipeline.Lane{
 		lane("slack", map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell,
-			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup,
+			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectChannel: o.chat.ReadChannel,
 		}),
 		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due}),
 		lane("registry", map[promotion.EffectKind]pipeline.Perform{

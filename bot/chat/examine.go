@@ -138,11 +138,9 @@ func (x *examination) channel(ctx context.Context, id string) {
 	switch {
 	case err != nil:
 		x.check(about, apiError("conversations.info", err))
-	case c.IsArchived:
-		x.ill(about, "it is archived: no card can be posted", "unarchive it, or name another channel in the configuration")
-	case !c.IsMember:
-		x.ill(about, "promotebot is not in it: no card can be posted", "/invite @promotebot in that channel")
-	case c.IsExtShared:
+	case unpostable(c) != "":
+		x.ill(about, unpostable(c), "")
+	case c.IsExtShared || c.IsPendingExtShared:
 		x.remark(about, "promotebot is in it, and so are other organisations, who see the cards. Their people's clicks count for nothing")
 	default:
 		x.well(about, "promotebot is in it")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -34,8 +35,8 @@ func (c *Chat) handle(j job) {
 		c.interaction(ctx, j, data)
 	case *socketmode.ErrorBadMessage:
 		c.badMessage(j)
-	default: // events are not subscribed to, but an unanswered one comes again
-		c.ack(j, j.event.Request.EnvelopeID, nil)
+	case slackevents.EventsAPIEvent:
+		c.event(ctx, j, data)
 	}
 }
 

@@ -211,6 +211,32 @@ func (c *Chat) standing(u *slack.User) promotion.Standing {
 	return promotion.Member
 }
 
+// ReadChannel asks Slack how the channel of a card is.
+func (c *Chat) ReadChannel(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.ChannelWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	is, err := c.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: w.ID})
+	if err != nil {
+		return promotion.Result{}, apiError("conversations.info", err)
+	}
+	now := time.Now()
+	// An invitation that is under way is answered by the other side alone.
+	return promotion.Result{Channel: &promotion.Channel{ID: w.ID, Shared: is.IsExtShared || is.IsPendingExtShared, ReadAt: &now, Fault: unpostable(is)}}, nil
+}
+
+// unpostable says why no card can be posted in a channel, or "".
+func unpostable(is *slack.Channel) string {
+	switch {
+	case is.IsArchived:
+		return "the channel is archived: unarchive it, or name another one in the configuration"
+	case !is.IsMember:
+		return "promotebot is not in the channel: /invite @promotebot there"
+	}
+	return ""
+}
+
 // ReadGroup asks Slack who is in a user group.
 func (c *Chat) ReadGroup(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 	w, err := promotion.Work[promotion.GroupWork](e)

@@ -23,6 +23,11 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if f.Rosters, f.People, err = t.people(d, f.Votes); err != nil {
 		return d, f, err
 	}
+	if d.RefuseShared {
+		if f.Channel, err = t.housed(p); err != nil {
+			return d, f, err
+		}
+	}
 	if err := t.concerned(p, &f); err != nil {
 		return d, f, err
 	}

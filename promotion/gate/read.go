@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -129,6 +130,11 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if s.Unreviewed, err = t.Promotions(Query{App: a.Name, Unreviewed: true}); err != nil {
 		return s, err
 	}
+	channels, err := t.Channels([]string{a.Channel})
+	if err != nil {
+		return s, err
+	}
+	s.Channel = channels[a.Channel]
 	for i, env := range t.catalog.Environments {
 		side, watch := promotion.Source, env.Watch.String()
 		if i == len(t.catalog.Environments)-1 {
@@ -183,6 +189,21 @@ func (g *Gate) Blind(ctx context.Context) (blind []Watch, err error) {
 		return err
 	})
 	return blind, err
+}
+
+// Unpostable are the channels of cards in which none can be posted, for metrics.
+func (g *Gate) Unpostable(ctx context.Context) (faulty []promotion.Channel, err error) {
+	err = g.store.View(ctx, func(tx Tx) error {
+		all, err := tx.Channels(g.Catalog().Channels())
+		faulty = nil
+		for _, id := range slices.Sorted(maps.Keys(all)) {
+			if all[id].Fault != "" {
+				faulty = append(faulty, all[id])
+			}
+		}
+		return err
+	})
+	return faulty, err
 }
 
 // Now is the gate's clock, for whoever renders a view.

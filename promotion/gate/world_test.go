@@ -20,29 +20,30 @@ import (
 // world is a gate on a real database, and a far side (registry, Slack) that
 // answers from maps. Time passes only when the test says so.
 type world struct {
-	t      *testing.T
-	gate   *gate.Gate
-	db     *sqlite.DB
-	path   string
-	now    time.Time
-	tags   map[string]promotion.Digest // what the registry holds
-	people map[promotion.PersonID]promotion.Standing
-	groups map[promotion.GroupID][]promotion.PersonID
-	labels map[string]string
-	down   map[promotion.EffectKind]promotion.Kind     // what can't be performed
-	pause  time.Duration                               // what is asked for by what can't be performed
-	moves  []string                                    // every tag that was put, "tag=short"
-	said   []string                                    // every notice and private answer
-	drawn  map[promotion.ID]int64                      // the revision on each card
-	draws  map[promotion.ID]int                        // how often each was drawn
-	during func()                                      // called once while a card is drawn
-	before func()                                      // called once before something is taken back
-	stuck  map[promotion.Repository]*promotion.Failure // where tags can't be put,
-	partly int                                         // after so many of a move
-	copy   func(e promotion.Effect) promotion.Result
-	copies []promotion.Repository // where copies went
-	proved []promotion.Digest     // what was looked for as a way back
-	gone   promotion.Digest       // what is not there then
+	t       *testing.T
+	gate    *gate.Gate
+	db      *sqlite.DB
+	path    string
+	now     time.Time
+	tags    map[string]promotion.Digest // what the registry holds
+	people  map[promotion.PersonID]promotion.Standing
+	groups  map[promotion.GroupID][]promotion.PersonID
+	channel promotion.Channel // what Slack says of any
+	labels  map[string]string
+	down    map[promotion.EffectKind]promotion.Kind     // what can't be performed
+	pause   time.Duration                               // what is asked for by what can't be performed
+	moves   []string                                    // every tag that was put, "tag=short"
+	said    []string                                    // every notice and private answer
+	drawn   map[promotion.ID]int64                      // the revision on each card
+	draws   map[promotion.ID]int                        // how often each was drawn
+	during  func()                                      // called once while a card is drawn
+	before  func()                                      // called once before something is taken back
+	stuck   map[promotion.Repository]*promotion.Failure // where tags can't be put,
+	partly  int                                         // after so many of a move
+	copy    func(e promotion.Effect) promotion.Result
+	copies  []promotion.Repository // where copies went
+	proved  []promotion.Digest     // what was looked for as a way back
+	gone    promotion.Digest       // what is not there then
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
@@ -191,7 +192,7 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 }
 
 // run performs what is due until nothing is.
@@ -292,6 +293,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	case promotion.EffectGroup:
 		id := work[promotion.GroupWork](w, e).ID
 		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}
+	}
+	if e.Kind == promotion.EffectChannel {
+		c := w.channel
+		c.ID, c.ReadAt = work[promotion.ChannelWork](w, e).ID, &w.now
+		return promotion.Result{Channel: &c}
 	}
 	return promotion.Result{}
 }

@@ -59,6 +59,10 @@ type Document struct {
 	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
 	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
 
+	// RefuseShared has nothing go ahead whose card is where another organisation
+	// sees it.
+	RefuseShared bool `json:",omitempty"`
+
 	BreakGlass *BreakGlass `json:",omitempty"` // who can have it go ahead all the same; nil for nobody
 }
 
@@ -131,6 +135,8 @@ type Facts struct {
 	Exposure  promotion.Exposure   // of the digest in the From environment
 	Freezes   []promotion.Freeze   // that have not been lifted and are not over
 	Holds     []promotion.Hold     // that have not been lifted, oldest first
+
+	Channel *promotion.Channel // of the card; nil when Slack has said nothing about it, or nobody wants to know
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a
@@ -140,17 +146,18 @@ type Look struct {
 	Since time.Time
 }
 
-// Subject is a person or a group that has to be read again.
+// Subject is a person, a group or a channel that has to be read again.
 type Subject struct {
-	Person promotion.PersonID
-	Group  promotion.GroupID
+	Person  promotion.PersonID
+	Group   promotion.GroupID
+	Channel string
 }
 
 // Evaluate is the verdict on the promotion.
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f, now)
 	v := Verdict{
-		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f)), approvals, turn(f)),
+		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f), among(d, f)), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
@@ -182,6 +189,9 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 			who, lookups = breaker(d, f, now)
 		}
 		v.Findings, v.Lookups = append(v.Findings, who...), lookups
+		if !broken {
+			v.Lookups = append(v.Lookups, rehoused(v.Findings, d, f, now)...)
+		}
 		v.sum()
 	}
 	return v

@@ -64,13 +64,14 @@ const (
 	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
 	RuleCheck     Rule = "check"     // one piece of it
 	RuleGlass     Rule = "glass"     // whether broken glass counts; it is never in the way itself
+	RuleChannel   Rule = "channel"   // no other organisation sees the card
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 )
 
 // Rules are all of them: what a scenario can name.
 var Rules = []Rule{
 	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
-	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleRide,
+	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleChannel, RuleRide,
 }
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".

@@ -48,6 +48,7 @@ type tables struct {
 	pins       table[pinKey, gate.Pin]
 	people     table[promotion.PersonID, promotion.Person]
 	groups     table[promotion.GroupID, promotion.Group]
+	channels   table[string, promotion.Channel]
 	gestures   table[string, gesture]
 	incidents  table[promotion.IncidentID, promotion.Incident]
 	unhealth   table[int, promotion.Unhealth] // in the order in which it was reported
@@ -114,7 +115,7 @@ func (t tables) settled() *tables {
 	t.pins.mine = false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
-	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
+	t.people.mine, t.groups.mine, t.channels.mine, t.gestures.mine, t.effects.mine = false, false, false, false, false
 	return &t
 }
 

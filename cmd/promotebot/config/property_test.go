@@ -42,7 +42,7 @@ var ours = []string{
 	"api", "listen",
 	"checks", "max_age", "numbers", "advisory", "reviewed_by",
 	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
-	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any",
+	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any", "shared_channels",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {

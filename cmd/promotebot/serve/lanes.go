@@ -39,7 +39,7 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup,
+			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup, promotion.EffectChannel: c.ReadChannel,
 		}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due,
