@@ -513,6 +513,30 @@ func TestStandings(t *testing.T) {
 	})
 }
 
+// In an organisation with several workspaces a colleague may be of another one,
+// with a W… id. Whoever is of no workspace of the organisation is a stranger,
+// also where there is no organisation.
+func TestColleaguesOfOtherWorkspacesOfTheOrganisationAreMembers(t *testing.T) {
+	for enterprise, want := range map[string][3]promotion.Standing{
+		"E0ACME": {promotion.Member, promotion.External, promotion.External},
+		"":       {promotion.External, promotion.External, promotion.External},
+	} {
+		inWorkspace(t, fakeslack.Options{Team: fakeslack.Team{EnterpriseID: enterprise}}, func(t *testing.T, o *office) {
+			for i, u := range []fakeslack.User{
+				{ID: "W0SUE", TeamID: "T0SALES", EnterpriseID: "E0ACME"},
+				{ID: "W0TOM", TeamID: "T0THEIRS", EnterpriseID: "E0THEIRS"},
+				{ID: "U0LEE", TeamID: "T0THEIRS"},
+			} {
+				o.slack.AddUser(u)
+				r, err := o.chat.ReadPerson(t.Context(), promotion.NewEffect(promotion.EffectPerson, "", 0, promotion.PersonWork{ID: promotion.PersonID(u.ID)}, time.Now()))
+				if err != nil || r.Person.Standing != want[i] {
+					t.Errorf("in %q, %s of %s is %+v (%v)", enterprise, u.ID, u.EnterpriseID, r.Person, err)
+				}
+			}
+		})
+	}
+}
+
 func TestWhatSomebodyElseMovedCanBeAdoptedFromItsCard(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
 		o.stage("a")

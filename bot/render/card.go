@@ -56,6 +56,7 @@ func Card(v policy.View) Message {
 		p.Section(planned(promoted)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Context(consulted(v)...)
 		p.Context(becomes(v)...)
 	} else {
 		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)

@@ -1,0 +1,28 @@
+package render_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+func TestTheCardSaysHowOldItIsWhoIsInAUserGroup(t *testing.T) {
+	read := func(role string, at time.Time) func(*policy.Document, *policy.Facts) {
+		return func(_ *policy.Document, f *policy.Facts) {
+			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{ann}, Groups: []promotion.GroupID{"S1"}, ReadAt: &at}
+		}
+	}
+	older, newer := monday.Add(time.Hour), monday.Add(2*time.Hour)
+	said := blocks(t, render.Card(shop(3*time.Hour, read("leads", newer), read("security", older))))
+	if !strings.Contains(said, fmt.Sprintf("Members of user groups as read <!date^%d^", older.Unix())) {
+		t.Errorf("the card says: %s", said)
+	}
+	if said := blocks(t, render.Card(shop(3*time.Hour))); strings.Contains(said, "user groups") {
+		t.Errorf("without any it says: %s", said)
+	}
+}
