@@ -30,7 +30,7 @@ type examination struct {
 // Examine says whether promotebot can do its job in Slack: with these tokens,
 // and in the channels and for the people that the configuration names.
 func Examine(ctx context.Context, opts Options, named Named) []promotion.Diagnosis {
-	x := &examination{Chat: &Chat{opts: opts, api: client(opts), log: opts.Log}}
+	x := &examination{Chat: newChat(opts)}
 	all := tokens(opts)
 	if app := all[0]; x.check(app.name, app.kind()) {
 		if x.check(app.name, x.mayConnect(ctx)) {

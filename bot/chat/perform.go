@@ -30,27 +30,63 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 		return promotion.Result{}, err
 	}
 	p := v.Facts.Promotion
-	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision}
-	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
-	if card.TS == "" && e.Attempt > 1 {
+	ts := p.Card.TS
+	if ts == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if card.TS, err = c.findCard(ctx, p); err != nil {
+		if ts, err = c.findCard(ctx, p); err != nil {
 			return promotion.Result{}, err
 		}
 	}
-	if card.TS != "" {
-		_, _, _, err = c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...)
-		if err == nil {
-			return promotion.Result{Card: &card}, nil
+	if ts != "" {
+		r, err := c.redraw(ctx, p, ts)
+		if promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
+			return r, err
 		}
-		if err = apiError("chat.update", err); promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
-			return promotion.Result{}, err
+		// Somebody has deleted it, and a performer before this one may have posted
+		// another.
+		if e.Attempt > 1 {
+			if other, err := c.findCard(ctx, p); err != nil {
+				return promotion.Result{}, err
+			} else if other != "" && other != ts {
+				return c.redraw(ctx, p, other)
+			}
 		}
+	}
+	ctx, card, options, err := c.draw(ctx, methodPost, p)
+	if err != nil {
+		return promotion.Result{}, err
 	}
 	if _, card.TS, err = c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
-		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError("chat.postMessage", err))
+		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError(methodPost, err))
 	}
 	return promotion.Result{Card: &card}, nil
+}
+
+func (c *Chat) redraw(ctx context.Context, p promotion.Promotion, ts string) (promotion.Result, error) {
+	ctx, card, options, err := c.draw(ctx, methodUpdate, p)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	card.TS = ts
+	if _, _, _, err := c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...); err != nil {
+		return promotion.Result{}, apiError(methodUpdate, err)
+	}
+	return promotion.Result{Card: &card}, nil
+}
+
+// draw waits until Slack may be called, and only then draws the card: what
+// happened while others had their turn is on it, and takes no call of its own.
+func (c *Chat) draw(ctx context.Context, method string, p promotion.Promotion) (context.Context, promotion.Card, []slack.MsgOption, error) {
+	ctx, err := c.budget.turn(ctx, method, p.Card.Channel)
+	if err != nil {
+		return ctx, promotion.Card{}, nil, err
+	}
+	v, err := c.gate.View(ctx, p.ID)
+	if err != nil {
+		return ctx, promotion.Card{}, nil, err
+	}
+	card := promotion.Card{Channel: p.Card.Channel, Revision: v.Facts.Promotion.Revision}
+	return ctx, card, message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10)), nil
 }
 
 func message(m render.Message, event, key string) []slack.MsgOption {
@@ -116,6 +152,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 			return promotion.Result{}, err
 		}
 	}
+	if ctx, err = c.budget.turn(ctx, methodPost, card.Channel); err != nil {
+		return promotion.Result{}, err
+	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
 	if w.Kind == promotion.NoticeBroken { // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
@@ -148,6 +187,9 @@ func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, 
 	w, err := promotion.Work[promotion.TellWork](e)
 	if err != nil {
 		return promotion.Result{}, err
+	}
+	if w.Answer.Verb == promotion.Checking && e.Attempt > 1 {
+		return promotion.Result{}, nil // by now it has been found out, or will be said soon; said after that it would confuse
 	}
 	m := render.Answer(w.Answer)
 	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}

@@ -34,9 +34,11 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 	return []*pipeline.Lane{
 		lane("registry", registryWidth, performRegistry(client)),
 		copies,
-		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell,
-		}),
+		// Cards, replies and private answers apart: Slack limits how often each is sent,
+		// and what waits for that holds up nothing else.
+		lane("cards", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCard: c.DrawCard}),
+		lane("replies", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectNotice: c.PostNotice}),
+		lane("answers", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectTell: c.Tell}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup, promotion.EffectChannel: c.ReadChannel,
