@@ -30,7 +30,9 @@ func (g *Gate) Hint(ctx context.Context, h Hint) error {
 	if err != nil || !matters { // people change their status all day: that takes no turn from whoever has to write
 		return err
 	}
-	return g.update(ctx, audit.Self, func(t *turn) error { return t.lookUp([]policy.Subject{{Person: h.Person, Group: h.Group, Channel: h.Channel}}) })
+	return g.update(ctx, audit.Self, func(t *turn) error {
+		return t.lookUp([]policy.Subject{{Person: h.Person, Group: h.Group, Channel: h.Channel}})
+	})
 }
 
 func (t *turn) matters(h Hint) (bool, error) {

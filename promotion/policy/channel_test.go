@@ -23,7 +23,9 @@ func TestNothingGoesAheadWhereAnotherOrganisationSeesIt(t *testing.T) {
 		{"it is not shared", func(*policy.Document, facts) {}, policy.Met, "no other organisation"},
 		{"it is shared", func(_ *policy.Document, f facts) { f.Channel.Shared = true }, policy.Blocked, "stop sharing the channel"},
 		{"it was never read", func(_ *policy.Document, f facts) { f.Channel = nil }, policy.Waiting, "has not been read"},
-		{"Slack won't say", func(_ *policy.Document, f facts) { f.Channel.ReadAt, f.Channel.Fault = nil, "Slack knows no such channel" }, policy.Waiting, "is not known whether"},
+		{"Slack won't say", func(_ *policy.Document, f facts) {
+			f.Channel.ReadAt, f.Channel.Fault = nil, "Slack knows no such channel"
+		}, policy.Waiting, "is not known whether"},
 		{"it was read long ago", func(_ *policy.Document, f facts) { f.Channel.ReadAt = &before }, policy.Waiting, "once more"},
 		{"it is a part of a train", func(_ *policy.Document, f facts) { f.Promotion.Purpose, f.Channel = promotion.Ride, nil }, policy.Met, ""},
 	} {
