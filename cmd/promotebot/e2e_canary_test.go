@@ -110,7 +110,7 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 		"the registry's password, encoded": base64.StdEncoding.EncodeToString([]byte("ci:" + registryPassword)),
 	}
 	d := a.stage("1.4.2")
-	a.locked(func(*http.Request) bool { return false })
+	a.locked(func(r *http.Request) bool { return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") })
 	login := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, a.repo.RegistryStr(), base64.StdEncoding.EncodeToString([]byte("ci:"+registryPassword)))
 	if err := os.WriteFile(filepath.Join(a.dir, "config.json"), []byte(login), 0o600); err != nil {
 		t.Fatal(err)
@@ -130,6 +130,10 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 	a.secrets["a token for hooks"], a.secrets["a token for checks"] = hook, ci
 
 	a.eventually("a card names the digest", a.cardSays(d.Hex[:12]))
+	a.eventually("it says why the image can't be read", a.cardSays("in trouble"))
+	a.workspace()
+	a.locked(func(*http.Request) bool { return false })
+	a.eventually("the image is read", a.cardSays(approve))
 	a.machines(bot, hook, ci, d.String())
 	a.people(bot)
 	a.operators(bot)
