@@ -118,6 +118,20 @@ func TestWhatEndsTheBotsWorkIsSaidInTheLog(t *testing.T) {
 	})
 }
 
+// Slack's documents have counts as texts, at which slack-go gives up.
+func TestAnEventCountsWhateverElseIsInIt(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.byGroup()
+		before := o.slack.Counts()["usergroups.users.list"]
+		o.slack.SendEvent("subteam_members_changed", map[string]any{"subteam_id": group, "added_users": []string{}, "added_users_count": "0", "removed_users": []string{bob}, "removed_users_count": "1"})
+		o.pause()
+		if n := o.slack.Counts()["usergroups.users.list"] - before; n != 1 {
+			t.Errorf("the group was read %d times", n)
+		}
+		o.everyEventAcked()
+	})
+}
+
 // What can't be recorded is left unacknowledged, and Slack sends it again.
 func TestAnEventThatCantBeTakenComesAgain(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {

@@ -34,9 +34,9 @@ func (c *Chat) handle(j job) {
 	case slack.InteractionCallback:
 		c.interaction(ctx, j, data)
 	case *socketmode.ErrorBadMessage:
-		c.badMessage(j)
+		c.badMessage(ctx, j)
 	case slackevents.EventsAPIEvent:
-		c.event(ctx, j, data)
+		c.event(ctx, j, j.event.Request.EnvelopeID, j.event.Request.Payload)
 	}
 }
 

@@ -38,18 +38,19 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 		}
 	}
 	if ts != "" {
-		r, err := c.redraw(ctx, p, ts)
-		if promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
+		if r, err := c.redraw(ctx, p, ts); !gone(err) {
 			return r, err
 		}
+	}
+	if ts != "" && e.Attempt > 1 {
 		// Somebody has deleted it, and a performer before this one may have posted
 		// another.
-		if e.Attempt > 1 {
-			if other, err := c.findCard(ctx, p); err != nil {
-				return promotion.Result{}, err
-			} else if other != "" && other != ts {
-				return c.redraw(ctx, p, other)
-			}
+		other, err := c.findCard(ctx, p)
+		if err != nil {
+			return promotion.Result{}, err
+		}
+		if other != "" && other != ts {
+			return c.redraw(ctx, p, other)
 		}
 	}
 	ctx, card, options, err := c.draw(ctx, methodPost, p)
@@ -60,6 +61,12 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError(methodPost, err))
 	}
 	return promotion.Result{Card: &card}, nil
+}
+
+// gone tells whether a message can't be changed because it is not there any more,
+// or because Slack lets nobody change it any more.
+func gone(err error) bool {
+	return promotion.KindOf(err) == promotion.NotFound && !isCode(err, "channel_not_found")
 }
 
 func (c *Chat) redraw(ctx context.Context, p promotion.Promotion, ts string) (promotion.Result, error) {
