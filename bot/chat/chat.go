@@ -52,6 +52,7 @@ type Chat struct {
 	gate       *gate.Gate
 	team       string
 	enterprise string
+	self       string // our user id
 	log        *slog.Logger
 	connected  atomic.Int32
 	reconnects atomic.Int64
@@ -73,7 +74,7 @@ func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
 	if err != nil {
 		return nil, fmt.Errorf("SLACK_BOT_TOKEN: %w", apiError("auth.test", err))
 	}
-	c.team, c.enterprise = auth.TeamID, auth.EnterpriseID
+	c.team, c.enterprise, c.self = auth.TeamID, auth.EnterpriseID, auth.UserID
 	if missing := missingScopes(auth.Header.Get("X-OAuth-Scopes")); len(missing) > 0 {
 		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_BOT_TOKEN lacks the scopes %s: add them under OAuth & Permissions (or paste the output of \"promotebot manifest\") and install the app again", strings.Join(missing, ", "))
 	}

@@ -26,9 +26,9 @@ type told struct {
 	New     string          `json:"new_channel_id"`
 }
 
-// event takes what Slack tells by itself. An error leaves it unacknowledged, and
-// Slack tells it again.
-func (c *Chat) event(ctx context.Context, j job, envelope string, payload json.RawMessage) {
+// hinted takes an event as a hint, if it is one. An error leaves it
+// unacknowledged, and Slack tells it again.
+func (c *Chat) hinted(ctx context.Context, payload json.RawMessage) error {
 	var outer struct {
 		Event told `json:"event"`
 	}
@@ -36,12 +36,9 @@ func (c *Chat) event(ctx context.Context, j job, envelope string, payload json.R
 		c.log.Warn("Slack sent an event that can't be read", "error", err)
 	}
 	if h := c.hint(outer.Event); h != (gate.Hint{}) {
-		if err := c.gate.Hint(ctx, h); err != nil {
-			c.log.Error("an event could not be taken; Slack sends it again", "type", string(outer.Event.Type), "error", err)
-			return
-		}
+		return c.gate.Hint(ctx, h)
 	}
-	c.ack(j, envelope, nil)
+	return nil
 }
 
 // hint is what an event says that concerns the gate.

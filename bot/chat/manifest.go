@@ -18,15 +18,21 @@ var Scopes = []struct{ Name, For string }{
 	{"groups:read", "the same of private channels"},
 	{"channels:history", "find a card again after a crash instead of posting a second one"},
 	{"groups:history", "the same in private channels"},
+	{"app_mentions:read", "answer where @promotebot is named"},
+	{"im:history", "answer direct messages, and find one of its own again after a crash instead of sending a second one"},
+	{"im:write", "open the conversation in which somebody is told something directly"},
 }
 
-// Events are what Slack tells by itself, and what for. They are hints: what they
-// are about is read again, and counts only then. The scopes that Slack sends
+// Events are what Slack tells by itself, and what for. Those about people and
+// channels are hints: what they are about is read again, and counts only then. The scopes that Slack sends
 // them for are all among those above.
 var Events = []struct {
 	Name slackevents.EventsAPIType
 	For  string
 }{
+	{slackevents.AppHomeOpened, "somebody looks at the home of the app"},
+	{slackevents.AppMention, "@promotebot was named in a channel"},
+	{"message.im", "somebody wrote to promotebot alone"},
 	{slackevents.SubteamMembersChanged, "somebody came to hold a role, or holds it no longer"},
 	{slackevents.SubteamUpdated, "a user group was switched off, or on again"},
 	{slackevents.UserChange, "somebody was deactivated, or became a guest"},
@@ -64,6 +70,7 @@ func Manifest() slack.Manifest {
 		},
 		Settings: slack.Settings{Interactivity: &slack.Interactivity{IsEnabled: true}, EventSubscriptions: &slack.EventSubscriptions{}, SocketModeEnabled: true},
 	}
+	m.Features.AppHome = slack.AppHome{HomeTabEnabled: true, MessagesTabEnabled: true}
 	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
 	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
 		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: "help | status | list | why <app> | approve <app> …", ShouldEscape: true,

@@ -33,7 +33,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	ts := p.Card.TS
 	if ts == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if ts, err = c.findCard(ctx, p); err != nil {
+		if ts, err = c.find(ctx, p.Card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt)); err != nil {
 			return promotion.Result{}, err
 		}
 	}
@@ -45,7 +45,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	if ts != "" && e.Attempt > 1 {
 		// Somebody has deleted it, and a performer before this one may have posted
 		// another.
-		other, err := c.findCard(ctx, p)
+		other, err := c.find(ctx, p.Card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt))
 		if err != nil {
 			return promotion.Result{}, err
 		}
@@ -60,6 +60,7 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	if _, card.TS, err = c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
 		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError(methodPost, err))
 	}
+	card.Link = c.link(ctx, card)
 	return promotion.Result{Card: &card}, nil
 }
 
@@ -75,9 +76,13 @@ func (c *Chat) redraw(ctx context.Context, p promotion.Promotion, ts string) (pr
 		return promotion.Result{}, err
 	}
 	card.TS = ts
+	if ts == p.Card.TS {
+		card.Link = p.Card.Link
+	}
 	if _, _, _, err := c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...); err != nil {
 		return promotion.Result{}, apiError(methodUpdate, err)
 	}
+	card.Link = c.link(ctx, card)
 	return promotion.Result{Card: &card}, nil
 }
 
@@ -96,31 +101,38 @@ func (c *Chat) draw(ctx context.Context, method string, p promotion.Promotion) (
 	return ctx, card, message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10)), nil
 }
 
+// maxLink is the longest address of a message that is kept, and linkWithin how
+// long is waited for it.
+const (
+	maxLink    = 500
+	linkWithin = 5 * time.Second
+)
+
+// link asks where a card is, so that others can lead there. It is drawn whether
+// Slack says so or not: the next time is soon enough.
+func (c *Chat) link(ctx context.Context, card promotion.Card) string {
+	if card.Link != "" {
+		return card.Link
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkWithin)
+	defer cancel()
+	link, err := c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: card.Channel, Ts: card.TS})
+	if err != nil {
+		c.log.Warn("where a card is could not be asked", "channel", card.Channel, "error", apiError("chat.getPermalink", err))
+		return ""
+	}
+	if len(link) > maxLink || promotion.ParseLink(link) != nil {
+		return ""
+	}
+	return link
+}
+
 func message(m render.Message, event, key string) []slack.MsgOption {
 	return []slack.MsgOption{
 		slack.MsgOptionText(m.Text, false), // render has escaped what is foreign
 		slack.MsgOptionBlocks(m.Blocks...),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: event, EventPayload: map[string]any{metadataKey: key}}),
-	}
-}
-
-func (c *Chat) findCard(ctx context.Context, p promotion.Promotion) (ts string, err error) {
-	params := &slack.GetConversationHistoryParameters{
-		ChannelID: p.Card.Channel, Limit: 200, IncludeAllMetadata: true,
-		Oldest: strconv.FormatInt(p.OpenedAt.Add(-time.Minute).Unix(), 10),
-	}
-	for {
-		page, err := c.api.GetConversationHistoryContext(ctx, params)
-		if err != nil {
-			return "", apiError("conversations.history", err)
-		}
-		if ts := carrying(page.Messages, metadataCard, strconv.FormatInt(int64(p.ID), 10)); ts != "" {
-			return ts, nil
-		}
-		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" {
-			return "", nil
-		}
 	}
 }
 
@@ -155,7 +167,7 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	}
 	if e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if posted, err := c.findReply(ctx, card, e.Key); err != nil || posted {
+		if posted, err := c.findReply(ctx, card.Channel, card.TS, e.Key); err != nil || posted {
 			return promotion.Result{}, err
 		}
 	}
@@ -163,7 +175,7 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 		return promotion.Result{}, err
 	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
-	if w.Kind == promotion.NoticeBroken { // nobody is to overlook it in a thread
+	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
 	}
 	if _, _, err := c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
@@ -172,8 +184,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	return promotion.Result{}, nil
 }
 
-func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (posted bool, err error) {
-	params := &slack.GetConversationRepliesParameters{ChannelID: card.Channel, Timestamp: card.TS, Limit: 200, IncludeAllMetadata: true}
+// findReply looks for a notice in a thread.
+func (c *Chat) findReply(ctx context.Context, channel, thread, key string) (posted bool, err error) {
+	params := &slack.GetConversationRepliesParameters{ChannelID: channel, Timestamp: thread, Limit: 200, IncludeAllMetadata: true}
 	for {
 		replies, _, next, err := c.api.GetConversationRepliesContext(ctx, params)
 		if err != nil {
@@ -186,33 +199,6 @@ func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (
 			return false, nil
 		}
 	}
-}
-
-// Tell answers one person privately. Where the bot is not in the channel, the
-// response URL of the gesture still gets there for thirty minutes.
-func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-	w, err := promotion.Work[promotion.TellWork](e)
-	if err != nil {
-		return promotion.Result{}, err
-	}
-	if w.Answer.Verb == promotion.Checking && e.Attempt > 1 {
-		return promotion.Result{}, nil // by now it has been found out, or will be said soon; said after that it would confuse
-	}
-	m := render.Answer(w.Answer)
-	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
-	_, err = c.api.PostEphemeralContext(ctx, w.Channel, string(w.Person), options...)
-	if err == nil {
-		return promotion.Result{}, nil
-	}
-	err = apiError("chat.postEphemeral", err)
-	if promotion.KindOf(err) == promotion.Unavailable || w.ResponseURL == "" {
-		return promotion.Result{}, err
-	}
-	options = append(options, slack.MsgOptionResponseURL(w.ResponseURL, slack.ResponseTypeEphemeral))
-	if _, _, err := c.api.PostMessageContext(ctx, w.Channel, options...); err != nil {
-		return promotion.Result{}, apiError("response_url", err)
-	}
-	return promotion.Result{}, nil
 }
 
 // ReadPerson asks Slack who a user is.

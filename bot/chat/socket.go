@@ -201,8 +201,10 @@ func (c *Chat) badMessage(ctx context.Context, j job) {
 	}
 	err := json.Unmarshal(bad.Message, &frame)
 	if err == nil && frame.EnvelopeID != "" && frame.Type == socketmode.RequestTypeEventsAPI {
-		c.event(ctx, j, frame.EnvelopeID, frame.Payload)
-		return
+		if err := c.hinted(ctx, frame.Payload); err != nil {
+			c.log.Error("an event could not be taken; Slack sends it again", "error", err)
+			return
+		}
 	}
 	c.log.Warn("Slack sent something that can't be read", "type", frame.Type, "error", bad.Cause)
 	if err == nil && frame.EnvelopeID != "" {

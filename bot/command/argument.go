@@ -30,6 +30,8 @@ const (
 	until
 	severity
 	appOrNumber
+	toDigest
+	build
 )
 
 // arguments is what each kind looks like in a usage, what is said where it is
@@ -64,6 +66,9 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		until:       {"[until]", whyOrWhat, takeUntil},
 		severity:    {"<severity>", func([]string) string { return "How bad is it? Name a severity as the policies do, such as critical." }, takeSeverity},
 		appOrNumber: {"<app|number>", nameTheApp, takeAppOrNumber},
+
+		toDigest: {"[to digest]", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeTo},
+		build:    {"<app>@<digest>", nameTheApp, takeBuild},
 	}
 }
 
@@ -97,12 +102,15 @@ func takeApp(c *Command, words, apps []string) ([]string, *Usage) {
 	return words[1:], u
 }
 
+// reasoned are the commands in which a reason follows the app.
+var reasoned = []Name{Reject, Hold, Check, Plan, BreakGlass, Review, WithdrawDigest, RestoreDigest}
+
 func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 	word := words[0]
 	words = words[1:]
 	// Phones put spaces around the @. Before a reason, which may begin with one
 	// ("@ann says no"), that is not forgiven.
-	if c.Name != Reject && c.Name != Hold && c.Name != Check && c.Name != Plan && c.Name != BreakGlass && c.Name != Review && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+	if !slices.Contains(reasoned, c.Name) && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
 		word, words = word+strings.Join(words, ""), nil
 	}
 	name, digest, at := strings.Cut(bare(word), "@")
@@ -115,6 +123,30 @@ func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 		return words, &Usage{Problem: fmt.Sprintf("“%s” is not a digest: after the @ come at least six of its hexadecimal digits.", clip(digest))}
 	}
 	return words, nil
+}
+
+// takeBuild takes an app and, whatever else, a digest.
+func takeBuild(c *Command, words, apps []string) ([]string, *Usage) {
+	words, u := takeAppAndDigest(c, words, apps)
+	if u == nil && c.Digest == "" {
+		u = &Usage{Problem: fmt.Sprintf("Which build? Write its digest after the app, as in %s@4f1c2a9b.", c.App)}
+	}
+	return words, u
+}
+
+// takeTo takes the digest to go back to, if one is named. A reason can't begin with
+// that word: what is nearly a digest is not taken for one.
+func takeTo(c *Command, words, _ []string) ([]string, *Usage) {
+	if !strings.EqualFold(bare(words[0]), "to") {
+		return words, nil
+	}
+	if len(words) > 1 {
+		c.Digest = strings.TrimPrefix(strings.ToLower(bare(words[1])), "sha256:")
+	}
+	if !digits.MatchString(c.Digest) {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not a digest: after “to” come at least six of its hexadecimal digits. A reason has to begin with another word.", clip(c.Digest))}
+	}
+	return words[2:], nil
 }
 
 // digits is a digest or the beginning of one. Below six digits, two builds of

@@ -48,6 +48,11 @@ const (
 	Unfreeze Name = "unfreeze"
 	Hold     Name = "hold"
 	Unhold   Name = "unhold"
+
+	Rollback       Name = "rollback"
+	WithdrawDigest Name = "withdraw-digest"
+	RestoreDigest  Name = "restore-digest"
+	Figures        Name = "figures"
 )
 
 // Command is what was meant.
@@ -104,9 +109,13 @@ var grammar = []row{
 	{Unhold, []argument{appAndDigest}, 1, "lift what you hold yourself, or else what others do", "unhold shop"},
 	{Freeze, []argument{someApp, until, reason}, 3, "promote nothing of an app, or nothing at all, for now; until 18:00, monday 9:00, 2h or a date", "freeze shop monday 9:00 nobody is here over the weekend"},
 	{Unfreeze, []argument{app}, 0, "lift that", "unfreeze shop"},
+	{Rollback, []argument{app, toDigest, reason}, 3, "go back to what was there before, or to a build that was; what is there now is held after that", "rollback shop to 4f1c2a9b the checkout fails"},
+	{WithdrawDigest, []argument{build, reason}, 2, "say that a build is known to be bad: it is not promoted any more, nor gone back to, anywhere", "withdraw-digest shop@4f1c2a9b it leaks keys"},
+	{RestoreDigest, []argument{build, reason}, 2, "say, as another person, that it is not", "restore-digest shop@4f1c2a9b it was another build"},
 	{Incident, []argument{app, severity, reason}, 3, "say that something is wrong with an app; its soak may pause or begin again", "incident shop critical the checkout fails"},
 	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
-	{History, []argument{app}, 0, "past promotions", "history shop"},
+	{History, []argument{app}, 0, "past promotions, and how long they took", "history shop"},
+	{Figures, []argument{app}, 0, "how often, how fast and how well: of the last week and the last month", "figures shop"},
 }
 
 func (r row) usage() string {
@@ -223,7 +232,9 @@ func Format(c Command) string {
 		words = append(words, string(Approve), "@"+c.Person)
 	}
 	target := c.App
-	if c.Digest != "" {
+	if c.Digest != "" && c.Name == Rollback {
+		target += " to " + c.Digest
+	} else if c.Digest != "" {
 		target += "@" + c.Digest
 	}
 	number := ""

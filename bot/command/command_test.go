@@ -66,6 +66,11 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"an app is frozen until a time on a day", "freeze Shop Monday 9:00 “nobody is here”", command.Command{Name: command.Freeze, App: "shop", Until: "monday 9:00", Reason: "nobody is here"}},
 		{"a day without a time is a part of the reason", "freeze shop monday is no day for it", command.Command{Name: command.Freeze, App: "shop", Reason: "monday is no day for it"}},
 		{"an end within quotation marks", "freeze \"2h is enough\"", command.Command{Name: command.Freeze, Until: "2h", Reason: `is enough"`}},
+		{"back to what was there before", "rollback shop the checkout fails", command.Command{Name: command.Rollback, App: "shop", Reason: "the checkout fails"}},
+		{"back to a build", "rollback pay To sha256:4f1c2a “it fails”", command.Command{Name: command.Rollback, App: "payments", Digest: "4f1c2a", Reason: "it fails"}},
+		{"a build that is bad", "withdraw-digest shop@4f1c2a @ann says so", command.Command{Name: command.WithdrawDigest, App: "shop", Digest: "4f1c2a", Reason: "@ann says so"}},
+		{"a build that is not", "restore-digest shop@4f1c2a it was another", command.Command{Name: command.RestoreDigest, App: "shop", Digest: "4f1c2a", Reason: "it was another"}},
+		{"figures of everything", "figures", command.Command{Name: command.Figures}},
 		{"everything thaws", "unfreeze", command.Command{Name: command.Unfreeze}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -118,6 +123,12 @@ func TestWhatIsNot(t *testing.T) {
 		{"a freeze of nothing", "freeze", "Say why", "", "/promote freeze"},
 		{"an incident without a severity", "incident shop", "How bad", "", "/promote incident <app> <severity> <reason>"},
 		{"an incident of a severity that is none", "incident shop !! down", "not a severity", "", "/promote incident"},
+		{"a rollback for no reason", "rollback shop", "Say why", "", "/promote rollback <app> [to digest] <reason>"},
+		{"a rollback to a build, for no reason", "rollback shop to 4f1c2a", "Say why", "", "/promote rollback"},
+		{"a rollback to no build", "rollback shop to stop the errors", "“stop” is not a digest", "", "/promote rollback"},
+		{"a rollback to nothing", "rollback shop to", "is not a digest", "", "/promote rollback"},
+		{"a build that is bad, whichever", "withdraw-digest shop it leaks", "Which build?", "", "/promote withdraw-digest <app>@<digest> <reason>"},
+		{"a build that is bad for no reason", "withdraw-digest shop@4f1c2a", "Say why", "", "/promote withdraw-digest"},
 		{"nothing that is over", "resolve", "shop, shop-api", "", "/promote resolve <app|number>"},
 		{"a number that is none", "resolve #0", "There is no app “#0”", "", "/promote resolve"},
 	} {
@@ -155,7 +166,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 23 {
+	if len(all) != 27 {
 		t.Errorf("%d commands", len(all))
 	}
 }
@@ -164,7 +175,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "help", "help why", "status", "list", "show shop@4f1c2a", "request shop v1", "approve pay", "reject shop “no & <http://x|y> &amp;lt;”",
 		"reject shop '\"``\"'", "check shop review failed no", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
-		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay",
+		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay", "rollback shop to 4f1c2a x y", "rollback shop to x", "withdraw-digest shop@4f1c2a x y",
 	} {
 		f.Add(seed)
 	}

@@ -30,6 +30,9 @@ func answer(a promotion.Answer) page.Text {
 	if a.Check != "" {
 		return signAnswer(a, it)
 	}
+	if m, some := aboutBuild(a, it); some {
+		return m
+	}
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}
@@ -163,6 +166,11 @@ func Why(v policy.View) Message {
 		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}
 	return page.Say(lines...)
+}
+
+// Abroad is said where members of other organisations read and write along.
+func Abroad() Message {
+	return page.Say("In a channel that is shared with other organisations, promotebot answers only `/promote`. Nothing was changed.")
 }
 
 // Problem is the one place where an error becomes words in Slack. Only texts

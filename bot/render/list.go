@@ -17,15 +17,20 @@ func List(open []policy.View) Message {
 	}
 	var rows []page.Text
 	for _, v := range open {
-		p := &v.Facts.Promotion
-		_, sentence := state(v, nil)
-		row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
-		if p.Owed() != nil {
-			row += " " + owed(p, v.At, nil)
-		}
-		rows = append(rows, row)
+		rows = append(rows, row(v))
 	}
 	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
+}
+
+// row is a promotion where it is one of several.
+func row(v policy.View) page.Text {
+	p := &v.Facts.Promotion
+	_, sentence := state(v, nil)
+	row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
+	if p.Owed() != nil {
+		row += " " + owed(p, v.At, nil)
+	}
+	return row
 }
 
 // Status is what is where, as far as it could be seen.
@@ -35,35 +40,40 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 	}
 	var rows []page.Text
 	for _, a := range apps {
-		row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
-		for _, e := range a.Environments {
-			row += page.Writef("\n• %s", e.Name)
-			if e.Images != "" {
-				row += page.Writef(", in %s", page.Code(string(e.Images)))
-			}
-			row += ": " + environment(e)
-		}
-		row += halted(a)
-		if c := a.Channel; c.Fault != "" && c.Since != nil {
-			row += page.Writef("\n• *no card can be posted* in %s since %s: %s", page.Code(c.ID), *c.Since, because(c.Fault))
-		}
-		for _, p := range a.Unreviewed {
-			row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
-		}
-		var open []page.Text
-		for _, id := range a.Open {
-			open = append(open, page.Writef("#%d", id))
-		}
-		if len(open) > 0 {
-			row += "\n• open: " + page.Join(open, maxTags)
-		}
-		rows = append(rows, row)
+		rows = append(rows, where(a, now))
 	}
 	m := page.Roll("Status", rows, "/promote status <app> shows one of them")
 	p := page.Page{Blocks: m.Blocks}
 	p.Context(page.Writef("As of %s", now))
 	m.Blocks = p.Blocks
 	return m
+}
+
+// where is what is where of one app.
+func where(a policy.AppStatus, now time.Time) page.Text {
+	row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
+	for _, e := range a.Environments {
+		row += page.Writef("\n• %s", e.Name)
+		if e.Images != "" {
+			row += page.Writef(", in %s", page.Code(string(e.Images)))
+		}
+		row += ": " + environment(e)
+	}
+	row += halted(a)
+	if c := a.Channel; c.Fault != "" && c.Since != nil {
+		row += page.Writef("\n• *no card can be posted* in %s since %s: %s", page.Code(c.ID), *c.Since, because(c.Fault))
+	}
+	for _, p := range a.Unreviewed {
+		row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
+	}
+	var open []page.Text
+	for _, id := range a.Open {
+		open = append(open, page.Writef("#%d", id))
+	}
+	if len(open) > 0 {
+		row += "\n• open: " + page.Join(open, maxTags)
+	}
+	return row
 }
 
 // environment says first what can't be seen: what follows is then old.
@@ -93,12 +103,13 @@ func environment(e policy.EnvironmentStatus) page.Text {
 	return s + page.Writef("nothing behind %s", page.Code(e.Watch))
 }
 
-// History is past and present promotions, newest first.
-func History(past []promotion.Promotion) Message {
-	if len(past) == 0 {
+// History is past and present promotions and, in between, which digests were
+// withdrawn; newest first.
+func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Message {
+	if len(past)+len(withdrawn) == 0 {
 		return page.Say("No promotion is on record.")
 	}
-	var rows []page.Text
+	var all []happening
 	for _, p := range past {
 		at := p.OpenedAt
 		if p.FinishedAt != nil {
@@ -114,12 +125,16 @@ func History(past []promotion.Promotion) Message {
 		if p.Reason != "" {
 			row += ": " + because(p.Reason)
 		}
+		row += took(&p)
+		if p.Undone() {
+			row += page.Writef("; rolled back in #%d", p.UndoneBy)
+		}
 		if p.Broken != nil {
 			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
 		}
-		rows = append(rows, row)
+		all = append(all, happening{at, row})
 	}
-	return page.Roll("History", rows, "/promote history <app> shows those of one app")
+	return page.Roll("History", newestFirst(append(all, judged(withdrawn)...)), "/promote history <app> shows those of one app")
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".

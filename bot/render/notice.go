@@ -28,13 +28,15 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
 	case promotion.NoticeSigned:
 		return page.Say(signedNotice(w, c), missing(v, c))
+	case promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated:
+		return tookBack(w, v, c, it)
 	case promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview:
 		return shattered(w, v, c, it)
 	case promotion.NoticeExecuting:
 		if p.Broken != nil && len(v.Verdict.Skipped()) > 0 {
 			return page.Say(page.Writef("The glass is broken: exactly %s is being promoted to %s.", it, p.To))
 		}
-		if p.Repairs() {
+		if p.Stays() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
 		}
 		if p.Purpose == promotion.Train {
@@ -45,15 +47,21 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		if p.Repairs() {
 			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))
 		}
+		if p.Purpose == promotion.Rollback {
+			return page.Say(page.Writef("Reminder: it is asked for that %s goes back to %s.", p.To, it), missing(v, nil))
+		}
 		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
 	case promotion.NoticeSuperseded:
+		if p.Purpose == promotion.Rollback {
+			return page.Say(page.Writef("The rollback to %s is not needed any more: %s. Its buttons are gone.", it, because(p.Reason)))
+		}
 		if p.Successor == 0 {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))
 		}
 		if p.Reason != "" {
-			return page.Say(page.Writef("%s gave way to #%d: %s. Its buttons are gone.", it, p.Successor, because(p.Reason)))
+			return page.Say(page.Writef("%s gave way to %s: %s. Its buttons are gone.", it, successor(v), because(p.Reason)))
 		}
-		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
+		return page.Say(page.Writef("%s gave way to a newer build, %s. It was not promoted, and its buttons are gone.", it, successor(v)))
 	}
 	if w.Kind != promotion.NoticeEnded {
 		return stirred(w, v, c, it)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -14,15 +15,15 @@ import (
 func TestTheCardSaysHowOldItIsWhoIsInAUserGroup(t *testing.T) {
 	read := func(role string, at time.Time) func(*policy.Document, *policy.Facts) {
 		return func(_ *policy.Document, f *policy.Facts) {
-			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{ann}, Groups: []promotion.GroupID{"S1"}, ReadAt: &at}
+			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{sample.Ann}, Groups: []promotion.GroupID{"S1"}, ReadAt: &at}
 		}
 	}
-	older, newer := monday.Add(time.Hour), monday.Add(2*time.Hour)
-	said := blocks(t, render.Card(shop(3*time.Hour, read("leads", newer), read("security", older))))
+	older, newer := sample.Monday.Add(time.Hour), sample.Monday.Add(2*time.Hour)
+	said := blocks(t, render.Card(sample.Shop(3*time.Hour, read("leads", newer), read("security", older))))
 	if !strings.Contains(said, fmt.Sprintf("Members of user groups as read <!date^%d^", older.Unix())) {
 		t.Errorf("the card says: %s", said)
 	}
-	if said := blocks(t, render.Card(shop(3*time.Hour))); strings.Contains(said, "user groups") {
+	if said := blocks(t, render.Card(sample.Shop(3*time.Hour))); strings.Contains(said, "user groups") {
 		t.Errorf("without any it says: %s", said)
 	}
 }

@@ -110,7 +110,9 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 		"the registry's password, encoded": base64.StdEncoding.EncodeToString([]byte("ci:" + registryPassword)),
 	}
 	d := a.stage("1.4.2")
-	a.locked(func(r *http.Request) bool { return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") })
+	a.locked(func(r *http.Request) bool {
+		return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/")
+	})
 	login := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, a.repo.RegistryStr(), base64.StdEncoding.EncodeToString([]byte("ci:"+registryPassword)))
 	if err := os.WriteFile(filepath.Join(a.dir, "config.json"), []byte(login), 0o600); err != nil {
 		t.Fatal(err)

@@ -42,13 +42,13 @@ type program struct {
 type command struct {
 	name  string // one or two words
 	args  string
-	about string
+	about string // empty: not told of
 	run   func(p *program, ctx context.Context, args []string) error
 }
 
 func commands() []command {
 	return []command{
-		{"demo", "[-listen ADDRESS] [-v]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
+		{"demo", "[-listen ADDRESS] [-v | -gallery]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
 		{"serve", "-config FILE", "run the bot", (*program).serve},
 		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
 		{"policy explain", "[-config FILE] APP", "say in sentences what a promotion of an app, or a train, takes", (*program).policyExplain},
@@ -59,7 +59,9 @@ func commands() []command {
 		{"token revoke", "[-config FILE] NAME", "revoke a token, at once", (*program).tokenRevoke},
 		{"check report", "-app APP -digest DIGEST -name NAME -status STATUS", "report a check of a digest to a running bot", (*program).checkReport},
 		{"doctor", "[-config FILE] [-json]", "say whether everything that the bot needs is there, also while it runs; exits with 1 when something is wrong, with 2 when something could not be looked at", (*program).doctor},
-		{"manifest", "", "print the Slack app manifest to paste", (*program).manifest},
+		{"manifest kubernetes", "NAMESPACE…", "print the account and the roles to apply, with which the bot may deploy into namespaces", (*program).manifestKubernetes},
+		{"manifest slack", "", "print the Slack app manifest to paste; also without \"slack\"", (*program).manifest},
+		{"manifest", "", "", (*program).manifest},
 		{"backup", "[-config FILE] TO", "copy the database, also while the bot runs", (*program).backup},
 		{"audit verify", "[-config FILE]", "recompute the audit log and say whether it is whole", (*program).auditVerify},
 		{"audit list", "[-config FILE]", "print the audit log, one JSON object a line", (*program).auditList},
@@ -131,6 +133,9 @@ func (p *program) complain(err error) {
 func (p *program) help(w io.Writer) {
 	_, _ = fmt.Fprint(w, "promotebot promotes container images by digest, behind a human gate in Slack.\n\n")
 	for _, c := range commands() {
+		if c.about == "" {
+			continue // it is the short form of another
+		}
 		_, _ = fmt.Fprintf(w, "  promotebot %-32s %s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
 	}
 	_, _ = fmt.Fprint(w, "\n\"promotebot COMMAND -h\" explains the flags of a command.\n")

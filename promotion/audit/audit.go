@@ -52,6 +52,7 @@ const (
 	Regrouped  Kind = "group-changed"
 	Rehoused   Kind = "channel-changed" // the channel of cards was shared, or none can be posted there, or that is over
 	Checked    Kind = "checked"         // a check was reported or signed off
+	Authored   Kind = "authors"         // who wrote what is in a digest was reported
 	Tokened    Kind = "token-made"      // a machine may speak over HTTP
 	Untokened  Kind = "token-revoked"   // it may not any more
 
@@ -65,6 +66,14 @@ const (
 	Unheld           Kind = "unheld"
 	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
 	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
+	RolledBack       Kind = "rolled-back"    // what a promotion had brought was taken back
+	Condemned        Kind = "digest-withdrawn"
+	Reinstated       Kind = "digest-reinstated"
+
+	Moved    Kind = "moved"    // the tags are where they were to be, and something follows that
+	Rollout  Kind = "rollout"  // how far a target is with its order has changed
+	Watching Kind = "watching" // it runs everywhere
+	Failing  Kind = "failing"  // it did not come to run, or something went wrong after that
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

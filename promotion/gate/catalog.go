@@ -72,6 +72,7 @@ type Environment struct {
 	// Attachments are what goes along when an image is brought into it from
 	// another repository.
 	Attachments promotion.Attachments
+	Deploy      Deploy
 }
 
 // Role is a list of people, directly, through Slack user groups, or through

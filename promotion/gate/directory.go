@@ -20,6 +20,11 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
 		return err
 	}
+	if was := had[who.ID]; was.Standing != who.Standing {
+		if err := t.showOpen(who.ID); err != nil {
+			return err
+		}
+	}
 	// Whoever was not known was given the benefit of the doubt among those who
 	// could approve.
 	was, known := had[who.ID]

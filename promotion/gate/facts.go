@@ -28,7 +28,10 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 			return d, f, err
 		}
 	}
-	if err := t.concerned(p, &f); err != nil {
+	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
+		return d, f, err
+	}
+	if err := t.aftermath(p, &f); err != nil {
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {
@@ -83,8 +86,15 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	app, _ := t.catalog.App(name)
 	d := app.Policies[p.To]
+	if p.Purpose == promotion.Rollback {
+		if d = d.Returning(); p.Requester == "" {
+			d.Automatic = true // nobody asked for it but the policy
+		}
+		return d, nil
+	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
+		d.Deploys, d.After = nil, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted
@@ -98,6 +108,9 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
 		return err
 	}
+	if f.Authors, err = t.Authors(p.App, p.Digest); err != nil {
+		return err
+	}
 	if f.Source, err = t.look(p.App, p.From, promotion.Source); err != nil {
 		return err
 	}
@@ -108,6 +121,9 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 		return err
 	}
 	if err := t.stopped(p, f); err != nil {
+		return err
+	}
+	if err := t.fate(p, f); err != nil {
 		return err
 	}
 	return t.rivals(p, f)
@@ -159,6 +175,12 @@ func (t *turn) involved(f *policy.Facts) error {
 		}
 		for _, z := range of.Freezes {
 			ids = append(ids, z.By)
+		}
+		if of.Withdrawn != nil {
+			ids = append(ids, of.Withdrawn.By)
+		}
+		if of.Undone != nil {
+			ids = append(ids, of.Undone.Requester)
 		}
 		for _, i := range of.Incidents {
 			ids = append(ids, promotion.PersonOf(i.ReportedBy))
@@ -233,16 +255,20 @@ func (t *turn) roster(role string) (promotion.Roster, error) {
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
-	executing, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing}, Limit: 2})
+	others, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing}})
 	if err != nil {
 		return err
 	}
-	for _, other := range executing {
-		if other.ID != p.ID {
+	for i, other := range others {
+		switch {
+		case other.ID == p.ID:
+		case other.State.Moves():
 			f.Executing = other.ID
+		case p.Purpose != promotion.Rollback && !p.Repairs(): // the way back is for then, and tags are put right any time
+			f.OnTrial = &others[i]
 		}
 	}
-	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1})
+	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, Standing: true, ObservedAfter: &p.ObservedAt, Limit: 1})
 	if err != nil {
 		return err
 	}

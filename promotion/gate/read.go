@@ -110,7 +110,7 @@ func (g *Gate) Status(ctx context.Context, name string) (all []policy.AppStatus,
 
 func (t *turn) status(a App) (policy.AppStatus, error) {
 	s := policy.AppStatus{App: a.Name, Repository: a.Repository}
-	open, err := t.Promotions(Query{App: a.Name, States: live})
+	open, err := t.Promotions(Query{App: a.Name, States: promotion.Unfinished()})
 	if err != nil {
 		return s, err
 	}
@@ -127,6 +127,11 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if s.Holds, err = t.Holds(a.Name); err != nil {
 		return s, err
 	}
+	withdrawn, err := t.Withdrawals(a.Name)
+	if err != nil {
+		return s, err
+	}
+	s.Withdrawn = slices.DeleteFunc(withdrawn, func(w promotion.Withdrawal) bool { return w.ReinstatedAt != nil })
 	if s.Unreviewed, err = t.Promotions(Query{App: a.Name, Unreviewed: true}); err != nil {
 		return s, err
 	}

@@ -33,6 +33,9 @@ func (d Document) Sentences(from, to string, train bool) []string {
 	if d.RefuseShared {
 		all = append(all, "Nothing goes ahead whose card is in a channel that is shared with another organisation.")
 	}
+	if !train && !d.Returns { // the apps of a train go back one by one
+		all = append(all, d.GoingBack())
+	}
 	switch d.OnFailure {
 	case promotion.TakeBack:
 		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")
@@ -54,7 +57,7 @@ func (d Document) asked() []string {
 		all = append(all, "Whoever requested it can't be one of them.")
 	}
 	if d.AuthorsCannotApprove {
-		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" names them.")
+		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" and reports of its commits name them.")
 	}
 	return all
 }

@@ -53,6 +53,8 @@ type Promotion struct {
 	Requester  string       `json:"requester,omitempty"`
 	Train      promotion.ID `json:"train,omitempty"`
 	Successor  promotion.ID `json:"successor,omitempty"`
+	RollsBack  string       `json:"rolls_back,omitempty"` // digest
+	UndoneBy   promotion.ID `json:"undone_by,omitempty"`
 	Revision   int64        `json:"revision"`
 	Policy     string       `json:"policy"`
 	Targets    []Target     `json:"targets"`
@@ -183,6 +185,9 @@ func shownAs(v policy.View) Promotion {
 		ID: p.ID, Purpose: string(p.Purpose), App: p.App, From: p.From, To: p.To, Digest: string(p.Digest), State: string(p.State), Reason: p.Reason, SourceTag: p.SourceTag,
 		Requester: string(p.Requester), Train: p.Train, Successor: p.Successor, Revision: p.Revision, Policy: p.PolicyHash, Targets: []Target{},
 		ObservedAt: p.ObservedAt, OpenedAt: p.OpenedAt, StartedAt: p.StartedAt, FinishedAt: p.FinishedAt, Checks: []Check{},
+	}
+	if shown.UndoneBy = p.UndoneBy; p.Back != nil {
+		shown.RollsBack = string(p.Back.Bad)
 	}
 	for _, t := range p.Targets {
 		shown.Targets = append(shown.Targets, Target{t.Tag, t.Floating, string(t.Now)})

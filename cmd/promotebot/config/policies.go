@@ -138,7 +138,7 @@ func (r *reader) rules(in map[string]strict.Pair, name string, roles roles) poli
 		d.RefuseShared = r.refuses(p.Value)
 	}
 	r.flow(in, &d)
-	r.rollback(in, &d)
+	r.rollback(in, &d, roles)
 	return d
 }
 

@@ -16,6 +16,7 @@ const (
 	registryWidth = 8
 	copyWidth     = 2
 	slackWidth    = 4
+	homesWidth    = 1 // one after the other: two versions of a home would race
 	clockWidth    = 1
 )
 
@@ -38,13 +39,15 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		// and what waits for that holds up nothing else.
 		lane("cards", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCard: c.DrawCard}),
 		lane("replies", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectNotice: c.PostNotice}),
-		lane("answers", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectTell: c.Tell}),
+		lane("answers", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectTell: c.Tell, promotion.EffectSay: c.Say}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup, promotion.EffectChannel: c.ReadChannel,
 		}),
+		// Apart, so that a busy hour, in which every home changes, holds up no card.
+		lane("homes", homesWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectHome: c.ShowHome}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due,
+			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
 		}),
 	}
 }
