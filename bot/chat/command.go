@@ -73,7 +73,7 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 		all, err := c.gate.Status(ctx, cmd.App)
 		return privately(render.Status(all, c.gate.Now())), err
 	case command.List:
-		open, err := c.gate.Views(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
+		open, err := c.gate.Views(ctx, gate.Query{Apart: true, States: promotion.Unfinished()})
 		if err != nil {
 			return response{}, err
 		}

@@ -54,6 +54,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		payload, err = c.held(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackPlan:
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackKeep:
+		payload, err = c.submitted(ctx, cb, promotion.Keep)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
 		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
@@ -80,7 +82,7 @@ var decisions = map[string]promotion.Decision{
 }
 
 // dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionDetails}
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionKeep, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
@@ -131,6 +133,8 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 		modal = render.PlanModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionReject:
 		modal = render.RejectModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionKeep && v.Facts.Promotion.State == promotion.Failing:
+		modal = render.KeepModal(v, cb.Channel.ID, cardOf(cb))
 	case action.ActionID == render.ActionGlass && render.Breakable(v):
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:

@@ -77,6 +77,8 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	switch a.Decision {
 	case promotion.Reject:
 		return page.Writef("Rejected %s: %s. No tag was moved.", it, objection(a.Ground, a.Reason))
+	case promotion.Keep:
+		return page.Writef("%s stays as it is, and counts as promoted: %s.", it, because(a.Reason))
 	case promotion.Lift:
 		return page.Writef("The rejection of %s is lifted: it is open again.", it)
 	case promotion.Withdraw:
@@ -120,6 +122,8 @@ func deed(d promotion.Decision) page.Text {
 		return "withdrawal"
 	case promotion.Lift:
 		return "lifting of the rejection"
+	case promotion.Keep:
+		return "decision to keep it"
 	case promotion.BreakGlass:
 		return "breaking of the glass"
 	case promotion.Fine, promotion.NotFine:
@@ -133,6 +137,12 @@ func ended(state string) page.Text {
 	switch promotion.State(state) {
 	case promotion.Executing:
 		return "is being promoted already"
+	case promotion.Deploying:
+		return "is being deployed already"
+	case promotion.Watching:
+		return "runs already, and is being watched"
+	case promotion.Failing:
+		return "has been promoted, and is failing; its card says what can be done"
 	case promotion.Promoted:
 		return "has been promoted already"
 	case promotion.Rejected:

@@ -26,18 +26,20 @@ func Card(v policy.View) Message {
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up, what changes and who
 		// has agreed stand before them.
-		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v)}, pauses(v), []page.Text{ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 		p.Section(planned(promoted)...)
+		p.Section(following(v))
 		p.Fields(facts(promoted, c)...)
 		p.Context(consulted(v)...)
 		p.Context(becomes(v)...)
 	} else {
 		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
+		p.Section(deployments(v)...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
@@ -69,14 +71,15 @@ func summary(v policy.View) string {
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	s = append(append(s, withdrawn(v.Facts.Withdrawn, c)...), glass(v, c)...)
 	if p.State == promotion.Open {
-		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = slices.Concat(s, pauses(v), []page.Text{ends(v)}, hindrances(v, sentence))
 		s = append(s, changes(p)...)
 		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
+		s = append(s, following(v))
 	} else {
-		s = append(s, approvers(v, c))
+		s = append(append(s, deployments(v)...), approvers(v, c))
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))
@@ -116,7 +119,7 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	}
 	// What was read is kept when it ends: it is what a rollback would go back to.
 	since := "now"
-	if p.State.Final() {
+	if p.State.Final() || p.MovedAt != nil {
 		since = "before"
 	}
 	to := page.Join(set, maxTags)

@@ -72,7 +72,7 @@ func walk(path string, v any, visit func(path, s string), list func(path string,
 }
 
 // control is everything that may begin with < in what we send.
-var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|#\d+))>`)
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|more|#\d+))>`)
 
 // entity is every escape there is.
 var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
@@ -193,6 +193,7 @@ func checkAll(t failing, v policy.View) {
 	checkModal(t, "details", render.Details(v))
 	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
 	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
+	checkModal(t, "keep", render.KeepModal(v, "C0123456789", "1795424400.000100"))
 	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	if render.Returnable(v) {
 		checkModal(t, "rollback", render.RollbackModal(v, "C0123456789", "1795424400.000100"))
@@ -201,7 +202,7 @@ func checkAll(t failing, v policy.View) {
 	for _, kind := range []promotion.NoticeKind{
 		promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated, promotion.NoticeHeld,
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
-		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview,
+		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
 			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))
@@ -260,10 +261,10 @@ func drawView(t *rapid.T) policy.View {
 		ID: promotion.ID(rapid.Int64Min(1).Draw(t, "number")), App: text.Draw(t, "app"), From: text.Draw(t, "from"), To: text.Draw(t, "to"),
 		Repository: promotion.Repository(text.Draw(t, "repository")), Digest: digest.Draw(t, "digest"), SourceTag: text.Draw(t, "source tag"), Requester: person.Draw(t, "requester"),
 		State: rapid.SampledFrom([]promotion.State{
-			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
+			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
 		}).Draw(t, "state"),
 		Reason: text.Draw(t, "reason"), Revision: rapid.Int64().Draw(t, "revision"), PlanFault: text.Draw(t, "plan fault"), ReadFault: text.Draw(t, "read fault"),
-		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"),
+		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"), MovedAt: maybe.Draw(t, "moved"), WatchUntil: maybe.Draw(t, "watched"), EndedBy: person.Draw(t, "ended by"),
 		Card: promotion.Card{TS: rapid.SampledFrom([]string{"", "1.1"}).Draw(t, "ts")},
 	}
 	if rapid.Bool().Draw(t, "image read") {
@@ -284,6 +285,16 @@ func drawView(t *rapid.T) policy.View {
 	f := policy.Facts{
 		Promotion: p, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{},
 		Presence: []promotion.Interval{{From: p.ObservedAt, Until: maybe.Draw(t, "left")}}, Executing: promotion.ID(rapid.Int64Range(0, 1).Draw(t, "executing")),
+	}
+	for range rapid.SampledFrom([]int{0, 1, 2, 30}).Draw(t, "deployments") {
+		f.Deployments = append(f.Deployments, promotion.Deployment{
+			Order: promotion.Order{Target: text.Draw(t, "target"), OrderedAt: moment.Draw(t, "ordered"), Deadline: moment.Draw(t, "deadline")},
+			Rollout: promotion.Rollout{
+				Phase: rapid.SampledFrom([]promotion.RolloutPhase{promotion.RolloutPlanned, promotion.RolloutOrdered, promotion.RolloutAsked, promotion.RolloutUnder, promotion.RolloutDone, promotion.RolloutFailed}).Draw(t, "phase"),
+				Ready: rapid.IntRange(0, 9).Draw(t, "ready"), Total: rapid.IntRange(0, 9).Draw(t, "total"), Detail: text.Draw(t, "detail"), URL: text.Draw(t, "url"), Lines: rapid.SliceOfN(text, 0, 20).Draw(t, "lines"),
+			},
+			Fault: text.Draw(t, "fault"), EndedAt: maybe.Draw(t, "done"),
+		})
 	}
 	if rapid.Bool().Draw(t, "source down") {
 		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: sample.Monday}
@@ -333,6 +344,43 @@ func drawView(t *rapid.T) policy.View {
 	drawGlass(t, text, person, moment, &d, &f)
 	drawBack(t, text, person, moment, &f)
 	return policy.ViewAt(d, f, moment.Draw(t, "now"))
+}
+
+// The largest that there is: hundreds of everything, and texts of three thousand
+// characters, each of which alone would fill a section.
+func TestTheLargestViewKeepsTheLimits(t *testing.T) {
+	for name, unit := range map[string]string{"waiting for approvals": "word ", "on hold": "&<>", "promoted": "🚢", "waiting for evidence": "`"} {
+		long := strings.Repeat(unit, 3000/len(unit))
+		v := view(t, name)
+		f := &v.Facts
+		f.Votes = slices.Clone(f.Votes)
+		labels := map[string]string{}
+		for i := range 200 {
+			id := promotion.PersonID(fmt.Sprintf("U%06d", i))
+			f.People[id] = promotion.Person{ID: id, Name: long, Standing: promotion.Member, ReadAt: v.At}
+			role := fmt.Sprint("role ", i, long)
+			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{id}}
+			if v.Document.Tree == nil && !v.Document.Automatic {
+				v.Document.Approvals = append(v.Document.Approvals, policy.Requirement{Role: role, Count: 1})
+			}
+			v.Document.Checks = append(v.Document.Checks, policy.Check{Name: fmt.Sprint(i, long)})
+			f.Checks = append(f.Checks, promotion.Check{Name: fmt.Sprint(i, long), Status: promotion.CheckFailed, Summary: long, At: sample.Monday})
+			f.Holds = append(f.Holds, promotion.Hold{By: id, Reason: long, At: sample.Monday})
+			f.Freezes = append(f.Freezes, promotion.Freeze{From: sample.Monday, Reason: long, By: id})
+			f.Incidents = append(f.Incidents, promotion.Incident{ID: promotion.IncidentID(i + 1), Severity: "critical", Summary: long, From: sample.Monday, ReportedAt: sample.Monday})
+			f.Votes = append(f.Votes, promotion.Vote{Person: id, Decision: promotion.Approve, Reason: long, Terms: f.Promotion.TermsNow(), At: sample.Monday})
+			labels[fmt.Sprint(i, long)] = long
+		}
+		for _, label := range []string{promotion.LabelVersion, promotion.LabelRevision, promotion.LabelSource, promotion.LabelBaseName, promotion.LabelBaseDigest} {
+			labels[label] = long
+		}
+		platforms := slices.Repeat([]string{long}, 200)
+		f.Promotion.Image = &promotion.Image{Labels: labels, Platforms: platforms, MediaType: long, Of: long}
+		f.Promotion.Former = &promotion.Former{Digest: sample.Former, Image: &promotion.Image{Labels: map[string]string{promotion.LabelBaseName: long + "1"}, Platforms: []string{"linux/" + long}, Of: long}}
+		f.Promotion.Plan, f.Promotion.Reason, f.SuccessorLink = long, long, "https://example.com/"+long
+		v = policy.ViewAt(v.Document, v.Facts, v.At)
+		t.Run(name, func(t *testing.T) { checkAll(t, v) })
+	}
 }
 
 func TestAnyViewKeepsTheLimits(t *testing.T) {

@@ -59,6 +59,9 @@ func where(a policy.AppStatus, now time.Time) page.Text {
 		}
 		row += ": " + environment(e)
 	}
+	for _, f := range a.Following {
+		row += "\n• " + onItsWay(f)
+	}
 	row += halted(a)
 	if c := a.Channel; c.Fault != "" && c.Since != nil {
 		row += page.Writef("\n• *no card can be posted* in %s since %s: %s", page.Code(c.ID), *c.Since, because(c.Fault))
@@ -118,6 +121,9 @@ func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Messa
 		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
 		if p.Successor != 0 && p.State != promotion.Rejected {
 			row += page.Writef(" by #%d", p.Successor)
+		}
+		if p.State == promotion.Promoted && p.MovedAt != nil && p.EndedBy != "" {
+			row += ", kept while it was failing"
 		}
 		if p.EndedBy != "" {
 			row += page.Writef(" by %s", page.Mention(p.EndedBy))

@@ -124,6 +124,7 @@ func details(v policy.View) []slack.Block {
 			p.Section("*Takes the place of*", page.Code(string(promoted.Destination)+"@"+string(f.Digest)))
 		}
 	}
+	p.Section(deployments(v)...)
 	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
 	p.Section(changes(promoted)...)

@@ -43,6 +43,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 			return page.Say(page.Writef("The policy is met: exactly the %d digests of %s are being promoted to %s.", len(v.Facts.Rides), it, p.To))
 		}
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
+	case promotion.NoticeFailing:
+		return page.Say(page.Writef("%s is *failing* in %s: %s.", it, p.To, because(w.Reason)), "Who could approve it decides on its card what becomes of that.")
 	case promotion.NoticeReminder:
 		if p.Repairs() {
 			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))

@@ -20,6 +20,7 @@ func TestWhatIsStoppedSaysSo(t *testing.T) {
 	}
 	for state, words := range map[string][]string{
 		"soak standing still":        {"Not soaking", "stands still since", "because incident #3 (critical: checkout &lt;fails&gt;) is open", "begins again when that is resolved", "Until it is resolved, the soak stands still, nothing is promoted"},
+		"soak that stood still":      {"*Stood still* from <!date^", "staging was reported unhealthy (probes fail)", "incident #3 (warning: checkout &lt;fails&gt;)"},
 		"soak begun again":           {"Soaking", "It began again <!date^", "when incident #3 (critical: checkout &lt;fails&gt;) was resolved"},
 		"incident of no consequence": {"Waiting for approvals", "*Incident #3*, info", "reported by Eve", "takes no notice"},
 		"unhealthy":                  {"staging is reported unhealthy (probes fail)"},

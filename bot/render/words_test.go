@@ -302,6 +302,10 @@ func TestButtons(t *testing.T) {
 			want = pressable(s.View)
 		case p.State == promotion.Rejected && p.Successor == 0 && p.Purpose != promotion.Rollback:
 			want = []string{render.ActionLift, render.ActionDetails}
+		case p.State == promotion.Failing && len(s.View.Facts.Back) > 0:
+			want = []string{render.ActionKeep, render.ActionRollback, render.ActionDetails}
+		case p.State == promotion.Failing:
+			want = []string{render.ActionKeep, render.ActionDetails}
 		case len(s.View.Facts.Back) > 0:
 			want = []string{render.ActionRollback, render.ActionDetails}
 		case p.State.Final() && p.Owed() != nil:

@@ -130,7 +130,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	unseen, err := c.o.Gate.Blind(ctx)
-	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
+	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: promotion.Unfinished()})
 	closed, err3 := c.o.Gate.Unpostable(ctx)
 	if err := errors.Join(err, err2, err3); err != nil {
 		c.o.Log.Error("metrics", "error", err)
@@ -144,7 +144,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, channel := range closed {
 		ch <- prometheus.MustNewConstMetric(unpostable, prometheus.GaugeValue, 1, channel.ID)
 	}
-	counts := map[promotion.State]int{promotion.Open: 0, promotion.Executing: 0}
+	counts := map[promotion.State]int{}
+	for _, s := range promotion.Unfinished() {
+		counts[s] = 0
+	}
 	for _, p := range open {
 		counts[p.State]++
 	}

@@ -141,8 +141,11 @@ func TestMetrics(t *testing.T) {
 		return tx.SaveChannel(promotion.Channel{ID: "C0SHOP", Fault: "the channel is archived", Since: &now})
 	}))
 	want := []string{
+		`promotebot_promotions{state="deploying"} 0`,
 		`promotebot_promotions{state="executing"} 0`,
+		`promotebot_promotions{state="failing"} 0`,
 		`promotebot_promotions{state="open"} 1`,
+		`promotebot_promotions{state="watching"} 0`,
 		`promotebot_scrape_errors 0`,
 		`promotebot_slack_channel_fault{channel="C0SHOP"} 1`,
 		`promotebot_slack_connections 2`,

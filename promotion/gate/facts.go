@@ -94,7 +94,7 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
-		d.Deploys, d.After = nil, nil
+		d.Deploys, d.Together, d.After = nil, false, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted

@@ -116,6 +116,14 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	}
 	for i := range open {
 		s.Open = append(s.Open, shownAs(&open[i]))
+		if open[i].MovedAt == nil {
+			continue
+		}
+		orders, err := t.Deployments(open[i].ID)
+		if err != nil {
+			return s, err
+		}
+		s.Following = append(s.Following, policy.Following{Promotion: open[i], Deployments: orders})
 	}
 	if s.Incidents, err = t.Incidents(a.Name, nil); err != nil {
 		return s, err

@@ -231,6 +231,9 @@ func (t *turn) rollBack(bad *promotion.Promotion, to promotion.Promotion, g prom
 	if err != nil || refusal != "" {
 		return nil, refusal, err
 	}
+	if err := t.stopShort(bad); err != nil {
+		return nil, "", err
+	}
 	p := t.fresh(app, to.From, env.Name, to.Digest)
 	p.Purpose, p.Repository, p.ObservedAt, p.Captures, p.Image, p.Requester = promotion.Rollback, p.Destination, to.ObservedAt, to.Captures, to.Image, g.Person
 	p.Back = &promotion.Back{Bad: bad.Digest, Reason: g.Reason}
@@ -337,7 +340,8 @@ func (t *turn) tookBack(p *promotion.Promotion) error {
 		return err
 	}
 	said := promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: h.By, Reason: h.Reason, Rollback: p.ID}
-	if err := t.stir(h.App, holding(said, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID)); err != nil || p.State != promotion.Promoted {
+	arrived := p.State == promotion.Promoted || p.MovedAt != nil // and may have targets to be told
+	if err := t.stir(h.App, holding(said, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID)); err != nil || !arrived {
 		return err
 	}
 	brought, err := t.query(Query{App: p.App, To: p.To, Digest: p.Back.Bad, States: []promotion.State{promotion.Promoted}, Standing: true})
@@ -413,7 +417,8 @@ func (t *turn) fate(p *promotion.Promotion, f *policy.Facts) error {
 	if err != nil {
 		return err
 	}
-	if f.Withdrawn = policy.Withdrawn(withdrawn, p.Digest); p.State != promotion.Promoted {
+	there := p.State == promotion.Promoted || p.State == promotion.Watching || p.State == promotion.Failing
+	if f.Withdrawn = policy.Withdrawn(withdrawn, p.Digest); !there {
 		return nil
 	}
 	if p.Undone() {

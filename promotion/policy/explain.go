@@ -33,6 +33,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 	if d.RefuseShared {
 		all = append(all, "Nothing goes ahead whose card is in a channel that is shared with another organisation.")
 	}
+	all = append(all, d.followed()...)
 	if !train && !d.Returns { // the apps of a train go back one by one
 		all = append(all, d.GoingBack())
 	}

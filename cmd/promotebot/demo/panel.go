@@ -65,7 +65,7 @@ func (a *app) show(ctx context.Context) shown {
 }
 
 // seen is what has happened of what there is to try.
-type seen struct{ Handbook, Soaked, Refused, Payments, Why, Pushed, Rejected bool }
+type seen struct{ Handbook, Soaked, Refused, Payments, Why, Pushed, Rejected, Train bool }
 
 // seen looks at what anybody could see: the channel, what people did, and what
 // they were told.
@@ -74,6 +74,7 @@ func (d *demo) seen() seen {
 	for _, m := range d.slack.Messages(channel) {
 		promoted := strings.Contains(m.Text, "*Promoted*")
 		s.Handbook = s.Handbook || promoted && strings.HasPrefix(m.Text, "handbook ")
+		s.Train = s.Train || promoted && strings.HasPrefix(m.Text, "site ")
 		s.Payments = s.Payments || promoted && strings.HasPrefix(m.Text, "payments ")
 		s.Pushed = s.Pushed || strings.HasPrefix(m.Text, "search ") && strings.Contains(m.Text, "*Superseded*")
 		s.Rejected = s.Rejected || strings.Contains(m.Text, "*Rejected*")

@@ -18,13 +18,15 @@ const (
 	slackWidth    = 4
 	homesWidth    = 1 // one after the other: two versions of a home would race
 	clockWidth    = 1
+	deployWidth   = 8
+	observeWidth  = 64 // programs, and looks that wait for something to change, each take a place for as long as they last
 )
 
 // Progress takes how far a copy has come; its error ends the copy.
 type Progress func(ctx context.Context, e promotion.Effect, c promotion.Copy) error
 
 // Lanes perform every kind of effect that there is.
-func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, client *registry.Client, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
+func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, client *registry.Client, targets *Deployers, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
 	lane := func(name string, width int, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
 		return &pipeline.Lane{Name: name, Width: width, Perform: perform, Queue: queue, Report: report, Owner: owner, Log: log}
 	}
@@ -32,9 +34,14 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 	// Apart, so that gigabytes under way hold up no tag.
 	copies := lane("copy", copyWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCopy: performCopy(client, progress)})
 	copies.Long = map[promotion.EffectKind]bool{promotion.EffectCopy: true}
+	// Apart from the orders, so that what takes long holds up none.
+	looks := lane("observe", observeWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectObserve: targets.performObserve})
+	looks.Long = map[promotion.EffectKind]bool{promotion.EffectObserve: true}
 	return []*pipeline.Lane{
 		lane("registry", registryWidth, performRegistry(client)),
 		copies,
+		lane("deploy", deployWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDeploy: targets.performDeploy}),
+		looks,
 		// Cards, replies and private answers apart: Slack limits how often each is sent,
 		// and what waits for that holds up nothing else.
 		lane("cards", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCard: c.DrawCard}),

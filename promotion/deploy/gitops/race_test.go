@@ -79,9 +79,9 @@ func TestTheValueOfSomebodyElseIsNotOverwritten(t *testing.T) {
 }
 
 func TestWhatStoodThereBeforeTheOrderIsReplaced(t *testing.T) {
+	w := newWorld(t)
 	o := order()
-	w := newWorldOf(t, map[string]string{file: kustomization(hers)})
-	o.OrderedAt = time.Now().Add(-time.Minute)
+	w.CommitAt(o.OrderedAt.Add(-time.Minute), "Ann puts hers", map[string]string{file: kustomization(hers)})
 	w.Commit("Somebody writes, and not this", map[string]string{"README.md": "more\n"})
 	w.deploy(o)
 }
@@ -196,6 +196,12 @@ func TestAHookThatSaysNoIsQuoted(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPushThatTheServerCantUnpackIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.Config("receive.maxInputSize", "10")
+	w.refused(order(), promotion.Forbidden, "refuses the push to main: unpack-objects abnormal exit")
 }
 
 func TestAnAnswerThatIsLostIsFoundOut(t *testing.T) {

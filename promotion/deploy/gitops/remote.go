@@ -202,8 +202,11 @@ func advertised(r *remote, body io.Reader) (*packp.AdvRefs, error) {
 // object that is no commit.
 func (c *conversation) fetch(r *remote, into storer.Storer, wanted plumbing.Hash, depth int, filter packp.Filter) error {
 	req := packp.NewUploadPackRequest()
-	req.Wants, req.Depth, req.Filter = []plumbing.Hash{wanted}, packp.DepthCommits(depth), filter
 	offered := c.refs.Capabilities
+	if !offered.Supports(capability.Shallow) {
+		depth = 0 // all of the history, as far as there is room for it
+	}
+	req.Wants, req.Depth, req.Filter = []plumbing.Hash{wanted}, packp.DepthCommits(depth), filter
 	for _, wish := range []capability.Capability{capability.OFSDelta, capability.Sideband64k, capability.NoProgress, capability.MultiACKDetailed} {
 		if offered.Supports(wish) {
 			_ = req.Capabilities.Set(wish) // fails for what needs a value, which these do not

@@ -168,11 +168,26 @@ const steps = {
     await page.keyboard.press('Escape');
     await modal.waitFor({ state: 'hidden' });
   },
+  async 'what belongs together goes together'() {
+    for (const app of ['handbook', 'search']) {
+      await panel.getByRole('button', { name: `Push a new build of ${app}` }).click();
+      await says(card(app), /^Waiting for approvals/);
+    }
+    await be('Bob');
+    await panel.getByRole('button', { name: '/promote request site' }).click();
+    await page.keyboard.press('Enter');
+    await says(card('site'), 'What goes together');
+    await be('Ann');
+    await card('site').scrollIntoViewIfNeeded();
+    await shoot('8-train');
+    await approve('site');
+    await says(card('site'), /^Promoted/);
+  },
   async 'everything there is to try has been ticked off'() {
     const left = await panel.locator('li:not(.done)').allTextContents();
     assert.deepEqual(left, []);
     await panel.evaluate((e) => { e.scrollTop = 0; });
-    await shoot('8-all-tried');
+    await shoot('9-all-tried');
   },
   async 'a redrawn card leaves the focus where it was'() {
     await panel.getByRole('button', { name: 'Push a new build of handbook' }).click();
