@@ -135,11 +135,13 @@ func (x *examination) clock(h http.Header, asked, answered time.Time) {
 func (x *examination) channel(ctx context.Context, id string) {
 	about := "channel " + id
 	c, err := x.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
-	switch {
-	case err != nil:
+	if err != nil {
 		x.check(about, apiError("conversations.info", err))
-	case unpostable(c) != "":
-		x.ill(about, unpostable(c), "")
+		return
+	}
+	switch why, remedy := unpostable(c); {
+	case why != "":
+		x.ill(about, why, remedy)
 	case c.IsExtShared || c.IsPendingExtShared:
 		x.remark(about, "promotebot is in it, and so are other organisations, who see the cards. Their people's clicks count for nothing")
 	default:

@@ -256,20 +256,25 @@ func (c *Chat) ReadChannel(ctx context.Context, e promotion.Effect) (promotion.R
 	if err != nil {
 		return promotion.Result{}, apiError("conversations.info", err)
 	}
+	fault, remedy := unpostable(is)
+	if fault != "" {
+		fault += ": " + remedy
+	}
 	now := time.Now()
 	// An invitation that is under way is answered by the other side alone.
-	return promotion.Result{Channel: &promotion.Channel{ID: w.ID, Shared: is.IsExtShared || is.IsPendingExtShared, ReadAt: &now, Fault: unpostable(is)}}, nil
+	return promotion.Result{Channel: &promotion.Channel{ID: w.ID, Shared: is.IsExtShared || is.IsPendingExtShared, ReadAt: &now, Fault: fault}}, nil
 }
 
-// unpostable says why no card can be posted in a channel, or "".
-func unpostable(is *slack.Channel) string {
+// unpostable says why no card can be posted in a channel, and what to do about
+// it, or "".
+func unpostable(is *slack.Channel) (why, remedy string) {
 	switch {
 	case is.IsArchived:
-		return "the channel is archived: unarchive it, or name another one in the configuration"
+		return "the channel is archived", "unarchive it, or name another one in the configuration"
 	case !is.IsMember:
-		return "promotebot is not in the channel: /invite @promotebot there"
+		return "promotebot is not in the channel", "/invite @promotebot there"
 	}
-	return ""
+	return "", ""
 }
 
 // ReadGroup asks Slack who is in a user group.
