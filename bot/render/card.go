@@ -35,7 +35,6 @@ func Card(v policy.View) Message {
 		p.Section(planned(promoted)...)
 		p.Section(following(v))
 		p.Fields(facts(promoted, c)...)
-		p.Context(consulted(v)...)
 		p.Context(becomes(v)...)
 	} else {
 		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)

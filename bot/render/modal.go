@@ -105,6 +105,7 @@ func ReadWritten(view slack.View) (Written, map[string]string) {
 
 // Details is everything about a promotion, in a modal.
 func Details(v policy.View) slack.ModalViewRequest {
+	p.Context(consulted(v)...)
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, Title: page.Words("Details"), Close: page.Words("Close"), Blocks: slack.Blocks{BlockSet: details(v)},
 	}

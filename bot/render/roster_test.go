@@ -12,18 +12,21 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-func TestTheCardSaysHowOldItIsWhoIsInAUserGroup(t *testing.T) {
+func TestTheDetailsSayHowOldItIsWhoIsInAUserGroup(t *testing.T) {
 	read := func(role string, at time.Time) func(*policy.Document, *policy.Facts) {
 		return func(_ *policy.Document, f *policy.Facts) {
 			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{sample.Ann}, Groups: []promotion.GroupID{"S1"}, ReadAt: &at}
 		}
 	}
 	older, newer := sample.Monday.Add(time.Hour), sample.Monday.Add(2*time.Hour)
-	said := blocks(t, render.Card(sample.Shop(3*time.Hour, read("leads", newer), read("security", older))))
-	if !strings.Contains(said, fmt.Sprintf("Members of user groups as read <!date^%d^", older.Unix())) {
-		t.Errorf("the card says: %s", said)
+	details := func(v policy.View) string {
+		return blocks(t, render.Message{Blocks: render.Details(v).Blocks.BlockSet})
 	}
-	if said := blocks(t, render.Card(sample.Shop(3*time.Hour))); strings.Contains(said, "user groups") {
-		t.Errorf("without any it says: %s", said)
+	said := details(sample.Shop(3*time.Hour, read("leads", newer), read("security", older)))
+	if !strings.Contains(said, fmt.Sprintf("Members of user groups as read <!date^%d^", older.Unix())) {
+		t.Errorf("the details say: %s", said)
+	}
+	if said := details(sample.Shop(3 * time.Hour)); strings.Contains(said, "user groups") {
+		t.Errorf("without any they say: %s", said)
 	}
 }
