@@ -105,7 +105,6 @@ func ReadWritten(view slack.View) (Written, map[string]string) {
 
 // Details is everything about a promotion, in a modal.
 func Details(v policy.View) slack.ModalViewRequest {
-	p.Context(consulted(v)...)
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, Title: page.Words("Details"), Close: page.Words("Close"), Blocks: slack.Blocks{BlockSet: details(v)},
 	}
@@ -132,6 +131,7 @@ func details(v policy.View) []slack.Block {
 	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
+	p.Context(consulted(v)...)
 	p.Fields(facts(promoted, nil)...)
 	p.Section(planned(promoted)...)
 	p.Section(labels(promoted.Image)...)
