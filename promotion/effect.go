@@ -37,6 +37,8 @@ const (
 	EffectDigest EffectKind = "digest" // DigestWork: tell a channel what has happened and what waits
 	EffectDirect EffectKind = "direct" // DirectWork: remind one person of everything that waits for them
 
+	EffectChannel EffectKind = "channel" // ChannelWork → Result.Channel
+
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
@@ -209,6 +211,9 @@ type PersonWork struct{ ID PersonID }
 // GroupWork asks who is in a user group.
 type GroupWork struct{ ID GroupID }
 
+// ChannelWork asks how a channel is.
+type ChannelWork struct{ ID string }
+
 // RemindWork names the schedule whose instant has come.
 type RemindWork struct {
 	Schedule string // the cron expression as configured
@@ -228,6 +233,7 @@ type Result struct {
 	Card    *Card
 	Person  *Person
 	Group   *Group
+	Channel *Channel
 	Home    *Home
 	Failure *Failure
 }

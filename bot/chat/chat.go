@@ -48,6 +48,7 @@ const callTimeout = 20 * time.Second
 type Chat struct {
 	opts       Options
 	api        *slack.Client
+	budget     *budget
 	gate       *gate.Gate
 	team       string
 	enterprise string
@@ -67,7 +68,8 @@ func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
 			return nil, err
 		}
 	}
-	c := &Chat{opts: opts, api: client(opts), gate: g, log: opts.Log}
+	c := newChat(opts)
+	c.gate = g
 	auth, err := c.api.AuthTestContext(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("SLACK_BOT_TOKEN: %w", apiError("auth.test", err))
@@ -82,15 +84,18 @@ func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
 	return c, nil
 }
 
-func client(opts Options) *slack.Client {
-	if opts.HTTPClient == nil {
-		opts.HTTPClient = &http.Client{Timeout: callTimeout}
+func newChat(opts Options) *Chat {
+	paced := http.Client{Timeout: callTimeout}
+	if opts.HTTPClient != nil {
+		paced = *opts.HTTPClient
 	}
-	options := []slack.Option{slack.OptionAppLevelToken(opts.AppToken.Reveal()), slack.OptionHTTPClient(opts.HTTPClient)}
+	b := newBudget(paced.Transport)
+	paced.Transport = b
+	options := []slack.Option{slack.OptionAppLevelToken(opts.AppToken.Reveal()), slack.OptionHTTPClient(&paced)}
 	if opts.APIURL != "" {
 		options = append(options, slack.OptionAPIURL(opts.APIURL))
 	}
-	return slack.New(opts.BotToken.Reveal(), options...)
+	return &Chat{opts: opts, api: slack.New(opts.BotToken.Reveal(), options...), budget: b, log: opts.Log}
 }
 
 // mayConnect asks for a connection and opens none.

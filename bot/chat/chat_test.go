@@ -197,9 +197,11 @@ func (o *office) lanes() []*pipeline.Lane {
 	}
 	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
 	return []*pipeline.Lane{
-		lane("slack", map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell, promotion.EffectSay: o.chat.Say,
-			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectHome: o.chat.ShowHome, promotion.EffectDirect: o.chat.Remind, promotion.EffectDigest: o.chat.PostDigest,
+		lane("cards", map[promotion.EffectKind]pipeline.Perform{promotion.EffectCard: o.chat.DrawCard}),
+		lane("replies", map[promotion.EffectKind]pipeline.Perform{promotion.EffectNotice: o.chat.PostNotice, promotion.EffectDigest: o.chat.PostDigest}),
+		lane("answers", map[promotion.EffectKind]pipeline.Perform{promotion.EffectTell: o.chat.Tell, promotion.EffectSay: o.chat.Say, promotion.EffectHome: o.chat.ShowHome, promotion.EffectDirect: o.chat.Remind}),
+		lane("people", map[promotion.EffectKind]pipeline.Perform{
+			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectChannel: o.chat.ReadChannel,
 		}),
 		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
 			promotion.EffectNudge: due, promotion.EffectAgain: due, promotion.EffectCallOn: due, promotion.EffectSum: due}),
@@ -340,7 +342,7 @@ func TestEveryClickHasAnAnswer(t *testing.T) {
 		seen := o.card()
 		o.click(eve, render.ActionApprove)
 		told := o.slack.Ephemerals(eve)
-		if len(told) == 0 || !strings.Contains(told[len(told)-1].Text, "role") {
+		if !slices.ContainsFunc(told, func(m fakeslack.Message) bool { return strings.Contains(m.Text, "role") }) {
 			t.Errorf("Eve was told %v", told)
 		}
 		o.click(ann, render.ActionApprove)
@@ -399,17 +401,6 @@ func TestSocketsAreReplacedWhenSlackAsks(t *testing.T) {
 			if d.Err() != nil {
 				t.Fatalf("a command after a refresh: %v", d.Err())
 			}
-		}
-	})
-}
-
-func TestADeletedCardIsPostedAgain(t *testing.T) {
-	in(t, func(t *testing.T, o *office) {
-		o.stage("a")
-		o.slack.Fail("chat.update", 1, fakeslack.Fault{Code: "message_not_found"})
-		o.click(ann, render.ActionApprove)
-		if all := o.slack.Messages(channel); len(all) != 2 {
-			t.Fatalf("%d messages", len(all))
 		}
 	})
 }
@@ -544,6 +535,30 @@ func TestStandings(t *testing.T) {
 			t.Errorf("no such group: %v", err)
 		}
 	})
+}
+
+// In an organisation with several workspaces a colleague may be of another one,
+// with a W… id. Whoever is of no workspace of the organisation is a stranger,
+// also where there is no organisation.
+func TestColleaguesOfOtherWorkspacesOfTheOrganisationAreMembers(t *testing.T) {
+	for enterprise, want := range map[string][3]promotion.Standing{
+		"E0ACME": {promotion.Member, promotion.External, promotion.External},
+		"":       {promotion.External, promotion.External, promotion.External},
+	} {
+		inWorkspace(t, fakeslack.Options{Team: fakeslack.Team{EnterpriseID: enterprise}}, func(t *testing.T, o *office) {
+			for i, u := range []fakeslack.User{
+				{ID: "W0SUE", TeamID: "T0SALES", EnterpriseID: "E0ACME"},
+				{ID: "W0TOM", TeamID: "T0THEIRS", EnterpriseID: "E0THEIRS"},
+				{ID: "U0LEE", TeamID: "T0THEIRS"},
+			} {
+				o.slack.AddUser(u)
+				r, err := o.chat.ReadPerson(t.Context(), promotion.NewEffect(promotion.EffectPerson, "", 0, promotion.PersonWork{ID: promotion.PersonID(u.ID)}, time.Now()))
+				if err != nil || r.Person.Standing != want[i] {
+					t.Errorf("in %q, %s of %s is %+v (%v)", enterprise, u.ID, u.EnterpriseID, r.Person, err)
+				}
+			}
+		})
+	}
 }
 
 func TestWhatSomebodyElseMovedCanBeAdoptedFromItsCard(t *testing.T) {

@@ -49,6 +49,9 @@ func (c *Chat) write(ctx context.Context, e promotion.Effect, to promotion.Perso
 			return err
 		}
 	}
+	if ctx, err = c.budget.turn(ctx, methodPost, conversation.ID); err != nil {
+		return err
+	}
 	if _, _, err := c.api.PostMessageContext(ctx, conversation.ID, message(m, metadataDirect, e.Key)...); err != nil {
 		return apiError("chat.postMessage", err)
 	}

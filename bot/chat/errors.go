@@ -47,6 +47,9 @@ var codes = map[string]struct {
 
 // apiError is the one place where Slack's errors become ours.
 func apiError(method string, err error) error {
+	if ours, ok := errors.AsType[*promotion.Error](err); ok { // Slack was not asked
+		return ours
+	}
 	if limited, ok := errors.AsType[*slack.RateLimitedError](err); ok {
 		return &promotion.Error{Kind: promotion.Unavailable, Text: "Slack asks promotebot to wait (" + method + ")", RetryAfter: limited.RetryAfter, Err: err}
 	}

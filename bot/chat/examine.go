@@ -30,7 +30,7 @@ type examination struct {
 // Examine says whether promotebot can do its job in Slack: with these tokens,
 // and in the channels and for the people that the configuration names.
 func Examine(ctx context.Context, opts Options, named Named) []promotion.Diagnosis {
-	x := &examination{Chat: &Chat{opts: opts, api: client(opts), log: opts.Log}}
+	x := &examination{Chat: newChat(opts)}
 	all := tokens(opts)
 	if app := all[0]; x.check(app.name, app.kind()) {
 		if x.check(app.name, x.mayConnect(ctx)) {
@@ -135,14 +135,14 @@ func (x *examination) clock(h http.Header, asked, answered time.Time) {
 func (x *examination) channel(ctx context.Context, id string) {
 	about := "channel " + id
 	c, err := x.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
-	switch {
-	case err != nil:
+	if err != nil {
 		x.check(about, apiError("conversations.info", err))
-	case c.IsArchived:
-		x.ill(about, "it is archived: no card can be posted", "unarchive it, or name another channel in the configuration")
-	case !c.IsMember:
-		x.ill(about, "promotebot is not in it: no card can be posted", "/invite @promotebot in that channel")
-	case c.IsExtShared:
+		return
+	}
+	switch why, remedy := unpostable(c); {
+	case why != "":
+		x.ill(about, why, remedy)
+	case c.IsExtShared || c.IsPendingExtShared:
 		x.remark(about, "promotebot is in it, and so are other organisations, who see the cards. Their people's clicks count for nothing")
 	default:
 		x.well(about, "promotebot is in it")

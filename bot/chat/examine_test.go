@@ -81,7 +81,7 @@ func TestWhatIsWrongInSlackIsNamedWithARemedy(t *testing.T) {
 			options: fakeslack.Options{Clock: func() time.Time { return time.Now().Add(-time.Hour) }}},
 		"the clock is behind": {about: "clock", says: "behind Slack's", condition: promotion.Ill,
 			options: fakeslack.Options{Clock: func() time.Time { return time.Now().Add(time.Hour) }}},
-		"the bot is not in the channel": {about: "channel " + channel, says: "not in it", condition: promotion.Ill,
+		"the bot is not in the channel": {about: "channel " + channel, says: "not in the channel", condition: promotion.Ill,
 			spoil: func(s *fakeslack.Server, _ *chat.Options) {
 				s.AddChannel(fakeslack.Channel{ID: channel, Members: []string{ann}})
 			}},

@@ -35,7 +35,7 @@ func (c *Chat) handle(j job) {
 	case slack.InteractionCallback:
 		c.interaction(ctx, j, data)
 	case *socketmode.ErrorBadMessage:
-		c.badMessage(j)
+		c.badMessage(ctx, j)
 	case slackevents.EventsAPIEvent:
 		c.event(ctx, j, data)
 	default: // an unanswered one comes again

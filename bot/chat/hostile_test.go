@@ -98,6 +98,14 @@ func TestNoPayloadStopsTheBot(t *testing.T) {
 		`{"envelope_id":"event","type":"events_api","payload":{"type":"event_callback","event":{"type":"app_mention"}}}`,
 		`{"envelope_id":"last","type":"slash_commands","payload":{"command":"/promote","text":"help"}}`,
 	}
+	acknowledges(t, frames, strings.Split("unknown, shape, no actions, number, no value, no such promotion, overflow, another button, select, "+
+		"empty submission, foreign submission, empty command, long command, event, last", ", "))
+}
+
+// acknowledges fails unless a bot that is sent the frames acknowledges the
+// envelopes that are named.
+func acknowledges(t *testing.T, frames, missing []string) {
+	t.Helper()
 	h := &hostile{frames: frames, acked: make(chan string, 4*len(frames))}
 	server := httptest.NewServer(h)
 	defer server.Close()
@@ -116,8 +124,6 @@ func TestNoPayloadStopsTheBot(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	missing := strings.Split("unknown, shape, no actions, number, no value, no such promotion, overflow, another button, select, "+
-		"empty submission, foreign submission, empty command, long command, event, last", ", ")
 	for enough := time.After(10 * time.Second); len(missing) > 0; {
 		select {
 		case id := <-h.acked:

@@ -14,7 +14,7 @@ import (
 // event takes what has happened in the workspace. One that says nothing to
 // promotebot is acknowledged all the same, because it would come again.
 func (c *Chat) event(ctx context.Context, j job, e slackevents.EventsAPIEvent) {
-	var err error
+	err := c.hinted(ctx, j.event.Request.Payload)
 	if opened, ok := e.InnerEvent.Data.(*slackevents.AppHomeOpenedEvent); ok {
 		err = c.visited(ctx, opened)
 	} else if a, meant := c.meant(e); meant {

@@ -10,7 +10,6 @@ import (
 	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
-	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // page shows one page of a list, as it is in the database now. Where the rows are
@@ -106,13 +105,9 @@ func (c *Chat) list(ctx context.Context, t render.Turn, rows int) (response, err
 	if err != nil {
 		return response{}, err
 	}
-	var views []policy.View
-	for _, p := range on {
-		v, err := c.gate.View(ctx, p.ID)
-		if err != nil {
-			return response{}, err
-		}
-		views = append(views, v)
+	views, err := c.gate.ViewsOf(ctx, on)
+	if err != nil {
+		return response{}, err
 	}
 	if len(views) == 0 && t.Page > 1 {
 		return privately(render.NoPage(t.Page)), nil

@@ -30,30 +30,75 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 		return promotion.Result{}, err
 	}
 	p := v.Facts.Promotion
-	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision, Link: p.Card.Link}
-	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
-	if card.TS == "" && e.Attempt > 1 {
+	ts := p.Card.TS
+	if ts == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if card.TS, err = c.find(ctx, card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt)); err != nil {
+		if ts, err = c.find(ctx, p.Card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt)); err != nil {
 			return promotion.Result{}, err
 		}
 	}
-	if card.TS != "" {
-		_, _, _, err = c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...)
-		if err == nil {
-			card.Link = c.link(ctx, card)
-			return promotion.Result{Card: &card}, nil
+	if ts != "" {
+		if r, err := c.redraw(ctx, p, ts); !gone(err) {
+			return r, err
 		}
-		if err = apiError("chat.update", err); promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
+	}
+	if ts != "" && e.Attempt > 1 {
+		// Somebody has deleted it, and a performer before this one may have posted
+		// another.
+		other, err := c.find(ctx, p.Card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt))
+		if err != nil {
 			return promotion.Result{}, err
 		}
+		if other != "" && other != ts {
+			return c.redraw(ctx, p, other)
+		}
+	}
+	ctx, card, options, err := c.draw(ctx, methodPost, p)
+	if err != nil {
+		return promotion.Result{}, err
 	}
 	if _, card.TS, err = c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
-		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError("chat.postMessage", err))
+		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError(methodPost, err))
 	}
-	card.Link = "" // of the one before, if that is gone
 	card.Link = c.link(ctx, card)
 	return promotion.Result{Card: &card}, nil
+}
+
+// gone tells whether a message can't be changed because it is not there any more,
+// or because Slack lets nobody change it any more.
+func gone(err error) bool {
+	return promotion.KindOf(err) == promotion.NotFound && !isCode(err, "channel_not_found")
+}
+
+func (c *Chat) redraw(ctx context.Context, p promotion.Promotion, ts string) (promotion.Result, error) {
+	ctx, card, options, err := c.draw(ctx, methodUpdate, p)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	card.TS = ts
+	if ts == p.Card.TS {
+		card.Link = p.Card.Link
+	}
+	if _, _, _, err := c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...); err != nil {
+		return promotion.Result{}, apiError(methodUpdate, err)
+	}
+	card.Link = c.link(ctx, card)
+	return promotion.Result{Card: &card}, nil
+}
+
+// draw waits until Slack may be called, and only then draws the card: what
+// happened while others had their turn is on it, and takes no call of its own.
+func (c *Chat) draw(ctx context.Context, method string, p promotion.Promotion) (context.Context, promotion.Card, []slack.MsgOption, error) {
+	ctx, err := c.budget.turn(ctx, method, p.Card.Channel)
+	if err != nil {
+		return ctx, promotion.Card{}, nil, err
+	}
+	v, err := c.gate.View(ctx, p.ID)
+	if err != nil {
+		return ctx, promotion.Card{}, nil, err
+	}
+	card := promotion.Card{Channel: p.Card.Channel, Revision: v.Facts.Promotion.Revision}
+	return ctx, card, message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10)), nil
 }
 
 // maxLink is the longest address of a message that is kept, and linkWithin how
@@ -126,6 +171,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 			return promotion.Result{}, err
 		}
 	}
+	if ctx, err = c.budget.turn(ctx, methodPost, card.Channel); err != nil {
+		return promotion.Result{}, err
+	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
 	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeFailing || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
@@ -196,6 +244,37 @@ func (c *Chat) standing(u *slack.User) promotion.Standing {
 		return promotion.Guest
 	}
 	return promotion.Member
+}
+
+// ReadChannel asks Slack how the channel of a card is.
+func (c *Chat) ReadChannel(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+	w, err := promotion.Work[promotion.ChannelWork](e)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	is, err := c.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: w.ID})
+	if err != nil {
+		return promotion.Result{}, apiError("conversations.info", err)
+	}
+	fault, remedy := unpostable(is)
+	if fault != "" {
+		fault += ": " + remedy
+	}
+	now := time.Now()
+	// An invitation that is under way is answered by the other side alone.
+	return promotion.Result{Channel: &promotion.Channel{ID: w.ID, Shared: is.IsExtShared || is.IsPendingExtShared, ReadAt: &now, Fault: fault}}, nil
+}
+
+// unpostable says why no card can be posted in a channel, and what to do about
+// it, or "".
+func unpostable(is *slack.Channel) (why, remedy string) {
+	switch {
+	case is.IsArchived:
+		return "the channel is archived", "unarchive it, or name another one in the configuration"
+	case !is.IsMember:
+		return "promotebot is not in the channel", "/invite @promotebot there"
+	}
+	return "", ""
 }
 
 // ReadGroup asks Slack who is in a user group.

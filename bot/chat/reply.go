@@ -18,6 +18,9 @@ func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, 
 	if err != nil {
 		return promotion.Result{}, err
 	}
+	if w.Answer.Verb == promotion.Checking && e.Attempt > 1 {
+		return promotion.Result{}, nil // by now it has been found out, or will be said soon; said after that it would confuse
+	}
 	return promotion.Result{}, c.reply(ctx, e, w.Reply, render.Answer(w.Answer))
 }
 
@@ -62,6 +65,10 @@ func (c *Chat) aloud(ctx context.Context, e promotion.Effect, to promotion.Reply
 		if posted, err := c.findAloud(ctx, e, to); err != nil || posted {
 			return err
 		}
+	}
+	ctx, err := c.budget.turn(ctx, methodPost, to.Channel)
+	if err != nil {
+		return err
 	}
 	options := message(m, metadataNotice, e.Key)
 	if to.Thread != "" {

@@ -187,17 +187,25 @@ func (c *Chat) ack(j job, envelope string, payload any) {
 }
 
 // badMessage acknowledges a frame that slack-go could not decode, so that Slack
-// does not send it again and again.
-func (c *Chat) badMessage(j job) {
+// does not send it again and again. Of an event it is enough that what concerns
+// us can be read.
+func (c *Chat) badMessage(ctx context.Context, j job) {
 	bad, ok := j.event.Data.(*socketmode.ErrorBadMessage)
 	if !ok {
 		return
 	}
 	var frame struct {
-		EnvelopeID string `json:"envelope_id"`
-		Type       string `json:"type"`
+		EnvelopeID string          `json:"envelope_id"`
+		Type       string          `json:"type"`
+		Payload    json.RawMessage `json:"payload"`
 	}
 	err := json.Unmarshal(bad.Message, &frame)
+	if err == nil && frame.EnvelopeID != "" && frame.Type == socketmode.RequestTypeEventsAPI {
+		if err := c.hinted(ctx, frame.Payload); err != nil {
+			c.log.Error("an event could not be taken; Slack sends it again", "error", err)
+			return
+		}
+	}
 	c.log.Warn("Slack sent something that can't be read", "type", frame.Type, "error", bad.Cause)
 	if err == nil && frame.EnvelopeID != "" {
 		c.ack(j, frame.EnvelopeID, nil)

@@ -63,6 +63,9 @@ func where(a policy.AppStatus, now time.Time) page.Text {
 		row += "\n• " + onItsWay(f)
 	}
 	row += halted(a)
+	if c := a.Channel; c.Fault != "" && c.Since != nil {
+		row += page.Writef("\n• *no card can be posted* in %s since %s: %s", page.Code(c.ID), *c.Since, because(c.Fault))
+	}
 	for _, p := range a.Unreviewed {
 		row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
 	}

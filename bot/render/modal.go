@@ -154,6 +154,7 @@ func details(v policy.View) []slack.Block {
 	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
+	p.Context(consulted(v)...)
 	p.Fields(facts(promoted, nil)...)
 	p.Section(planned(promoted)...)
 	p.Section(labels(promoted.Image)...)

@@ -492,6 +492,13 @@ func TestUsageShowsWhatToType(t *testing.T) {
 	}
 }
 
+func TestStatusSaysWhereNoCardCanBePosted(t *testing.T) {
+	m := render.Status([]policy.AppStatus{{App: "shop", Channel: promotion.Channel{ID: "C0SHOP", Fault: "the channel is <!archived>", Since: sample.At(0)}}}, sample.Monday, render.Pages{})
+	if !strings.Contains(m.Text, "*no card can be posted* in `C0SHOP` since ") || !strings.Contains(m.Text, "&lt;!archived&gt;") {
+		t.Error(m.Text)
+	}
+}
+
 func TestStatusSaysFirstWhatItCantSee(t *testing.T) {
 	m := render.Status([]policy.AppStatus{{App: "shop", Environments: []policy.EnvironmentStatus{
 		{Name: "staging", Watch: "passed", Fault: "timeout", Holds: []policy.Holding{{Digest: sample.Build, Tag: "passed", Since: sample.Monday}}},

@@ -111,12 +111,13 @@ var (
 	reconnects  = prometheus.NewDesc("promotebot_slack_reconnects_total", "Socket Mode connections that were replaced.", nil, nil)
 	dropped     = prometheus.NewDesc("promotebot_slack_envelopes_dropped_total", "Envelopes left unacknowledged because too many came at once.", nil, nil)
 	blind       = prometheus.NewDesc("promotebot_watch_blind", "1 for each watch whose registry can't be read.", []string{"app", "environment", "side"}, nil)
+	unpostable  = prometheus.NewDesc("promotebot_slack_channel_fault", "1 for each channel in which no card can be posted.", []string{"channel"}, nil)
 	live        = prometheus.NewDesc("promotebot_promotions", "Promotions that have not ended.", []string{"state"}, nil)
 	failures    = prometheus.NewDesc("promotebot_scrape_errors", "1 when the database did not answer this scrape.", nil, nil)
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, reconnects, dropped, blind, live, failures} {
+	for _, d := range []*prometheus.Desc{connections, reconnects, dropped, blind, unpostable, live, failures} {
 		ch <- d
 	}
 }
@@ -130,7 +131,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	unseen, err := c.o.Gate.Blind(ctx)
 	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: promotion.Unfinished()})
-	if err := errors.Join(err, err2); err != nil {
+	closed, err3 := c.o.Gate.Unpostable(ctx)
+	if err := errors.Join(err, err2, err3); err != nil {
 		c.o.Log.Error("metrics", "error", err)
 		ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 1)
 		return
@@ -138,6 +140,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 0)
 	for _, w := range unseen {
 		ch <- prometheus.MustNewConstMetric(blind, prometheus.GaugeValue, 1, w.App, w.Environment, string(w.Side))
+	}
+	for _, channel := range closed {
+		ch <- prometheus.MustNewConstMetric(unpostable, prometheus.GaugeValue, 1, channel.ID)
 	}
 	counts := map[promotion.State]int{}
 	for _, s := range promotion.Unfinished() {

@@ -136,6 +136,10 @@ func TestMetrics(t *testing.T) {
 	s.slack = web.Slack{Connections: 2, Reconnects: 7, Dropped: 3}
 	s.sees("production", promotion.Held, "production", "registry.example.com can't be reached")
 	s.sees("staging", promotion.Source, "staging-passed", "")
+	now := s.gate.Now()
+	s.must(s.db.Update(t.Context(), func(tx gate.Tx) error {
+		return tx.SaveChannel(promotion.Channel{ID: "C0SHOP", Fault: "the channel is archived", Since: &now})
+	}))
 	want := []string{
 		`promotebot_promotions{state="deploying"} 0`,
 		`promotebot_promotions{state="executing"} 0`,
@@ -143,6 +147,7 @@ func TestMetrics(t *testing.T) {
 		`promotebot_promotions{state="open"} 1`,
 		`promotebot_promotions{state="watching"} 0`,
 		`promotebot_scrape_errors 0`,
+		`promotebot_slack_channel_fault{channel="C0SHOP"} 1`,
 		`promotebot_slack_connections 2`,
 		`promotebot_slack_envelopes_dropped_total 3`,
 		`promotebot_slack_reconnects_total 7`,

@@ -125,7 +125,7 @@ var rooms = []room{
 	},
 	{
 		pkg: "bot/chat", ours: []string{"promotion", "promotion/gate", "bot/command", "bot/render"},
-		theirs:  []string{"github.com/slack-go/slack", "github.com/gorilla/websocket"},
+		theirs:  []string{"github.com/slack-go/slack", "github.com/gorilla/websocket", "golang.org/x/time/rate"},
 		without: []string{"database/sql", "os", "os/exec"},
 		why:     "the conversation has one way to change anything: a gesture handed to the gate",
 	},

@@ -50,10 +50,11 @@ const (
 	Intended   Kind = "intended"
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
-	Checked    Kind = "checked"       // a check was reported or signed off
-	Authored   Kind = "authors"       // who wrote what is in a digest was reported
-	Tokened    Kind = "token-made"    // a machine may speak over HTTP
-	Untokened  Kind = "token-revoked" // it may not any more
+	Rehoused   Kind = "channel-changed" // the channel of cards was shared, or none can be posted there, or that is over
+	Checked    Kind = "checked"         // a check was reported or signed off
+	Authored   Kind = "authors"         // who wrote what is in a digest was reported
+	Tokened    Kind = "token-made"      // a machine may speak over HTTP
+	Untokened  Kind = "token-revoked"   // it may not any more
 
 	IncidentOpened   Kind = "incident-opened"
 	IncidentResolved Kind = "incident-resolved"

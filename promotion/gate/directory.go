@@ -93,8 +93,8 @@ func (t *turn) groupRead(g promotion.Group) error {
 	return nil
 }
 
-// refresh has everybody read again whom a role names. It is due again whatever
-// comes of it.
+// refresh has everybody read again whom a role names, and the channels of the
+// cards. It is due again whatever comes of it.
 func (t *turn) refresh() error {
 	people, groups := t.catalog.Directory()
 	known, err := t.Groups(groups)
@@ -115,6 +115,9 @@ func (t *turn) refresh() error {
 	}
 	for _, id := range groups {
 		subjects = append(subjects, policy.Subject{Group: id})
+	}
+	for _, id := range t.catalog.Channels() {
+		subjects = append(subjects, policy.Subject{Channel: id})
 	}
 	if err := t.lookUp(subjects); err != nil {
 		return err

@@ -125,8 +125,11 @@ func (t *turn) observe(d promotion.Deployment, at time.Time) error {
 func (t *turn) lookUp(subjects []policy.Subject) error {
 	for _, s := range subjects {
 		e := promotion.NewEffect(promotion.EffectPerson, "person/"+string(s.Person), 0, promotion.PersonWork{ID: s.Person}, t.now)
-		if s.Group != "" {
+		switch {
+		case s.Group != "":
 			e = promotion.NewEffect(promotion.EffectGroup, "group/"+string(s.Group), 0, promotion.GroupWork{ID: s.Group}, t.now)
+		case s.Channel != "":
+			e = promotion.NewEffect(promotion.EffectChannel, "channel/"+s.Channel, 0, promotion.ChannelWork{ID: s.Channel}, t.now)
 		}
 		if err := t.AddEffect(e); err != nil {
 			return err

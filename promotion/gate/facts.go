@@ -26,6 +26,11 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if f.Rosters, f.People, err = t.people(d, f.Votes, f.Delegations); err != nil {
 		return d, f, err
 	}
+	if d.RefuseShared {
+		if f.Channel, err = t.housed(p); err != nil {
+			return d, f, err
+		}
+	}
 	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
 		return d, f, err
 	}

@@ -67,6 +67,8 @@ type Tx interface {
 	SavePerson(p promotion.Person) error
 	Groups(ids []promotion.GroupID) (map[promotion.GroupID]promotion.Group, error)
 	SaveGroup(g promotion.Group) error
+	Channels(ids []string) (map[string]promotion.Channel, error)
+	SaveChannel(c promotion.Channel) error
 
 	// Checks are the newest report of each name, oldest first.
 	Checks(app string, d promotion.Digest) ([]promotion.Check, error)

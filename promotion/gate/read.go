@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,16 +40,36 @@ func (g *Gate) Views(ctx context.Context, q Query) (views []policy.View, err err
 		if err != nil {
 			return err
 		}
-		for _, p := range found {
-			v, err := t.view(p)
-			if err != nil {
-				return err
-			}
-			views = append(views, v)
-		}
-		return nil
+		views, err = t.viewed(found)
+		return err
 	})
 	return views, err
+}
+
+// ViewsOf are those promotions, with their verdicts.
+func (g *Gate) ViewsOf(ctx context.Context, all []promotion.Promotion) (views []policy.View, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		found := make([]*promotion.Promotion, len(all))
+		for i, p := range all {
+			if found[i], err = t.load(p.ID); err != nil {
+				return err
+			}
+		}
+		views, err = t.viewed(found)
+		return err
+	})
+	return views, err
+}
+
+func (t *turn) viewed(all []*promotion.Promotion) (views []policy.View, err error) {
+	for _, p := range all {
+		v, err := t.view(p)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, nil
 }
 
 // Barred tells whether it is known already that the person can't reject the
@@ -164,6 +185,11 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if s.Unreviewed, err = t.Promotions(Query{App: a.Name, Unreviewed: true}); err != nil {
 		return s, err
 	}
+	channels, err := t.Channels([]string{a.Channel})
+	if err != nil {
+		return s, err
+	}
+	s.Channel = channels[a.Channel]
 	for i, env := range t.catalog.Environments {
 		side, watch := promotion.Source, env.Watch.String()
 		if i == len(t.catalog.Environments)-1 {
@@ -218,6 +244,21 @@ func (g *Gate) Blind(ctx context.Context) (blind []Watch, err error) {
 		return err
 	})
 	return blind, err
+}
+
+// Unpostable are the channels of cards in which none can be posted, for metrics.
+func (g *Gate) Unpostable(ctx context.Context) (faulty []promotion.Channel, err error) {
+	err = g.store.View(ctx, func(tx Tx) error {
+		all, err := tx.Channels(g.Catalog().Channels())
+		faulty = nil
+		for _, id := range slices.Sorted(maps.Keys(all)) {
+			if all[id].Fault != "" {
+				faulty = append(faulty, all[id])
+			}
+		}
+		return err
+	})
+	return faulty, err
 }
 
 // Now is the gate's clock, for whoever renders a view.

@@ -53,6 +53,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.personRead(*r.Person)
 	case promotion.EffectGroup:
 		return t.groupRead(*r.Group)
+	case promotion.EffectChannel:
+		return t.channelRead(*r.Channel)
 	case promotion.EffectWake:
 		return t.woken(e.Promotion)
 	case promotion.EffectRemind:
@@ -370,6 +372,11 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		if err := t.PostponeEffect(e, due, f.Text); err != nil {
 			return err
 		}
+		if e.Kind == promotion.EffectCard && f.Kind != promotion.Unavailable {
+			if err := t.notDrawn(e); err != nil {
+				return err
+			}
+		}
 		if e.Attempt >= lookUpAttempts {
 			if err := t.withoutLookUp(e, f); err != nil {
 				return err
@@ -395,6 +402,12 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 			return err
 		}
 		return t.groupRead(promotion.Group{ID: w.ID, ReadAt: t.now, Fault: f.Text})
+	case promotion.EffectChannel:
+		w, err := promotion.Work[promotion.ChannelWork](e)
+		if err != nil {
+			return err
+		}
+		return t.channelRead(promotion.Channel{ID: w.ID, Fault: f.Text})
 	case promotion.EffectResolve:
 		w, err := promotion.Work[promotion.ResolveWork](e)
 		if err != nil {

@@ -21,32 +21,33 @@ import (
 // world is a gate on a real database, and a far side (registry, Slack) that
 // answers from maps. Time passes only when the test says so.
 type world struct {
-	t      *testing.T
-	gate   *gate.Gate
-	db     *sqlite.DB
-	path   string
-	now    time.Time
-	tags   map[string]promotion.Digest // what the registry holds
-	people map[promotion.PersonID]promotion.Standing
-	groups map[promotion.GroupID][]promotion.PersonID
-	labels map[string]string
-	down   map[promotion.EffectKind]promotion.Kind     // what can't be performed
-	pause  time.Duration                               // what is asked for by what can't be performed
-	moves  []string                                    // every tag that was put, "tag=short"
-	said   []string                                    // every notice and private answer
-	drawn  map[promotion.ID]int64                      // the revision on each card
-	draws  map[promotion.ID]int                        // how often each was drawn
-	during func()                                      // called once while a card is drawn
-	before func()                                      // called once before something is taken back
-	stuck  map[promotion.Repository]*promotion.Failure // where tags can't be put,
-	partly int                                         // after so many of a move
-	copy   func(e promotion.Effect) promotion.Result
-	copies []promotion.Repository                            // where copies went
-	proved []promotion.Digest                                // what was looked for as a way back
-	target map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
-	told   []string                                          // which targets were told to run what
-	asked  map[string]int                                    // how often each was asked
-	gone   promotion.Digest                                  // what is not there then
+	t       *testing.T
+	gate    *gate.Gate
+	db      *sqlite.DB
+	path    string
+	now     time.Time
+	tags    map[string]promotion.Digest // what the registry holds
+	people  map[promotion.PersonID]promotion.Standing
+	groups  map[promotion.GroupID][]promotion.PersonID
+	channel promotion.Channel // what Slack says of any
+	labels  map[string]string
+	down    map[promotion.EffectKind]promotion.Kind     // what can't be performed
+	pause   time.Duration                               // what is asked for by what can't be performed
+	moves   []string                                    // every tag that was put, "tag=short"
+	said    []string                                    // every notice and private answer
+	drawn   map[promotion.ID]int64                      // the revision on each card
+	draws   map[promotion.ID]int                        // how often each was drawn
+	during  func()                                      // called once while a card is drawn
+	before  func()                                      // called once before something is taken back
+	stuck   map[promotion.Repository]*promotion.Failure // where tags can't be put,
+	partly  int                                         // after so many of a move
+	copy    func(e promotion.Effect) promotion.Result
+	copies  []promotion.Repository                            // where copies went
+	proved  []promotion.Digest                                // what was looked for as a way back
+	target  map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
+	told    []string                                          // which targets were told to run what
+	asked   map[string]int                                    // how often each was asked
+	gone    promotion.Digest                                  // what is not there then
 	// how often each digest was inspected, and the one that can't be
 	inspected  map[promotion.Digest]int
 	unreadable promotion.Digest
@@ -203,7 +204,7 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve,
 	promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn, promotion.EffectSum, promotion.EffectDigest,
 }
@@ -350,6 +351,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	case promotion.EffectGroup:
 		id := work[promotion.GroupWork](w, e).ID
 		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}
+	}
+	if e.Kind == promotion.EffectChannel {
+		c := w.channel
+		c.ID, c.ReadAt = work[promotion.ChannelWork](w, e).ID, &w.now
+		return promotion.Result{Channel: &c}
 	}
 	return promotion.Result{}
 }

@@ -94,6 +94,10 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"Whoever requested it can't be one of them.",
 			"Who holds commanders can break the glass and have it go ahead all the same, with a reason; within 24h another person of security or owners has to say whether that was right.",
 		}},
+		{name: "a channel of our own", d: policy.Document{Automatic: true, RefuseShared: true}, want: []string{
+			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+			"Nothing goes ahead whose card is in a channel that is shared with another organisation.",
+		}},
 		{name: "a train that is careful", train: true, d: policy.Document{
 			Soak: 48 * time.Hour, Approvals: []policy.Requirement{{Role: "leads", Count: 2}, {Role: "security", Count: 1}}, OnFailure: promotion.TakeBack,
 		}, want: []string{

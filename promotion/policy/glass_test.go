@@ -65,6 +65,9 @@ func TestABrokenGlassGoesPast(t *testing.T) {
 		{"the end of the request", func(d *policy.Document, f facts) {
 			d.Expires.Request, f.Promotion.OpenedAt = time.Hour, noon.Add(-2*time.Hour)
 		}, policy.RuleExpiry, "expired"},
+		{"a channel that others see", func(d *policy.Document, f facts) {
+			d.RefuseShared, f.Channel = true, &promotion.Channel{Shared: true, ReadAt: &noon}
+		}, policy.RuleChannel, "another organisation"},
 		{"a way back that is gone", func(_ *policy.Document, f facts) { f.Promotion.WayBack.Proof.Missing = "the manifest is gone" }, policy.RuleWayBack, "is gone"},
 		{"a way back that was not looked for", func(_ *policy.Document, f facts) { f.Promotion.WayBack = nil }, policy.RuleWayBack, "is being read"},
 	} {

@@ -59,6 +59,10 @@ type Document struct {
 	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
 	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
 
+	// RefuseShared has nothing go ahead whose card is where another organisation
+	// sees it.
+	RefuseShared bool `json:",omitempty"`
+
 	// Deploys are the targets that are told to run it, once its tags are moved, and
 	// After is what counts from then on; nil for nothing.
 	Deploys  []string `json:",omitempty"`
@@ -143,6 +147,7 @@ type Facts struct {
 	Freezes   []promotion.Freeze   // that have not been lifted and are not over
 	Holds     []promotion.Hold     // that have not been lifted, oldest first
 
+	Channel       *promotion.Channel     // of the card; nil when Slack has said nothing about it, or nobody wants to know
 	SuccessorLink string                 // where the card is of what took its place; shown, and nothing rests on it
 	Deployments   []promotion.Deployment // what has become of its orders, in their order
 	Since         Aftermath              // what has happened since its tags were moved
@@ -159,17 +164,18 @@ type Look struct {
 	Since time.Time
 }
 
-// Subject is a person or a group that has to be read again.
+// Subject is a person, a group or a channel that has to be read again.
 type Subject struct {
-	Person promotion.PersonID
-	Group  promotion.GroupID
+	Person  promotion.PersonID
+	Group   promotion.GroupID
+	Channel string
 }
 
 // Evaluate is the verdict on the promotion.
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	approvals, assigned, discounted := approvals(d, f, now)
 	v := Verdict{
-		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f)), approvals, turn(f)),
+		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f), among(d, f)), approvals, turn(f)),
 		Assigned:   assigned,
 		Discounted: discounted,
 	}
@@ -201,6 +207,9 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 			who, lookups = breaker(d, f, now)
 		}
 		v.Findings, v.Lookups = append(v.Findings, who...), lookups
+		if !broken {
+			v.Lookups = append(v.Lookups, rehoused(v.Findings, d, f, now)...)
+		}
 		v.sum()
 	}
 	return v

@@ -14,7 +14,8 @@ import (
 // instant is not known at it. Without such an instant the verdict is the last.
 //
 // What is asked anew before every execution (who is who, what has been copied,
-// whether the way back is whole, whether something else is moving or goes before)
+// whether the way back is whole, who else is in the channel, whether something else
+// is moving or goes before)
 // counts as in order, and so does what people had stopped: it says nothing about
 // the document.
 func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool, last Verdict) {
@@ -45,6 +46,7 @@ func (f Facts) at(now time.Time) Facts {
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
 	p.Broken = nil // what the document would have said, and not who went past it
 	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &now}
+	f.Channel = &promotion.Channel{ReadAt: &now}
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
 	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })
 	f.Presence = slices.Clone(f.Presence)

@@ -43,6 +43,7 @@ func Tighten(base, more Document) (d Document, fault string) {
 	d.Expires.Request = sooner(base.Expires.Request, more.Expires.Request)
 	d.Expires.Approval = sooner(base.Expires.Approval, more.Expires.Approval)
 	d.NoWayBack, d.Plan = base.NoWayBack && more.NoWayBack, base.Plan || more.Plan
+	d.RefuseShared = base.RefuseShared || more.RefuseShared
 	return d, ""
 }
 

@@ -71,6 +71,7 @@ func TestATightenedPolicyIsNeverLooser(t *testing.T) {
 		for _, check := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"perf", "scan"}), 0, 2, rapid.ID).Draw(t, name+" checks") {
 			d.Checks = append(d.Checks, policy.Check{Name: check, Advisory: rapid.Bool().Draw(t, name+" advisory"), MaxAge: time.Duration(rapid.IntRange(0, 3).Draw(t, name+" age")) * time.Hour})
 		}
+		d.RefuseShared = rapid.Bool().Draw(t, name+" shared")
 		return d
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -81,6 +82,9 @@ func TestATightenedPolicyIsNeverLooser(t *testing.T) {
 		voters := rapid.SliceOfNDistinct(rapid.SampledFrom([]promotion.PersonID{"ann", "bob", "sue", "mel", "eve"}), 0, 5, rapid.ID[promotion.PersonID]).Draw(t, "voters")
 		for _, check := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"perf", "scan"}), 0, 2, rapid.ID).Draw(t, "reports") {
 			f.Checks = append(f.Checks, promotion.Check{Name: check, Status: promotion.CheckPassed, Token: "ci", At: noon.Add(-time.Duration(rapid.IntRange(0, 4).Draw(t, "ago")) * time.Hour)})
+		}
+		if rapid.Bool().Draw(t, "channel") {
+			f.Channel = &promotion.Channel{ID: "C0SHOP", Shared: rapid.Bool().Draw(t, "is shared"), ReadAt: &noon}
 		}
 		under := func(d policy.Document) policy.Outcome {
 			f := f

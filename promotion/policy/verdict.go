@@ -64,6 +64,7 @@ const (
 	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
 	RuleCheck     Rule = "check"     // one piece of it
 	RuleGlass     Rule = "glass"     // whether broken glass counts; it is never in the way itself
+	RuleChannel   Rule = "channel"   // no other organisation sees the card
 	RuleWatch     Rule = "watch"     // nothing has gone wrong since it runs
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
 	RuleWithdrawn Rule = "withdrawn" // the digest is not known to be bad
@@ -72,7 +73,7 @@ const (
 // Rules are all of them: what a scenario can name.
 var Rules = []Rule{
 	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
-	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleWatch, RuleRide,
+	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleChannel, RuleWatch, RuleRide,
 	RuleWithdrawn,
 }
 

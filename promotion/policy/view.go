@@ -29,6 +29,7 @@ type AppStatus struct {
 	Incidents    []promotion.Incident // that are open
 	Freezes      []promotion.Freeze   // in force
 	Holds        []promotion.Hold
+	Channel      promotion.Channel      // of its cards, as far as something is known of it
 	Unreviewed   []promotion.Promotion  // whose glass was broken, and nobody has said yet whether that was right
 	Withdrawn    []promotion.Withdrawal // in force, oldest first
 	Following    []Following            // whose tags were moved, and that have not ended

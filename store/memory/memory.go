@@ -48,6 +48,7 @@ type tables struct {
 	pins       table[pinKey, gate.Pin]
 	people     table[promotion.PersonID, promotion.Person]
 	groups     table[promotion.GroupID, promotion.Group]
+	channels   table[string, promotion.Channel]
 	gestures   table[string, gesture]
 	homes      table[promotion.PersonID, promotion.Home]
 	reminded   table[promotion.PersonID, promotion.Reminded]
@@ -129,7 +130,7 @@ func (t tables) settled() *tables {
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
 	t.deployed.mine, t.authors.mine, t.delegations.mine = false, false, false
-	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
+	t.people.mine, t.groups.mine, t.channels.mine, t.gestures.mine, t.effects.mine = false, false, false, false, false
 	return &t
 }
 

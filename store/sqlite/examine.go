@@ -99,7 +99,7 @@ func room(dir string) promotion.Diagnosis {
 	if err := syscall.Statfs(dir, &stat); err != nil {
 		return promotion.Diagnosis{About: about, Condition: promotion.Unexamined, Says: fmt.Sprintf("how much room there is can't be found out: %v", err)}
 	}
-	free := stat.Bavail * uint64(max(0, stat.Bsize)) //nolint:unconvert // its type differs between systems
+	free := stat.Bavail * uint64(max(0, stat.Bsize)) // its type differs between systems
 	if free < enough {
 		return promotion.Diagnosis{About: about, Condition: promotion.Ill, Says: fmt.Sprintf("%d MiB are left: when it is full, no click can be recorded", free>>20), Remedy: fmt.Sprintf("make room: %d MiB at least", enough>>20)}
 	}

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"presence joins the tags of a digest":                presence,
 		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
+		"channels come back":                                 channels,
 		"a gesture is recorded once and decided once":        gestures,
 		"a home comes back, and those opened last":           homes,
 		"what somebody has done is found, newest first":      decided,

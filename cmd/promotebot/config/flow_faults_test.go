@@ -45,6 +45,9 @@ func TestFlowFaults(t *testing.T) {
 		{"a plan for nobody", "{approvals: {leads: 1}}", "{approvals: none, rollback: {plan: required}}", []string{
 			"6:47: a rollback plan is for those who approve, and with approvals: none nobody does: ask somebody for approval, or take plan out",
 		}},
+		{"a channel that is shared a little", "{approvals: {leads: 1}}", "{approvals: leads, shared_channels: warn}", []string{
+			`6:48: "warn" does not say whether a card may be where another organisation sees it: write allow, which is the default, or refuse`,
+		}},
 		{"a rollback that nobody stands behind", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {approvals: none}}", []string{
 			"6:53: somebody has to stand behind a rollback: name a role: whoever asks for a rollback and holds it has approved it by that",
 		}},
@@ -139,6 +142,16 @@ func TestTheWayBackIsAskedForUnlessItIsSaid(t *testing.T) {
 		"{approvals: leads}": false, "{approvals: leads, rollback: {}}": false, "{approvals: leads, rollback: {ready: required}}": false, "{approvals: leads, rollback: {ready: off}}": true,
 	} {
 		if d := production(t, text); d.NoWayBack != off {
+			t.Errorf("%s is %+v", text, d)
+		}
+	}
+}
+
+func TestSharedChannelsAreRefusedWhereItIsSaid(t *testing.T) {
+	for text, refused := range map[string]bool{
+		"{approvals: leads}": false, "{approvals: leads, shared_channels: refuse}": true, "{approvals: leads, shared_channels: allow}": false,
+	} {
+		if d := production(t, text); d.RefuseShared != refused {
 			t.Errorf("%s is %+v", text, d)
 		}
 	}

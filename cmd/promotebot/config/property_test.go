@@ -44,7 +44,7 @@ var ours = []string{
 	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
 	"deploy", "order", "deadline", "targets", "webhook", "url", "signed_with", "status_hosts", "command", "run", "pass", "commands", "after", "health",
 	"kubernetes", "kubeconfig", "context", "namespace", "workloads", "kind", "selector", "containers", "take_over",
-	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any",
+	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any", "shared_channels",
 	"direct", "quiet", "from", "escalate", "after", "to", "digests",
 }
 

@@ -23,7 +23,7 @@ func tightens(n *yaml.Node) bool {
 // which is the stricter.
 func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Document {
 	in, ok := r.Fields(n, "a policy that tightens another", exampleTightens, keyTightens, keySoak, keyApprovals, keyRequester, keyAuthors, keyExpires,
-		keyChecks, keyWindows, keyFreezes, keyFreezeOn, keyRollback)
+		keyChecks, keyWindows, keyFreezes, keyFreezeOn, keyRollback, keyShared)
 	if !ok {
 		return policy.Document{Name: name}
 	}
@@ -35,6 +35,7 @@ func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Docum
 		switch {
 		case key == keyRequester && !base.RequesterMayApprove && p.Value.Value == mayApprove,
 			key == keyAuthors && base.AuthorsCannotApprove && p.Value.Value == mayApprove,
+			key == keyShared && base.RefuseShared && p.Value.Value == sharedAllowed,
 			key == keyApprovals && !base.Automatic && p.Value.Value == keyNone:
 			r.Fault(p.Value, base.Name+" is stricter in this, and what tightens it can only ask for more", "take "+key+" out, or write the policy out without "+keyTightens)
 		}

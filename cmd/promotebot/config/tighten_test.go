@@ -23,6 +23,9 @@ func TestAnAppTightensThePolicyOfItsEnvironment(t *testing.T) {
 	if d.Soak != 48*time.Hour || !slices.Equal(d.Approvals, want) || len(d.Checks) != 1 || !d.RequesterMayApprove || d.Name != "shop to production" {
 		t.Errorf("%+v", d)
 	}
+	if d := document(t, tightening("{approvals: leads}", "shared_channels: refuse")); !d.RefuseShared {
+		t.Errorf("%+v", d)
+	}
 	if d := document(t, tightening("{approvals: leads, requester: may-approve, rollback: {ready: off}}", "requester: cannot-approve")); d.RequesterMayApprove || !d.NoWayBack {
 		t.Errorf("%+v", d)
 	}
@@ -40,6 +43,7 @@ func TestWhatTightensCanNotLoosen(t *testing.T) {
 		{"{soak: 24h, approvals: {leads: 1}}", "soak: 1h", "the soak is shorter than that of careful"},
 		{"{approvals: {leads: 1}}", "requester: may-approve", "careful is stricter in this"},
 		{"{approvals: {leads: 1}}", "approvals: none", "careful is stricter in this"},
+		{"{approvals: {leads: 1}, shared_channels: refuse}", "shared_channels: allow", "careful is stricter in this"},
 		{"{approvals: {leads: 1}}", "supersede: keep", `unknown key "supersede" in a policy that tightens another`},
 		{"{approvals: {leads: 1}, checks: [{name: look, reviewed_by: leads}]}", "checks: [look]", "is signed off or reported in another way"},
 		{"{approvals: {leads: 2}}", "approvals: {security: 2}", "security has to approve 2 times, and only 1 person holds it"},

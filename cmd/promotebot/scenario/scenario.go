@@ -214,6 +214,7 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		p.Plan = "the scenario says nothing about it"
 	}
 	f.Promotion = p
+	f.Channel = &promotion.Channel{ReadAt: &s.At} // nobody else is in it
 	for _, v := range s.given.votes {
 		f.Votes = append(f.Votes, promotion.Vote{Promotion: p.ID, Person: v.by, Decision: v.decision, Terms: p.TermsNow(), At: s.At.Add(-v.ago)})
 	}

@@ -42,13 +42,14 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		copies,
 		lane("deploy", deployWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDeploy: targets.performDeploy}),
 		looks,
-		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell, promotion.EffectSay: c.Say,
-			promotion.EffectDigest: c.PostDigest,
-		}),
+		// Cards, replies and private answers apart: Slack limits how often each is sent,
+		// and what waits for that holds up nothing else.
+		lane("cards", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCard: c.DrawCard}),
+		lane("replies", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectNotice: c.PostNotice, promotion.EffectDigest: c.PostDigest}),
+		lane("answers", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectTell: c.Tell, promotion.EffectSay: c.Say}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup,
+			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup, promotion.EffectChannel: c.ReadChannel,
 		}),
 		// Apart, so that a busy hour, in which every home changes, holds up no card.
 		lane("homes", homesWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectHome: c.ShowHome}),

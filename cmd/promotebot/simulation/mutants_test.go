@@ -74,13 +74,13 @@ var mutants = []mutant{
 		{"promotion/state.go", "	p.Touch()\n	return nil", "	return nil"},
 	}},
 	{"R9 one renderer, shown when Slack says so", "a card counts as drawn whatever Slack answers", []edit{
-		{"bot/chat/perform.go", "		if err = apiError(\"chat.update\", err);", "		if true {\n			return promotion.Result{Card: &card}, nil\n		}\n		if err = apiError(\"chat.update\", err);"},
+		{"bot/chat/perform.go", "		return promotion.Result{}, apiError(methodUpdate, err)", "		return promotion.Result{Card: &card}, nil"},
 	}},
 	{"R9 one renderer, shown when Slack says so", "each revision of a card is drawn on its own", []edit{
 		{"promotion/gate/effects.go", "fmt.Sprintf(\"card/%d\", on)", "fmt.Sprintf(\"card/%d/%d\", on, p.Revision)"},
 	}},
 	{"R9 one renderer, shown when Slack says so", "a card that may have been posted is posted again", []edit{
-		{"bot/chat/perform.go", "	if card.TS == \"\" && e.Attempt > 1 {", "	if card.TS == \"\" && e.Attempt > 1000 {"},
+		{"bot/chat/perform.go", "	if ts == \"\" && e.Attempt > 1 {", "	if ts == \"\" && e.Attempt > 1000 {"},
 	}},
 	{"R10 people, and not the requester", "the requester counts", []edit{
 		{"promotion/policy/approvals.go", "	if !d.RequesterMayApprove && f", "	if !d.RequesterMayApprove && id == \"\" && f"},

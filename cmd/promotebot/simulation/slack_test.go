@@ -108,6 +108,8 @@ func (s *workspace) call(by *caller, method string, args url.Values) (reply, str
 	case "conversations.replies":
 		of := args.Get("ts")
 		return reply{"messages": s.listed(func(m *message) bool { return m.ts == of || m.thread == of })}, ""
+	case "conversations.info":
+		return reply{"channel": reply{"id": args.Get("channel"), "is_channel": true, "is_member": true}}, ""
 	case "users.info":
 		return s.user(promotion.PersonID(args.Get("user")))
 	case "usergroups.users.list":
