@@ -228,6 +228,9 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if err := t.end(p, to, why, detail); err != nil {
 		return err
 	}
+	if err := t.replaced(p, were); err != nil {
+		return err
+	}
 	if p.Purpose == promotion.Rollback {
 		if err := t.tookBack(p); err != nil {
 			return err
@@ -236,7 +239,7 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
 		return t.nextTurn(p)
 	}
-	if err := errors.Join(t.replaced(p, were), t.compare(p.App, p.To)); err != nil {
+	if err := t.compare(p.App, p.To); err != nil {
 		return err
 	}
 	return t.arrived(p)

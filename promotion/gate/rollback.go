@@ -322,10 +322,7 @@ func (t *turn) standBehind(g promotion.Gesture, p *promotion.Promotion, answer *
 // back is held, and its cards say so. Where it did not get through, but has moved
 // something, what it was to take back is held all the same.
 func (t *turn) tookBack(p *promotion.Promotion) error {
-	moved := slices.ContainsFunc(p.Moves, func(m promotion.Move) bool {
-		return m.Outcome == promotion.MoveDone || m.Outcome == promotion.MoveAlready
-	})
-	if p.State != promotion.Promoted && !moved {
+	if p.State != promotion.Promoted && !p.HasSet() {
 		return nil
 	}
 	h := promotion.Hold{App: p.App, Digest: p.Back.Bad, By: p.Requester, Rollback: p.ID, Reason: p.Back.Reason, At: t.now}
@@ -357,6 +354,9 @@ func (t *turn) tookBack(p *promotion.Promotion) error {
 			return err
 		}
 	}
+	if err := t.reoffer(p.App); err != nil {
+		return err
+	}
 	return t.giveWay(p, "a rollback to "+p.Digest.Short()+" has been made since", func(o *promotion.Promotion) bool { return o.Repairs() })
 }
 
@@ -387,6 +387,9 @@ func (t *turn) giveWay(p *promotion.Promotion, reason string, which func(*promot
 // replaced has the cards drawn again of what was there before p: what they offer,
 // going back from it, is over.
 func (t *turn) replaced(p *promotion.Promotion, were []Pin) error {
+	if !p.HasSet() {
+		return nil
+	}
 	env, _ := t.catalog.Environment(p.To)
 	done := map[promotion.ID]bool{p.ID: true}
 	for _, pin := range were {
@@ -406,9 +409,35 @@ func (t *turn) replaced(p *promotion.Promotion, were []Pin) error {
 	return nil
 }
 
-// aftermath adds what has become of what a promotion brought: what took it back or,
-// while it is there, what could be gone back to.
+// reoffer has the cards drawn again of what is in the environments of an app: what
+// they offer depends on which builds can be gone back to.
+func (t *turn) reoffer(app string) error {
+	for _, env := range t.catalog.Environments[1:] {
+		pin, some, err := t.current(app, env.Name)
+		if err != nil {
+			return err
+		}
+		if !some {
+			continue
+		}
+		p, err := t.load(pin.Promotion)
+		if err != nil {
+			return err
+		}
+		p.Touch()
+		if err := t.save(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aftermath adds what has become of what a promotion brings: whether it is known to
+// be bad, what took it back or, while it is there, what could be gone back to.
 func (t *turn) aftermath(p *promotion.Promotion, f *policy.Facts) error {
+	if p.State.Final() && p.State != promotion.Promoted {
+		return nil
+	}
 	withdrawn, err := t.Withdrawals(p.App)
 	if err != nil {
 		return err
