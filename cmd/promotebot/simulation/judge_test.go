@@ -189,8 +189,9 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	if p.Repairs() {
 		d.Soak = 0 // it has soaked, or runs already
 	}
+	demands := d
 	if p.Purpose == promotion.Rollback {
-		d = d.Returning()
+		d, demands = d.Returning(), returning(d)
 	}
 	if p.PolicyHash != d.Hash() {
 		j.w.violated("#%d is executed under policy %.8s, and the one in force is %.8s", p.ID, p.PolicyHash, d.Hash())
@@ -204,7 +205,7 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	for _, part := range carried {
 		j.mayGo(part, d)
 	}
-	if !j.agree(r, p, d, policy.SureFor) {
+	if !j.agree(r, p, demands, policy.SureFor) {
 		j.w.violated("#%d is executed and the people behind it do not satisfy %q", p.ID, d.Name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // What people do who go back, and what has to be true of that.
@@ -115,12 +116,21 @@ func (j *judge) mayCome(p promotion.Promotion) {
 	if p.Purpose != promotion.Rollback {
 		return
 	}
-	brought := false
+	brought, last := false, promotion.Promotion{FinishedAt: &time.Time{}}
 	for _, other := range j.promotions {
-		brought = brought || other.ID != p.ID && other.App == p.App && other.To == p.To && other.Digest == p.Digest && other.State == promotion.Promoted
+		if other.ID == p.ID || other.App != p.App || other.To != p.To || other.State != promotion.Promoted {
+			continue
+		}
+		brought = brought || other.Digest == p.Digest
+		if other.FinishedAt.After(*last.FinishedAt) {
+			last = other
+		}
 	}
 	if !brought {
 		j.w.violated("#%d goes back to %s, which was never promoted", p.ID, p.Digest.Short())
+	}
+	if last.Digest != p.Back.Bad {
+		j.w.violated("#%d takes back %s, and #%d has brought %s since", p.ID, p.Back.Bad.Short(), last.ID, last.Digest.Short())
 	}
 	if w := p.WayBack; w == nil || w.ReadAt == nil || time.Since(*w.ReadAt) >= provedFor || w.Proof.Missing != "" || len(w.Digests) != 1 || w.Digests[0] != p.Digest {
 		j.w.violated("#%d goes back to %s, and it was not looked whether that is whole", p.ID, p.Digest.Short())
@@ -129,6 +139,15 @@ func (j *judge) mayCome(p promotion.Promotion) {
 
 // provedFor is what policy.ProvedFor promises.
 const provedFor = 10 * time.Minute
+
+// returning is what a policy here asks of a rollback.
+func returning(d policy.Document) policy.Document {
+	d.Soak, d.RequesterMayApprove = 0, true
+	if r := d.Rollback; r != nil {
+		d.Approvals, d.RequesterMayApprove = r.Approvals, !r.RequesterCannotApprove
+	}
+	return d
+}
 
 // wentBack judges what a rollback leaves behind: what it took back is held, and
 // everything that had brought that says so.

@@ -102,7 +102,7 @@ var events = []struct {
 	{2, (*world).approveInWords},
 	{2, (*world).request},
 	{4, func(w *world) { w.build(w.anyApp(), w.draw(images)) }},
-	{3, (*world).regret},
+	{6, (*world).regret},
 	{2, (*world).rollBack},
 	{1, func(w *world) { w.judgeBuild(promotion.GestureWithdraw) }},
 	{1, func(w *world) { w.judgeBuild(promotion.GestureReinstate) }},
