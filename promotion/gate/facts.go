@@ -79,8 +79,8 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	app, _ := t.catalog.App(name)
 	d := app.Policies[p.To]
 	if p.Purpose == promotion.Rollback {
-		if d = d.Returning(); p.Requester == "" {
-			d.Automatic = true // nobody asked for it but the policy
+		if d = d.Returning(); p.Requester == "" { // nobody asked for it but the policy
+			d.Automatic, d.Reject.By = true, d.MayVeto()
 		}
 		return d, nil
 	}

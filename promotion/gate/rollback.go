@@ -90,7 +90,8 @@ func (t *turn) askBack(g promotion.Gesture, u unknown) (promotion.Answer, error)
 	if err != nil {
 		return answer, err
 	}
-	if len(had) > 0 {
+	// What nobody asked for gives way to what somebody does, unless it is the same.
+	if len(had) > 0 && (had[0].Requester != "" || had[0].Digest == to.Digest || had[0].State != promotion.Open) {
 		answer.Verb, answer.Promotion, answer.Digest, answer.Bad = promotion.Existing, had[0].ID, had[0].Digest, had[0].Back.Bad
 		return answer, nil
 	}
@@ -271,20 +272,21 @@ func (t *turn) bringer(p *promotion.Promotion) (promotion.ID, time.Time, error) 
 	return found[0].ID, *found[0].FinishedAt, nil
 }
 
-// makeWay ends what is open of the digest that is gone back to, or would put back
-// what is taken back: a digest is asked about once at a time.
+// makeWay ends what is open of the digest that is gone back to, would put back what
+// is taken back, or would go back elsewhere: a digest is asked about once at a time,
+// and so is what to go back to.
 func (t *turn) makeWay(app App, env Environment, d promotion.Digest) (refusal string, err error) {
 	others, err := t.query(Query{App: app.Name, To: env.Name, States: live})
 	if err != nil {
 		return "", err
 	}
 	for _, p := range others {
-		if p.Digest == d && (p.State != promotion.Open || p.Purpose == promotion.Ride || p.Purpose == promotion.Rollback) {
-			return fmt.Sprintf("#%d is about %s already", shownAs(p), d.Short()), nil
+		if p.Digest == d && (p.State != promotion.Open || p.Purpose == promotion.Ride || p.Purpose == promotion.Rollback) || p.Purpose == promotion.Rollback && p.State != promotion.Open {
+			return fmt.Sprintf("#%d is about %s already", shownAs(p), p.Digest.Short()), nil
 		}
 	}
 	for _, p := range others {
-		if p.State == promotion.Open && p.Purpose != promotion.Rollback && (p.Digest == d || p.Purpose == promotion.Restore) {
+		if p.State == promotion.Open && (p.Digest == d || p.Purpose == promotion.Restore || p.Purpose == promotion.Rollback) {
 			if err := t.end(p, promotion.Superseded, fmt.Sprintf("a rollback of %s to %s was asked for", env.Name, d.Short()), nil); err != nil {
 				return "", err
 			}

@@ -47,6 +47,7 @@ type world struct {
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
 	clicks  int
+	asked   map[promotion.EffectKind]int // what was performed, where somebody counts
 }
 
 const (
@@ -214,6 +215,9 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	w.t.Helper()
 	if kind, down := w.down[e.Kind]; down {
 		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down", RetryAfter: w.pause}}
+	}
+	if w.asked != nil {
+		w.asked[e.Kind]++
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
