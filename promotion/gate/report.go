@@ -89,6 +89,9 @@ func (t *turn) plan(p *promotion.Promotion) {
 	p.Targets, p.PlanFault = nil, ""
 	var floating []promotion.Target
 	for _, template := range env.Tags {
+		if p.Purpose == promotion.Rollback && !template.Floating() {
+			continue // it carries those of its own
+		}
 		tag, err := template.Expand(p)
 		if err != nil {
 			p.Targets, p.PlanFault = nil, err.Error()
@@ -104,7 +107,7 @@ func (t *turn) plan(p *promotion.Promotion) {
 		}
 		if target := (promotion.Target{Tag: tag, Floating: template.Floating()}); target.Floating {
 			floating = append(floating, target)
-		} else if p.Purpose != promotion.Rollback { // it carries those of its own
+		} else {
 			p.Targets = append(p.Targets, target)
 		}
 	}

@@ -674,3 +674,51 @@ func TestFiguresOfWhatWasRolledBack(t *testing.T) {
 		t.Errorf("%+v, %+v, %v", past, withdrawn, err)
 	}
 }
+
+// What was adopted has no version of its own; what is set once is not asked for when
+// something goes back.
+func TestARollbackNeedsNoTagOfItsOwn(t *testing.T) {
+	c := catalog(t, one())
+	c.Environments[1].Tags = []promotion.TagTemplate{"v{label.org.opencontainers.image.version}", "production"}
+	w := newWorld(t, c)
+	w.labels = map[string]string{promotion.LabelVersion: "1"}
+	w.stage("a")
+	w.click(ann, promotion.Approve)
+	w.wait(time.Hour)
+	w.expect(1, promotion.Promoted)
+	w.labels = nil
+	w.tamper("f")
+	w.click(ann, promotion.Instead)
+	w.click(bob, promotion.Approve)
+	w.expect(3, promotion.Promoted)
+	w.labels = map[string]string{promotion.LabelVersion: "2"}
+	w.wait(time.Hour)
+	w.stage("b")
+	w.click(ann, promotion.Approve)
+	w.wait(time.Hour)
+	w.production("b")
+	w.moves = nil
+	if a := w.rollback(ann, ""); a.Digest != digest("f") {
+		t.Fatalf("%+v", a)
+	}
+	w.production("f")
+	if !slices.Equal(w.moves, []string{"production=ffffffffffff"}) {
+		t.Errorf("moves: %v", w.moves)
+	}
+}
+
+func TestWhatIsWithdrawnIsNotOfferedWhenItComes(t *testing.T) {
+	w := newWorld(t, catalog(t, one()))
+	if a := w.says(ann, promotion.Gesture{Kind: promotion.GestureWithdraw, Ref: "aaaaaa"}); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "write out the whole digest") {
+		t.Errorf("a build that nobody knows: %+v", a)
+	}
+	if a := w.says(ann, promotion.Gesture{Kind: promotion.GestureWithdraw, Ref: string(digest("a")[7:])}); a.Verb != promotion.Counted {
+		t.Errorf("written out: %+v", a)
+	}
+	w.stage("a")
+	if w.all() != 0 {
+		t.Errorf("%d promotions", w.all())
+	}
+	w.stage("b")
+	w.expect(1, promotion.Open)
+}

@@ -414,6 +414,11 @@ func (j *judge) rest() {
 	}
 	j.nothingIsStuck()
 	j.everythingEnds()
+	for _, p := range j.promotions {
+		if p.Purpose == promotion.Rollback && p.State == promotion.Open {
+			j.hasACause(p)
+		}
+	}
 	j.trainsAreWhole()
 	j.cardsShowTheTruth()
 	j.logIsWhole()

@@ -116,24 +116,29 @@ func (j *judge) mayCome(p promotion.Promotion) {
 	if p.Purpose != promotion.Rollback {
 		return
 	}
-	brought, last := false, promotion.Promotion{FinishedAt: &time.Time{}}
+	brought := false
 	for _, other := range j.promotions {
-		if other.ID == p.ID || other.App != p.App || other.To != p.To || other.State != promotion.Promoted {
-			continue
-		}
-		brought = brought || other.Digest == p.Digest
-		if other.FinishedAt.After(*last.FinishedAt) {
-			last = other
-		}
+		brought = brought || other.ID != p.ID && other.App == p.App && other.To == p.To && other.Digest == p.Digest && other.State == promotion.Promoted
 	}
 	if !brought {
 		j.w.violated("#%d goes back to %s, which was never promoted", p.ID, p.Digest.Short())
 	}
-	if last.Digest != p.Back.Bad {
-		j.w.violated("#%d takes back %s, and #%d has brought %s since", p.ID, p.Back.Bad.Short(), last.ID, last.Digest.Short())
-	}
+	j.hasACause(p)
 	if w := p.WayBack; w == nil || w.ReadAt == nil || time.Since(*w.ReadAt) >= provedFor || w.Proof.Missing != "" || len(w.Digests) != 1 || w.Digests[0] != p.Digest {
 		j.w.violated("#%d goes back to %s, and it was not looked whether that is whole", p.ID, p.Digest.Short())
+	}
+}
+
+// hasACause judges that what a rollback is to take back is what was brought last.
+func (j *judge) hasACause(p promotion.Promotion) {
+	last := promotion.Promotion{FinishedAt: &time.Time{}}
+	for _, other := range j.promotions {
+		if other.ID != p.ID && other.App == p.App && other.To == p.To && other.State == promotion.Promoted && other.FinishedAt.After(*last.FinishedAt) {
+			last = other
+		}
+	}
+	if last.Digest != p.Back.Bad {
+		j.w.violated("#%d takes back %s, and #%d has brought %s since", p.ID, p.Back.Bad.Short(), last.ID, last.Digest.Short())
 	}
 }
 
