@@ -46,6 +46,8 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"what gives way", gate.Query{App: app, To: production, States: open}, "promotion_live (state=? AND app=? AND to_env=?)"},
 		{"what is in the way", gate.Query{App: app, To: production, States: []promotion.State{promotion.Executing}, Limit: 2}, "promotion_live (state=? AND app=? AND to_env=?)"},
 		{"what would be overwritten", gate.Query{App: app, To: production, States: []promotion.State{promotion.Promoted}, ObservedAfter: &now, Limit: 1}, "promotion_promoted (app=? AND to_env=? AND observed_at>?)"},
+		{"what was gone back to last", gate.Query{App: app, To: production, Rollbacks: true, States: []promotion.State{promotion.Promoted}, Limit: 1}, "promotion_went_back (app=? AND to_env=?)"},
+		{"what would be overwritten since", gate.Query{App: app, To: production, States: []promotion.State{promotion.Promoted}, ObservedAfter: &now, FinishedSince: &now, Limit: 1}, "promotion_promoted (app=? AND to_env=? AND observed_at>?)"},
 		{"what was promoted before", gate.Query{App: app, To: production, States: []promotion.State{promotion.Promoted}, Limit: 100}, "promotion_arrived (app=? AND to_env=?)"},
 		{"who brought what is there", gate.Query{App: app, To: production, Digest: d, States: []promotion.State{promotion.Promoted}, Standing: true, Limit: 1}, "promotion_by_digest (app=? AND to_env=? AND digest=?)"},
 		{"what was promoted lately", gate.Query{States: []promotion.State{promotion.Promoted}, FinishedSince: &now}, "promotion_lately (finished_at>?)"},

@@ -252,7 +252,16 @@ func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
 			f.Executing = other.ID
 		}
 	}
-	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, Standing: true, ObservedAfter: &p.ObservedAt, Limit: 1})
+	// What was promoted before something was gone back to is not there any more.
+	q := Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1}
+	back, err := t.Promotions(Query{App: p.App, To: p.To, Rollbacks: true, States: []promotion.State{promotion.Promoted}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(back) > 0 {
+		q.FinishedSince = back[0].FinishedAt
+	}
+	newer, err := t.Promotions(q)
 	if err != nil {
 		return err
 	}

@@ -722,3 +722,42 @@ func TestWhatIsWithdrawnIsNotOfferedWhenItComes(t *testing.T) {
 	w.stage("b")
 	w.expect(1, promotion.Open)
 }
+
+// What was skipped on the way back does not stand in the way of what is there.
+func TestWhatARollbackWentPastIsNotNewerThanWhatIsThere(t *testing.T) {
+	w := twice(t, one())
+	w.stage("c")
+	w.click(ann, promotion.Approve)
+	w.wait(time.Hour)
+	w.production("c")
+	w.rollback(ann, "aaaaaa")
+	w.production("a")
+	if w.get(2).UndoneBy != 0 {
+		t.Error("b was not taken back")
+	}
+	w.wait(time.Hour)
+	w.tamper("f") // and a is to be put back
+	p := w.newest()
+	if f, _ := p.Verdict.Finding(policy.RuleOrder); f.Outcome != policy.Met || p.Facts.Promotion.Digest != digest("a") {
+		t.Fatalf("%+v", p.Verdict.Missing())
+	}
+	w.click(ann, promotion.Approve)
+	w.production("a")
+	// By itself it goes to what was there last and was not taken back.
+	if a := w.rollback(ann, ""); a.Digest != digest("b") {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestWhatWasToBeAdoptedGivesWayToARollback(t *testing.T) {
+	w := twice(t, one())
+	w.tamper("f")
+	w.click(ann, promotion.Instead)
+	w.expect(4, promotion.Open)
+	w.rollback(bob, "")
+	w.production("a")
+	w.expect(4, promotion.Superseded)
+	if p := w.get(4); p.Successor != 5 {
+		t.Errorf("%+v", p)
+	}
+}

@@ -362,7 +362,7 @@ func (j *judge) puts(e *performance, s spot, d promotion.Digest) {
 	if saw, read := e.seen[s.tag]; !read || saw != p.Targets[i].Now && saw != d {
 		j.w.violated("%s is put for #%d; %s was expected there and %q read", s, p.ID, p.Targets[i].Now.Short(), saw.Short())
 	}
-	if newer := j.promotions[j.holder[s]]; newer.ObservedAt.After(p.ObservedAt) && p.Purpose != promotion.Rollback && !newer.Undone() {
+	if newer := j.promotions[j.holder[s]]; newer.ObservedAt.After(p.ObservedAt) && p.Purpose != promotion.Rollback {
 		j.w.violated("%s goes back from #%d to #%d, which is older", s, newer.ID, p.ID)
 	}
 	if j.w.registry.at(s) != d {

@@ -141,7 +141,7 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 		}
 	case policy.RuleOrder:
 		for _, other := range j.promotions {
-			if other.App == p.App && other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) && !other.Undone() {
+			if other.App == p.App && other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) && !other.FinishedAt.Before(j.lastBack(p)) {
 				return true
 			}
 		}

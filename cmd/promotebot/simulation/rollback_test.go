@@ -142,6 +142,16 @@ func (j *judge) hasACause(p promotion.Promotion) {
 	}
 }
 
+// lastBack is when something was gone back to last, where a promotion leads.
+func (j *judge) lastBack(p promotion.Promotion) (last time.Time) {
+	for _, other := range j.promotions {
+		if other.Purpose == promotion.Rollback && other.App == p.App && other.To == p.To && other.State == promotion.Promoted && other.FinishedAt.After(last) {
+			last = *other.FinishedAt
+		}
+	}
+	return last
+}
+
 // provedFor is what policy.ProvedFor promises.
 const provedFor = 10 * time.Minute
 
