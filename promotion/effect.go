@@ -22,17 +22,24 @@ const (
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
 
+	// Performed by the deployer of a target.
+	EffectDeploy  EffectKind = "deploy"  // DeployWork → Result.Rollout
+	EffectObserve EffectKind = "observe" // DeployWork → Result.Rollout
+
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
 	EffectNotice EffectKind = "notice" // NoticeWork
 	EffectTell   EffectKind = "tell"   // TellWork
+	EffectSay    EffectKind = "say"    // SayWork
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
+	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
 
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
 	EffectRefresh EffectKind = "refresh" // read again who holds the roles
+	EffectStirred EffectKind = "stirred" // what homes show may have changed
 )
 
 // Effect is a row of the outbox: what to do, when, and under which key it may
@@ -112,6 +119,9 @@ type MoveWork struct {
 // There is a move for each digest that some of the tags pointed at before.
 type UndoWork struct{ Moves []MoveWork }
 
+// DeployWork is an order to one target, or asks how far it is with it.
+type DeployWork struct{ Order Order }
+
 // NoticeKind names a reply in the thread of a card.
 type NoticeKind string
 
@@ -133,6 +143,7 @@ const (
 	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
+	NoticeFailing    NoticeKind = "failing"  // shown in the channel too
 	NoticeRolledBack NoticeKind = "rolled-back"
 	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
 	NoticeReinstated NoticeKind = "reinstated"
@@ -155,12 +166,28 @@ type NoticeWork struct {
 	Rollback ID         `json:",omitempty"`
 }
 
-// TellWork is a private answer to one person.
-type TellWork struct {
+// Reply is where an answer goes to.
+type Reply struct {
 	Channel     string
 	Person      PersonID
 	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
-	Answer      Answer
+	Message     string `json:",omitempty"` // the timestamp of what is answered; empty for a command or a click
+	Thread      string `json:",omitempty"`
+	Aloud       bool   `json:",omitempty"` // for whoever reads the channel; else for the person alone
+}
+
+// TellWork is an answer to what somebody did, private unless it is Aloud.
+type TellWork struct {
+	Reply
+	Answer Answer
+}
+
+// SayWork is an answer to what somebody asked, as it was made when they did.
+type SayWork struct {
+	Reply
+	Replace bool            // what the response URL belongs to is replaced
+	Text    string          // complete by itself
+	Blocks  json.RawMessage // Block Kit
 }
 
 // PersonWork asks who a user is.
@@ -184,9 +211,11 @@ type Result struct {
 	Copy    *Copy
 	Proof   *Proof
 	Moves   []Move
+	Rollout *Rollout
 	Card    *Card
 	Person  *Person
 	Group   *Group
+	Home    *Home
 	Failure *Failure
 }
 

@@ -21,6 +21,8 @@ const (
 	GestureRollback  GestureKind = "rollback"  // go back to what was in an environment before
 	GestureWithdraw  GestureKind = "withdraw"  // a digest is known to be bad
 	GestureReinstate GestureKind = "reinstate" // it is not, after all
+
+	GestureAsk GestureKind = "ask" // whose answer was given from rows and changes nothing
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is
@@ -34,6 +36,12 @@ type Gesture struct {
 	Channel     string    // where it was made, and where it is answered
 	ResponseURL string
 	Reply       bool // the answer has to be sent; else whoever took it can give it at once
+
+	// Written in a message, which has no acknowledgement that could carry the
+	// answer and can be read by whoever reads it.
+	Message string `json:",omitempty"` // its timestamp; empty for a command or a click
+	Thread  string `json:",omitempty"` // in which it is answered; empty for where it stands
+	Direct  bool   `json:",omitempty"` // to the bot alone, so that there is nobody to keep the answer from
 
 	// A vote.
 	Promotion ID
@@ -84,6 +92,7 @@ const (
 	Existing  Verb = "existing"  // there is one open already
 	Missing   Verb = "missing"   // no such promotion, app or digest
 	Differs   Verb = "differs"   // the key was used before, for something else
+	Answered  Verb = "answered"  // what was asked has been said
 )
 
 // Answer is what the person is told. It holds facts, not sentences.
@@ -109,6 +118,11 @@ type Answer struct {
 	Others   int         `json:",omitempty"` // how many holds are left
 	Bad      Digest      `json:",omitempty"` // what a rollback takes back
 	In       []string    `json:",omitempty"` // in which environments
+}
+
+// Public tells whether everybody is to read it, because it changes something.
+func (a Answer) Public() bool {
+	return a.Verb == Counted || a.Verb == Noted || a.Verb == Requested
 }
 
 // Sighting is one complete look at the watched tags of an app in an

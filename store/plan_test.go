@@ -59,6 +59,8 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"what has not been reviewed", gate.Query{Unreviewed: true}, "promotion_unreviewed"},
 		{"what of an app has not been reviewed", gate.Query{App: "shop", Unreviewed: true}, "promotion_unreviewed"},
 		{"what goes with a train", gate.Query{Train: 7}, "promotion_by_train (train=?)"},
+		{"what a card leads to this one", gate.Query{Successor: 7}, "promotion_by_successor (successor=?)"},
+		{"what was read before", gate.Query{App: app, Limit: 10}, "promotion_by_app (app=?)"},
 		{"what is decided by itself", gate.Query{Apart: true, States: live}, "promotion_live (state=?)"},
 		{"a vote that was typed", gate.Query{App: app, DigestPrefix: "abcd", States: open}, "promotion_live (state=? AND app=?)"},
 		{"the history of an app, a page at a time", gate.Query{App: app, Before: 7, Limit: 20}, "promotion_by_app (app=? AND id<?)"},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -190,10 +191,10 @@ func (o *office) lanes() []*pipeline.Lane {
 	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
 	return []*pipeline.Lane{
 		lane("slack", map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell,
-			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup,
+			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell, promotion.EffectSay: o.chat.Say,
+			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectHome: o.chat.ShowHome,
 		}),
-		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due}),
+		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due}),
 		lane("registry", map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectInspect: func(context.Context, promotion.Effect) (promotion.Result, error) {
 				return promotion.Result{Image: &promotion.Image{Labels: map[string]string{promotion.LabelVersion: "1.4 <!channel>"}}}, nil
@@ -249,6 +250,23 @@ func (o *office) click(who, action string) *fakeslack.Delivery {
 	}
 	o.pause()
 	return d
+}
+
+// choose takes an entry of the card's menu.
+func (o *office) choose(who, entry string) {
+	o.t.Helper()
+	card := o.card()
+	for _, m := range regexp.MustCompile(`"value":"(\w+ [^"]+)"`).FindAllStringSubmatch(string(card.Blocks), -1) {
+		if action, _ := render.ParseEntry(m[1]); action != entry {
+			continue
+		}
+		if _, err := o.slack.Choose(who, channel, card.TS, render.ActionMore, m[1]); err != nil {
+			o.t.Fatal(err)
+		}
+		o.pause()
+		return
+	}
+	o.t.Fatalf("the card has no menu with %s: %s", entry, card.Blocks)
 }
 
 func (o *office) replies(text string) int {

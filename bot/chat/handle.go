@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -34,7 +35,9 @@ func (c *Chat) handle(j job) {
 		c.interaction(ctx, j, data)
 	case *socketmode.ErrorBadMessage:
 		c.badMessage(j)
-	default: // events are not subscribed to, but an unanswered one comes again
+	case slackevents.EventsAPIEvent:
+		c.event(ctx, j, data)
+	default: // an unanswered one comes again
 		c.ack(j, j.event.Request.EnvelopeID, nil)
 	}
 }
@@ -80,6 +83,9 @@ var decisions = map[string]promotion.Decision{
 var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
+	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
+		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)
+	}
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
@@ -92,7 +98,7 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 		_, err = c.gate.Take(ctx, promotion.Gesture{
 			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-			Promotion: id, Decision: decision, Terms: value, CardTS: cb.Message.Timestamp,
+			Promotion: id, Decision: decision, Terms: value, CardTS: cardOf(cb),
 		})
 		return err
 	case action.ActionID == render.ActionUnhold:
@@ -104,6 +110,15 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	return nil
 }
 
+// cardOf is the timestamp of the card on which somebody clicked; empty when that
+// was elsewhere: at home, or in a direct message.
+func cardOf(cb slack.InteractionCallback) string {
+	if strings.HasPrefix(cb.Channel.ID, "D") {
+		return ""
+	}
+	return cb.Message.Timestamp
+}
+
 // openModal asks for what a decision has to be said with, or shows the details. Whoever is too late for that is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
 	v, err := c.gate.View(ctx, id)
@@ -113,17 +128,17 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 	modal := render.Details(v)
 	switch open := v.Facts.Promotion.State == promotion.Open; {
 	case open && action.ActionID == render.ActionPlan:
-		modal = render.PlanModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.PlanModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionReject:
-		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.RejectModal(v, cb.Channel.ID, cardOf(cb))
 	case action.ActionID == render.ActionGlass && render.Breakable(v):
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
-		modal = render.ReviewModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.ReviewModal(v, cb.Channel.ID, cardOf(cb))
 	case action.ActionID == render.ActionRollback && render.Returnable(v):
-		modal = render.RollbackModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.RollbackModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionHold:
-		modal = render.HoldModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.HoldModal(v, cb.Channel.ID, cardOf(cb))
 	}
 	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
 		return apiError("views.open", err)
@@ -152,6 +167,8 @@ type response struct {
 	Type   string        `json:"response_type"`
 	Text   string        `json:"text"`
 	Blocks []slack.Block `json:"blocks,omitempty"`
+
+	sent bool // the gate has it sent
 }
 
 func privately(m render.Message) response {

@@ -19,8 +19,8 @@ var deeds = map[command.Name]promotion.GestureKind{
 	command.Rollback: promotion.GestureRollback, command.WithdrawDigest: promotion.GestureWithdraw, command.RestoreDigest: promotion.GestureReinstate,
 }
 
-func (c *Chat) deed(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
-	return c.take(ctx, sc, promotion.Gesture{
+func (c *Chat) deed(ctx context.Context, a asked, cmd command.Command) (response, error) {
+	return c.take(ctx, a, promotion.Gesture{
 		Kind: deeds[cmd.Name], App: cmd.App, Ref: cmd.Digest, Reason: cmd.Reason, Incident: cmd.Incident, Severity: promotion.Severity(cmd.Severity), Until: cmd.Until,
 	})
 }

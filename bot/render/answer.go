@@ -168,6 +168,11 @@ func Why(v policy.View) Message {
 	return page.Say(lines...)
 }
 
+// Abroad is said where members of other organisations read and write along.
+func Abroad() Message {
+	return page.Say("In a channel that is shared with other organisations, promotebot answers only `/promote`. Nothing was changed.")
+}
+
 // Problem is the one place where an error becomes words in Slack. Only texts
 // that were written for people get out.
 func Problem(err error) Message {

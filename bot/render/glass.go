@@ -134,14 +134,6 @@ func owed(p *promotion.Promotion, now time.Time, c cast) page.Text {
 	return page.Writef("*Review due* until %s, by another person of ", b.Due) + roles(b.Reviewers) + "."
 }
 
-// glassButton is there while there is something behind the glass.
-func glassButton(v policy.View, value string) []slack.BlockElement {
-	if !Breakable(v) {
-		return nil
-	}
-	return []slack.BlockElement{slack.NewButtonBlockElement(ActionGlass, value, page.Words("Break glass…"))}
-}
-
 // reviewButtons are on the card of what has ended, until somebody has said.
 func reviewButtons(v policy.View, value string) []slack.BlockElement {
 	p := &v.Facts.Promotion

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -21,7 +22,7 @@ func drawGlass(t *rapid.T, text *rapid.Generator[string], person *rapid.Generato
 	d.BreakGlass = &policy.BreakGlass{Role: text.Draw(t, "commanders"), By: rapid.SliceOfN(text, 1, 60).Draw(t, "reviewers"), Within: 24 * time.Hour}
 	who := person.Draw(t, "breaker")
 	f.Rosters[d.BreakGlass.Role] = promotion.Roster{Members: []promotion.PersonID{who}}
-	f.People[who] = promotion.Person{ID: who, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: monday}
+	f.People[who] = promotion.Person{ID: who, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: sample.Monday}
 	if !rapid.Bool().Draw(t, "broken") {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -51,8 +52,8 @@ func golden(t *testing.T, name string, got any) {
 }
 
 func TestCards(t *testing.T) {
-	for _, s := range append(states(), trains()...) {
-		t.Run(s.name, func(t *testing.T) { golden(t, "card "+s.name, render.Card(s.view)) })
+	for _, s := range sample.All() {
+		t.Run(s.Name, func(t *testing.T) { golden(t, "card "+s.Name, render.Card(s.View)) })
 	}
 }
 
@@ -67,11 +68,11 @@ func try(id promotion.PersonID, views ...policy.View) render.Message {
 }
 
 func TestOtherSurfaces(t *testing.T) {
-	all := append(states(), trains()...)
+	all := sample.All()
 	find := func(name string) policy.View {
 		for _, s := range all {
-			if s.name == name {
-				return s.view
+			if s.Name == name {
+				return s.View
 			}
 		}
 		t.Fatalf("no state %q", name)
@@ -89,9 +90,9 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "list with reviews", render.List([]policy.View{find("glass broken and waiting"), find("review due"), find("review overdue")}))
 	golden(t, "plan", render.PlanModal(find("with a plan"), "C1", "1.1"))
 	golden(t, "why", render.Why(find("partially approved")))
-	golden(t, "what if bob", try(bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))
-	golden(t, "what if somebody without a role", try(eve, find("partially approved")))
-	golden(t, "what if somebody again", try(ann, find("partially approved")))
+	golden(t, "what if bob", try(sample.Bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))
+	golden(t, "what if somebody without a role", try(sample.Eve, find("partially approved")))
+	golden(t, "what if somebody again", try(sample.Ann, find("partially approved")))
 	golden(t, "why it waits for evidence", render.Why(find("waiting for evidence")))
 	golden(t, "show", render.Show(find("promoted")))
 	golden(t, "list", render.List([]policy.View{find("soaking"), find("waiting for approvals")}))
@@ -104,9 +105,9 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "status", render.Status([]policy.AppStatus{{
 		App: "shop", Repository: "registry.example.com/team/shop", Open: []promotion.ID{12},
 		Environments: []policy.EnvironmentStatus{
-			{Name: "staging", Watch: "v{version}-passed", Holds: []policy.Holding{{Digest: build, Tag: "v1.4.2-passed", Since: monday}}},
+			{Name: "staging", Watch: "v{version}-passed", Holds: []policy.Holding{{Digest: sample.Build, Tag: "v1.4.2-passed", Since: sample.Monday}}},
 			{Name: "canary", Target: true},
-			{Name: "production", Watch: "production", Target: true, Fault: "registry.example.com answers 503", Since: at(time.Hour), Holds: []policy.Holding{{Digest: former, Tag: "production", Since: *at(-24 * time.Hour)}}},
+			{Name: "production", Watch: "production", Target: true, Fault: "registry.example.com answers 503", Since: sample.At(time.Hour), Holds: []policy.Holding{{Digest: sample.Former, Tag: "production", Since: *sample.At(-24 * time.Hour)}}},
 		},
-	}, {App: "wiki", Repository: "registry.example.com/team/wiki", Environments: []policy.EnvironmentStatus{{Name: "staging", Watch: "passed"}}}}, monday))
+	}, {App: "wiki", Repository: "registry.example.com/team/wiki", Environments: []policy.EnvironmentStatus{{Name: "staging", Watch: "passed"}}}}, sample.Monday))
 }

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/fixtures/slack/blockkit"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
@@ -71,7 +72,7 @@ func walk(path string, v any, visit func(path, s string), list func(path string,
 }
 
 // control is everything that may begin with < in what we send.
-var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report))>`)
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|#\d+))>`)
 
 // entity is every escape there is.
 var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
@@ -209,8 +210,8 @@ func checkAll(t failing, v policy.View) {
 }
 
 func TestEveryStateKeepsTheLimits(t *testing.T) {
-	for _, s := range append(states(), trains()...) {
-		t.Run(s.name, func(t *testing.T) { checkAll(t, s.view) })
+	for _, s := range sample.All() {
+		t.Run(s.Name, func(t *testing.T) { checkAll(t, s.View) })
 	}
 }
 
@@ -221,6 +222,20 @@ var hostile = []string{
 	strings.Repeat("`", 10_000), strings.Repeat("<!here>", 2_000), strings.Repeat("🚢", 10_000), strings.Repeat("word ", 2_000), "2026-11-23 09:00:00 UTC", strings.Repeat("2026-11-23 09:00:00 UTC ", 400),
 	"https://github.com/a|b>/c", "https://u:p@github.com/a/b", "javascript:alert(1)", "https://forge.example/a b/<c>", "0123456789abcdef0123456789abcdef01234567", strings.Repeat("f", 10_000),
 	"https://github.com/a/b?x=1&y=<2>", "https://forge.example/" + strings.Repeat("a&", 300),
+}
+
+func drawImage(t *rapid.T, text *rapid.Generator[string], maybe *rapid.Generator[*time.Time]) *promotion.Image {
+	i := &promotion.Image{
+		MediaType: text.Draw(t, "media type"), Of: text.Draw(t, "of"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
+		Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "layers") {
+		i.Layers = append(i.Layers, promotion.Layer{Digest: rapid.SampledFrom([]promotion.Digest{sample.Build, sample.Former, sample.Other}).Draw(t, "layer")})
+	}
+	for _, label := range []string{promotion.LabelSource, promotion.LabelRevision, promotion.LabelVersion, promotion.LabelBaseName, promotion.LabelBaseDigest} {
+		i.Labels[label] = text.Draw(t, label)
+	}
+	return i
 }
 
 func drawView(t *rapid.T) policy.View {
@@ -235,10 +250,10 @@ func drawView(t *rapid.T) policy.View {
 		if n := rapid.IntRange(0, 4).Draw(t, "kind of digest"); n == 0 {
 			return promotion.Digest(text.Draw(t, "digest"))
 		}
-		return rapid.SampledFrom([]promotion.Digest{build, former, other, ""}).Draw(t, "digest")
+		return rapid.SampledFrom([]promotion.Digest{sample.Build, sample.Former, sample.Other, ""}).Draw(t, "digest")
 	})
 	moment := rapid.Custom(func(t *rapid.T) time.Time {
-		return monday.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "moment")))
+		return sample.Monday.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "moment")))
 	})
 	maybe := rapid.Ptr(moment, true)
 	p := promotion.Promotion{
@@ -252,11 +267,13 @@ func drawView(t *rapid.T) policy.View {
 		Card: promotion.Card{TS: rapid.SampledFrom([]string{"", "1.1"}).Draw(t, "ts")},
 	}
 	if rapid.Bool().Draw(t, "image read") {
-		p.Image = &promotion.Image{
-			MediaType: text.Draw(t, "media type"), Size: rapid.Int64Min(0).Draw(t, "size"), Platforms: rapid.SliceOfN(text, 0, 80).Draw(t, "platforms"), Created: maybe.Draw(t, "created"),
-			Labels: rapid.MapOfN(text, text, 0, 20).Draw(t, "labels"),
+		p.Image = drawImage(t, text, maybe)
+	}
+	if rapid.Bool().Draw(t, "former known") {
+		p.Former = &promotion.Former{Digest: digest.Draw(t, "former"), Fault: text.Draw(t, "former fault")}
+		if rapid.Bool().Draw(t, "former read") {
+			p.Former.Image = drawImage(t, text, maybe)
 		}
-		p.Image.Labels[promotion.LabelSource], p.Image.Labels[promotion.LabelRevision] = text.Draw(t, "source"), text.Draw(t, "revision")
 	}
 	for range rapid.SampledFrom([]int{0, 1, 2, 7, 80}).Draw(t, "targets") {
 		target := promotion.Target{Tag: text.Draw(t, "tag"), Floating: rapid.Bool().Draw(t, "floating"), Now: digest.Draw(t, "now"), ReadAt: maybe.Draw(t, "read")}
@@ -269,15 +286,16 @@ func drawView(t *rapid.T) policy.View {
 		Presence: []promotion.Interval{{From: p.ObservedAt, Until: maybe.Draw(t, "left")}}, Executing: promotion.ID(rapid.Int64Range(0, 1).Draw(t, "executing")),
 	}
 	if rapid.Bool().Draw(t, "source down") {
-		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: monday}
+		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: sample.Monday}
 	}
+	f.Promotion.Successor, f.SuccessorLink = promotion.ID(rapid.Int64Range(0, 2).Draw(t, "successor")), text.Draw(t, "successor's card")
 	d := policy.Document{Name: text.Draw(t, "policy"), Soak: time.Duration(rapid.Int64Min(0).Draw(t, "soak"))}
 	for range rapid.IntRange(0, 6).Draw(t, "requirements") {
 		r := promotion.Roster{Role: text.Draw(t, "role"), Members: rapid.SliceOfN(person, 0, 60).Draw(t, "members"), Fault: text.Draw(t, "group fault")}
 		f.Rosters[r.Role] = r
 		d.Approvals = append(d.Approvals, policy.Requirement{Role: r.Role, Count: rapid.IntRange(1, 4).Draw(t, "count")})
 		for _, id := range r.Members {
-			f.People[id] = promotion.Person{ID: id, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: monday}
+			f.People[id] = promotion.Person{ID: id, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: sample.Monday}
 		}
 	}
 	for range rapid.SampledFrom([]int{0, 0, 1, 20}).Draw(t, "checks") {
@@ -346,12 +364,12 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			for range rapid.IntRange(0, 3).Draw(t, "environments") {
 				e := policy.EnvironmentStatus{Name: text.Draw(t, "environment"), Watch: text.Draw(t, "watch"), Fault: text.Draw(t, "fault")}
 				for range rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "holds") {
-					e.Holds = append(e.Holds, policy.Holding{Digest: promotion.Digest(text.Draw(t, "digest")), Tag: text.Draw(t, "tag"), Since: monday})
+					e.Holds = append(e.Holds, policy.Holding{Digest: promotion.Digest(text.Draw(t, "digest")), Tag: text.Draw(t, "tag"), Since: sample.Monday})
 				}
 				app.Environments = append(app.Environments, e)
 			}
 			apps = append(apps, app)
 		}
-		checkMessage(t, "status", render.Status(apps, monday))
+		checkMessage(t, "status", render.Status(apps, sample.Monday))
 	})
 }

@@ -17,15 +17,20 @@ func List(open []policy.View) Message {
 	}
 	var rows []page.Text
 	for _, v := range open {
-		p := &v.Facts.Promotion
-		_, sentence := state(v, nil)
-		row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
-		if p.Owed() != nil {
-			row += " " + owed(p, v.At, nil)
-		}
-		rows = append(rows, row)
+		rows = append(rows, row(v))
 	}
 	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
+}
+
+// row is a promotion where it is one of several.
+func row(v policy.View) page.Text {
+	p := &v.Facts.Promotion
+	_, sentence := state(v, nil)
+	row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
+	if p.Owed() != nil {
+		row += " " + owed(p, v.At, nil)
+	}
+	return row
 }
 
 // Status is what is where, as far as it could be seen.
@@ -35,32 +40,37 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 	}
 	var rows []page.Text
 	for _, a := range apps {
-		row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
-		for _, e := range a.Environments {
-			row += page.Writef("\n• %s", e.Name)
-			if e.Images != "" {
-				row += page.Writef(", in %s", page.Code(string(e.Images)))
-			}
-			row += ": " + environment(e)
-		}
-		row += halted(a)
-		for _, p := range a.Unreviewed {
-			row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
-		}
-		var open []page.Text
-		for _, id := range a.Open {
-			open = append(open, page.Writef("#%d", id))
-		}
-		if len(open) > 0 {
-			row += "\n• open: " + page.Join(open, maxTags)
-		}
-		rows = append(rows, row)
+		rows = append(rows, where(a, now))
 	}
 	m := page.Roll("Status", rows, "/promote status <app> shows one of them")
 	p := page.Page{Blocks: m.Blocks}
 	p.Context(page.Writef("As of %s", now))
 	m.Blocks = p.Blocks
 	return m
+}
+
+// where is what is where of one app.
+func where(a policy.AppStatus, now time.Time) page.Text {
+	row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
+	for _, e := range a.Environments {
+		row += page.Writef("\n• %s", e.Name)
+		if e.Images != "" {
+			row += page.Writef(", in %s", page.Code(string(e.Images)))
+		}
+		row += ": " + environment(e)
+	}
+	row += halted(a)
+	for _, p := range a.Unreviewed {
+		row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
+	}
+	var open []page.Text
+	for _, id := range a.Open {
+		open = append(open, page.Writef("#%d", id))
+	}
+	if len(open) > 0 {
+		row += "\n• open: " + page.Join(open, maxTags)
+	}
+	return row
 }
 
 // environment says first what can't be seen: what follows is then old.

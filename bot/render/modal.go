@@ -120,9 +120,13 @@ func details(v policy.View) []slack.Block {
 		carriage(&p, v)
 	} else {
 		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
+		if f := promoted.Former; f != nil {
+			p.Section("*Takes the place of*", page.Code(string(promoted.Destination)+"@"+string(f.Digest)))
+		}
 	}
 	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
+	p.Section(changes(promoted)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)

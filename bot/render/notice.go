@@ -59,9 +59,9 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))
 		}
 		if p.Reason != "" {
-			return page.Say(page.Writef("%s gave way to #%d: %s. Its buttons are gone.", it, p.Successor, because(p.Reason)))
+			return page.Say(page.Writef("%s gave way to %s: %s. Its buttons are gone.", it, successor(v), because(p.Reason)))
 		}
-		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
+		return page.Say(page.Writef("%s gave way to a newer build, %s. It was not promoted, and its buttons are gone.", it, successor(v)))
 	}
 	if w.Kind != promotion.NoticeEnded {
 		return stirred(w, v, c, it)

@@ -60,7 +60,7 @@ func standing(v policy.View, c cast) (word string, sentence page.Text) {
 	case promotion.Superseded:
 		sentence = page.Writef("*Superseded* %s", when(p.FinishedAt))
 		if p.Successor != 0 {
-			sentence += page.Writef(" by #%d", p.Successor)
+			sentence += " by " + successor(v)
 		}
 		if p.Reason != "" {
 			sentence += page.Writef(": %s", because(p.Reason))

@@ -43,17 +43,16 @@ func HoldModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	}
 }
 
-// holdButtons are the one to hold, and the one to lift where there is something
-// to lift. Whose hold that lifts depends on who clicks, so it asks first.
-func holdButtons(v policy.View, value string) []slack.BlockElement {
-	all := []slack.BlockElement{slack.NewButtonBlockElement(ActionHold, value, page.Words("Hold…"))}
+// holdButton is the one to hold, or the one to lift where there is something to
+// lift. Whose hold that lifts depends on who clicks, so it asks first.
+func holdButton(v policy.View, value string) []slack.BlockElement {
 	if len(v.Facts.Holds) == 0 {
-		return all
+		return []slack.BlockElement{slack.NewButtonBlockElement(ActionHold, value, page.Words("Hold…"))}
 	}
 	lift := slack.NewButtonBlockElement(ActionUnhold, value, page.Words("Lift hold"))
 	lift.Confirm = slack.NewConfirmationBlockObject(page.Words("Lift the hold?"),
 		page.Words("If you hold it, your hold is lifted. If you don't, those of the others are, which takes a role, and the record says so."), page.Words("Lift"), page.Words("Not yet"))
-	return append(all, lift)
+	return []slack.BlockElement{lift}
 }
 
 // stopped is what people and incidents keep it waiting for, and the incidents

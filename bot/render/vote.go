@@ -18,15 +18,15 @@ const (
 
 // withdrawButton is there as soon as there is something to take back; who has
 // nothing is told so privately.
-func withdrawButton(v policy.View, value string) (*slack.ButtonBlockElement, bool) {
+func withdrawButton(v policy.View, value string) []slack.BlockElement {
 	approved := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool { return policy.HasApproved(v.Facts, vote.Person) })
 	if !approved {
-		return nil, false
+		return nil
 	}
 	b := slack.NewButtonBlockElement(ActionWithdraw, value, page.Words("Withdraw"))
 	b.Confirm = slack.NewConfirmationBlockObject(page.Words("Take your approval back?"),
 		page.Words("It stops counting, and you can approve again. Nothing else changes."), page.Words("Take it back"), page.Words("Keep it"))
-	return b, true
+	return []slack.BlockElement{b}
 }
 
 // liftButton is there while a rejection can be lifted.
@@ -73,7 +73,7 @@ func rejected(v policy.View, c cast) page.Text {
 		return s
 	}
 	if p.Successor != 0 {
-		return s + page.Writef(" #%d has taken its place since.", p.Successor)
+		return s + " " + successor(v) + " has taken its place since."
 	}
 	return s + " Whoever rejected can lift that, and whoever the policy names for it."
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/promotebot/promotebot/cmd/promotebot/demo"
 	"github.com/promotebot/promotebot/cmd/promotebot/serve"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/deploy/kubernetes"
 	"github.com/promotebot/promotebot/store/sqlite"
 )
 
@@ -25,12 +26,16 @@ func configFlag(path *string) func(*flag.FlagSet) {
 
 func (p *program) demo(ctx context.Context, args []string) error {
 	o := demo.Options{Soak: demo.DefaultSoak, Out: p.stdout, Reload: p.reload, Version: version()}
-	var verbose bool
+	var verbose, gallery bool
 	if _, err := p.flags("demo", args, 0, func(fs *flag.FlagSet) {
 		fs.StringVar(&o.Listen, "listen", "", "host:port for the page; without it "+demo.DefaultListen+", or any port where that is taken")
 		fs.BoolVar(&verbose, "v", false, "print the bot's log here instead of into a file")
+		fs.BoolVar(&gallery, "gallery", false, "show every state that a card can be in, instead of a bot at work")
 	}); err != nil {
 		return err
+	}
+	if gallery {
+		return demo.Gallery(ctx, o)
 	}
 	if verbose {
 		o.Log = p.stderr
@@ -66,6 +71,23 @@ func (p *program) manifest(_ context.Context, args []string) error {
 	enc := json.NewEncoder(p.stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(chat.Manifest())
+}
+
+func (p *program) manifestKubernetes(_ context.Context, args []string) error {
+	namespaces, err := p.flags("manifest kubernetes", args, len(args), nil)
+	if err != nil {
+		return err
+	}
+	if len(namespaces) == 0 {
+		return fmt.Errorf("%w: name the namespaces of the workloads", errUsage)
+	}
+	for _, n := range namespaces {
+		if _, err := promotion.ParseName(n); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprint(p.stdout, kubernetes.Manifest(namespaces))
+	return err
 }
 
 func (p *program) backup(ctx context.Context, args []string) error {

@@ -51,6 +51,7 @@ const (
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
 	Checked    Kind = "checked"       // a check was reported or signed off
+	Authored   Kind = "authors"       // who wrote what is in a digest was reported
 	Tokened    Kind = "token-made"    // a machine may speak over HTTP
 	Untokened  Kind = "token-revoked" // it may not any more
 
@@ -67,6 +68,11 @@ const (
 	RolledBack       Kind = "rolled-back"    // what a promotion had brought was taken back
 	Condemned        Kind = "digest-withdrawn"
 	Reinstated       Kind = "digest-reinstated"
+
+	Moved    Kind = "moved"    // the tags are where they were to be, and something follows that
+	Rollout  Kind = "rollout"  // how far a target is with its order has changed
+	Watching Kind = "watching" // it runs everywhere
+	Failing  Kind = "failing"  // it did not come to run, or something went wrong after that
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

@@ -78,6 +78,9 @@ func (t *turn) adopted() error {
 	if err := t.refresh(); err != nil {
 		return err
 	}
+	if err := t.abandoned(); err != nil {
+		return err
+	}
 	return t.replan()
 }
 

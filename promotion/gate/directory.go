@@ -20,6 +20,11 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
 		return err
 	}
+	if was := had[who.ID]; was.Standing != who.Standing {
+		if err := t.showOpen(who.ID); err != nil {
+			return err
+		}
+	}
 	// Whoever was not known was given the benefit of the doubt among those who
 	// could approve.
 	was, known := had[who.ID]
@@ -83,7 +88,7 @@ func (t *turn) groupRead(g promotion.Group) error {
 // refresh has everybody read again whom a role names. It is due again whatever
 // comes of it.
 func (t *turn) refresh() error {
-	people, groups := t.catalog.directory()
+	people, groups := t.catalog.Directory()
 	known, err := t.Groups(groups)
 	if err != nil {
 		return err

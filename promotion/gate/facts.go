@@ -23,7 +23,10 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if f.Rosters, f.People, err = t.people(d, f.Votes); err != nil {
 		return d, f, err
 	}
-	if err := t.concerned(p, &f); err != nil {
+	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
+		return d, f, err
+	}
+	if err := t.aftermath(p, &f); err != nil {
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {
@@ -86,6 +89,7 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
+		d.Deploys, d.After = nil, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted
@@ -97,6 +101,9 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 // is on the way there.
 func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error) {
 	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
+		return err
+	}
+	if f.Authors, err = t.Authors(p.App, p.Digest); err != nil {
 		return err
 	}
 	if f.Source, err = t.look(p.App, p.From, promotion.Source); err != nil {
@@ -111,7 +118,7 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 	if err := t.stopped(p, f); err != nil {
 		return err
 	}
-	if err := t.aftermath(p, f); err != nil {
+	if err := t.fate(p, f); err != nil {
 		return err
 	}
 	return t.rivals(p, f)
@@ -243,13 +250,17 @@ func (t *turn) roster(role string) (promotion.Roster, error) {
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
-	executing, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing}, Limit: 2})
+	others, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing}})
 	if err != nil {
 		return err
 	}
-	for _, other := range executing {
-		if other.ID != p.ID {
+	for i, other := range others {
+		switch {
+		case other.ID == p.ID:
+		case other.State.Moves():
 			f.Executing = other.ID
+		case p.Purpose != promotion.Rollback && !p.Repairs(): // the way back is for then, and tags are put right any time
+			f.OnTrial = &others[i]
 		}
 	}
 	// What was promoted before something was gone back to is not there any more.

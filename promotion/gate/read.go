@@ -109,7 +109,7 @@ func (g *Gate) Status(ctx context.Context, name string) (all []policy.AppStatus,
 
 func (t *turn) status(a App) (policy.AppStatus, error) {
 	s := policy.AppStatus{App: a.Name, Repository: a.Repository}
-	open, err := t.Promotions(Query{App: a.Name, States: live})
+	open, err := t.Promotions(Query{App: a.Name, States: promotion.Unfinished()})
 	if err != nil {
 		return s, err
 	}

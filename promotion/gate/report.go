@@ -45,6 +45,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.moved(e, r.Moves)
 	case promotion.EffectUndo:
 		return t.undone(e, r.Moves, "")
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.rolledOut(e, *r.Rollout)
 	case promotion.EffectCard:
 		return t.drawn(e, *r.Card)
 	case promotion.EffectPerson:
@@ -57,16 +59,27 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.remind(e)
 	case promotion.EffectRefresh:
 		return t.refresh()
+	case promotion.EffectHome:
+		return t.homeShown(*r.Home)
+	case promotion.EffectStirred:
+		return t.showAll()
 	}
 	return nil // notices and private answers leave nothing behind
 }
 
 func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
+	w, err := promotion.Work[promotion.InspectWork](e)
+	if err != nil {
+		return err
+	}
 	p, err := t.load(e.Promotion)
 	if err != nil {
 		return err
 	}
 	image.ReadAt = t.now
+	if isFormer(p, w) {
+		return t.formerRead(p, w, image)
+	}
 	p.Image, p.ReadFault = &image, ""
 	p.Touch()
 	if p.State == promotion.Open && !p.Repairs() {
@@ -215,7 +228,8 @@ func (t *turn) executed(p *promotion.Promotion, to promotion.State, why string) 
 	return t.close(p, to, why)
 }
 
-// close ends what was executed, and lets go on what waited for that.
+// close ends what was executed, unless targets are to run it or it is watched, and
+// lets go on what waited for that.
 func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) error {
 	were, err := t.Pins(p.App, p.To)
 	if err != nil {
@@ -228,7 +242,14 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if why != "" {
 		detail["why"] = why
 	}
-	if err := t.end(p, to, why, detail); err != nil {
+	begun, err := false, error(nil)
+	if to == promotion.Promoted {
+		begun, err = t.deploy(p, detail)
+	}
+	if err == nil && !begun {
+		err = t.end(p, to, why, detail)
+	}
+	if err != nil {
 		return err
 	}
 	if err := t.replaced(p, were); err != nil {
@@ -260,6 +281,9 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 		return err
 	}
 	if err := errors.Join(t.outdone(p), t.overtaken(p)); err != nil {
+		return err
+	}
+	if err := t.outlived(p); err != nil {
 		return err
 	}
 	if err := t.nextTurn(p); err != nil {
@@ -311,9 +335,15 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	if err != nil {
 		return err
 	}
+	found := c.Link != "" && c.Link != p.Card.Link
 	p.Card = c // what is shown of it does not change by that
 	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err
+	}
+	if found {
+		if err := t.lead(p); err != nil {
+			return err
+		}
 	}
 	if c.Revision < p.Revision {
 		return t.drawCard(p)
@@ -355,6 +385,8 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return t.moveFailed(e, r)
 	case promotion.EffectUndo:
 		return t.undone(e, r.Moves, f.Text)
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.deployFailed(e, f)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -410,12 +442,19 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell:
+	case promotion.EffectTell, promotion.EffectSay, promotion.EffectHome: // what a home misses comes when it is drawn next
 		again = again && e.Attempt < tellAttempts
 	case promotion.EffectNotice:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		_, d, err := t.ordered(e)
+		if err != nil {
+			return false, due, err
+		}
+		again = (again || e.Kind == promotion.EffectObserve) && d.EndedAt == nil && t.now.Before(d.Order.Deadline)
+		longest = min(longest, max(0, d.Order.Deadline.Sub(t.now)))
 	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
 		p, err := t.load(e.Promotion)
 		if err != nil {
@@ -425,7 +464,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 			longest = slowly
 		}
 		// A card that is there has to lose its buttons, however long it takes.
-		again = !p.State.Final() || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
+		again = !p.State.Final() && !forgotten(p, e) || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
 	}
 	wait := longest
 	if e.Attempt < 10 {
@@ -442,14 +481,22 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 		return t.delayed(e, f)
 	case promotion.EffectProve:
 		return t.unproved(e, f)
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.unreached(e, f)
 	case promotion.EffectUndo:
 		return t.undoDelayed(e, f)
 	default:
 		return nil
 	}
 	p, err := t.load(e.Promotion)
-	if err != nil || p.ReadFault == f.Text {
+	if err != nil {
 		return err
+	}
+	if w, err := promotion.Work[promotion.InspectWork](e); e.Kind == promotion.EffectInspect && (err != nil || isFormer(p, w)) {
+		return errors.Join(err, t.formerUnread(p, w, f))
+	}
+	if p.ReadFault == f.Text {
+		return nil
 	}
 	p.ReadFault = f.Text
 	p.Touch()

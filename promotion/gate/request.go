@@ -108,7 +108,7 @@ func (t *turn) requestDigest(app App, td promotion.TaggedDigest, g promotion.Ges
 		return refuse("that image is in none of the environments " + t.catalog.sources() + ": it has to be there first")
 	}
 	to, _ := t.catalog.Next(from)
-	had, err := t.Promotions(Query{App: app.Name, To: to.Name, Digest: td.Digest, States: live, Limit: 1})
+	had, err := t.Promotions(Query{App: app.Name, To: to.Name, Digest: td.Digest, States: promotion.Unfinished(), Limit: 1})
 	if err != nil {
 		return answer, err
 	}

@@ -309,7 +309,7 @@ func (t *turn) standBehind(g promotion.Gesture, p *promotion.Promotion, answer *
 		return err
 	}
 	v := policy.Evaluate(d, f, t.now)
-	if _, refusal := policy.MayApprove(d, f, g.Person); refusal == "" {
+	if _, refusal := policy.MayApprove(d, f, g.Person, t.now); refusal == "" {
 		a, err := t.approve(g, p, d, f, promotion.Answer{})
 		answer.Role, answer.Missing = a.Role, a.Missing
 		return err
@@ -434,9 +434,9 @@ func (t *turn) reoffer(app string) error {
 	return nil
 }
 
-// aftermath adds what has become of what a promotion brings: whether it is known to
+// fate adds what has become of what a promotion brings: whether it is known to
 // be bad, what took it back or, while it is there, what could be gone back to.
-func (t *turn) aftermath(p *promotion.Promotion, f *policy.Facts) error {
+func (t *turn) fate(p *promotion.Promotion, f *policy.Facts) error {
 	if p.State.Final() && p.State != promotion.Promoted {
 		return nil
 	}

@@ -527,23 +527,23 @@ func TestARollbackAsksForNothingThatIsKnown(t *testing.T) {
 	d := one()
 	d.Soak = 0
 	w := newWorld(t, catalog(t, d))
-	w.asked = map[promotion.EffectKind]int{}
+	w.effects = map[promotion.EffectKind]int{}
 	w.stage("a")
 	w.click(ann, promotion.Approve)
-	w.asked = map[promotion.EffectKind]int{}
+	w.effects = map[promotion.EffectKind]int{}
 	w.stage("b")
 	w.click(ann, promotion.Approve)
 	far := []promotion.EffectKind{promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectProve, promotion.EffectCopy, promotion.EffectMove}
 	count := func() (all []int) {
 		for _, kind := range far {
-			all = append(all, w.asked[kind])
+			all = append(all, w.effects[kind])
 		}
 		return all
 	}
 	if got := count(); !slices.Equal(got, []int{1, 1, 0, 1, 0, 1}) {
 		t.Errorf("a promotion asks for %v", got)
 	}
-	w.asked = map[promotion.EffectKind]int{}
+	w.effects = map[promotion.EffectKind]int{}
 	w.rollback(ann, "")
 	w.production("a")
 	if got := count(); !slices.Equal(got, []int{0, 0, 0, 0, 0, 1}) {

@@ -11,6 +11,7 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
+// live is what has not moved its tags yet.
 var live = []promotion.State{promotion.Open, promotion.Executing}
 
 // The faults of watches at which nobody has looked: whatever was true before the
@@ -213,7 +214,7 @@ func holds(holdings []Holding, d promotion.Digest) bool {
 // (going back is a rollback) or was rejected. A person can still request it.
 func (t *turn) isCandidate(app, to string, d promotion.Digest) (bool, error) {
 	had, err := t.Promotions(Query{App: app, To: to, Digest: d, Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride},
-		States: []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Rejected}, Limit: 1})
+		States: append(promotion.Unfinished(), promotion.Promoted, promotion.Rejected), Limit: 1})
 	if err != nil || len(had) > 0 {
 		return false, err
 	}

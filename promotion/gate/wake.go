@@ -11,7 +11,7 @@ import (
 // its card announced; the deadline of a review can come after its end.
 func (t *turn) woken(id promotion.ID) error {
 	p, err := t.load(id)
-	if err != nil || p.State != promotion.Open && !p.Overdue(t.now) {
+	if err != nil || p.State != promotion.Open && p.State != promotion.Watching && !p.Overdue(t.now) {
 		return err
 	}
 	p.Touch()

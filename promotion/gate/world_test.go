@@ -40,14 +40,20 @@ type world struct {
 	stuck  map[promotion.Repository]*promotion.Failure // where tags can't be put,
 	partly int                                         // after so many of a move
 	copy   func(e promotion.Effect) promotion.Result
-	copies []promotion.Repository // where copies went
-	proved []promotion.Digest     // what was looked for as a way back
-	gone   promotion.Digest       // what is not there then
+	copies []promotion.Repository                            // where copies went
+	proved []promotion.Digest                                // what was looked for as a way back
+	target map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
+	told   []string                                          // which targets were told to run what
+	asked  map[string]int                                    // how often each was asked
+	gone   promotion.Digest                                  // what is not there then
+	// how often each digest was inspected, and the one that can't be
+	inspected  map[promotion.Digest]int
+	unreadable promotion.Digest
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int // how many people were looked up
 	clicks  int
-	asked   map[promotion.EffectKind]int // what was performed, where somebody counts
+	effects map[promotion.EffectKind]int // what was performed, where somebody counts
 }
 
 const (
@@ -94,8 +100,10 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 		groups: map[promotion.GroupID][]promotion.PersonID{},
 		down:   map[promotion.EffectKind]promotion.Kind{},
 		drawn:  map[promotion.ID]int64{}, draws: map[promotion.ID]int{},
+		target: map[string]func(promotion.Order) promotion.Result{}, asked: map[string]int{},
 
-		answers: map[promotion.PersonID]promotion.Answer{},
+		answers:   map[promotion.PersonID]promotion.Answer{},
+		inspected: map[promotion.Digest]int{},
 	}
 	w.open(c)
 	w.look()
@@ -192,7 +200,8 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve,
 }
 
 // run performs what is due until nothing is.
@@ -216,12 +225,16 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	if kind, down := w.down[e.Kind]; down {
 		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down", RetryAfter: w.pause}}
 	}
-	if w.asked != nil {
-		w.asked[e.Kind]++
+	if w.effects != nil {
+		w.effects[e.Kind]++
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
-		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
+		d := work[promotion.InspectWork](w, e).Digest
+		if w.inspected[d]++; d == w.unreadable {
+			return promotion.Result{Failure: &promotion.Failure{Kind: promotion.Unavailable, Text: d.Short() + " is unreadable"}}
+		}
+		return promotion.Result{Image: &promotion.Image{Labels: w.labels, Layers: []promotion.Layer{{Digest: d}}}}
 	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
 		asked := work[struct {
@@ -267,6 +280,17 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 			moves = append(moves, w.move(m)...)
 		}
 		return promotion.Result{Moves: moves}
+	case promotion.EffectDeploy:
+		o := work[promotion.DeployWork](w, e).Order
+		w.told = append(w.told, o.Target+"="+o.Digest.Short())
+		return promotion.Result{Rollout: &promotion.Rollout{Phase: promotion.RolloutAsked, Handle: "job of " + o.Target}}
+	case promotion.EffectObserve:
+		o := work[promotion.DeployWork](w, e).Order
+		w.asked[o.Target]++
+		if say := w.target[o.Target]; say != nil {
+			return say(o)
+		}
+		return says(promotion.RolloutDone, "")
 	case promotion.EffectCard:
 		v, err := w.gate.View(w.t.Context(), e.Promotion)
 		w.must(err)
@@ -298,6 +322,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}
 	}
 	return promotion.Result{}
+}
+
+// says is what a target answers that is as far as that.
+func says(phase promotion.RolloutPhase, detail string) promotion.Result {
+	return promotion.Result{Rollout: &promotion.Rollout{Phase: phase, Detail: detail}}
 }
 
 // move is the registry's side of a move: a tag that points at something nobody

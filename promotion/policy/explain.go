@@ -54,7 +54,7 @@ func (d Document) asked() []string {
 		all = append(all, "Whoever requested it can't be one of them.")
 	}
 	if d.AuthorsCannotApprove {
-		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" names them.")
+		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" and reports of its commits name them.")
 	}
 	return all
 }

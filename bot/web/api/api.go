@@ -71,6 +71,7 @@ func routes() []route {
 		{http.MethodGet, "/v1/openapi.json", "", false, document},
 		{http.MethodPost, "/v1/candidates", promotion.ScopeCandidates, false, candidate},
 		{http.MethodPost, "/v1/checks", promotion.ScopeChecks, false, check},
+		{http.MethodPost, "/v1/authors", promotion.ScopeChecks, false, authors},
 		{http.MethodPost, "/v1/incidents", promotion.ScopeIncidents, false, incident},
 		{http.MethodPost, "/v1/incidents/resolve", promotion.ScopeIncidents, false, resolve},
 		{http.MethodPost, "/v1/health", promotion.ScopeHealth, false, health},

@@ -16,6 +16,7 @@ const (
 	registryWidth = 8
 	copyWidth     = 2
 	slackWidth    = 4
+	homesWidth    = 1 // one after the other: two versions of a home would race
 	clockWidth    = 1
 )
 
@@ -35,14 +36,16 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		lane("registry", registryWidth, performRegistry(client)),
 		copies,
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell,
+			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell, promotion.EffectSay: c.Say,
 		}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectPerson: c.ReadPerson, promotion.EffectGroup: c.ReadGroup,
 		}),
+		// Apart, so that a busy hour, in which every home changes, holds up no card.
+		lane("homes", homesWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectHome: c.ShowHome}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due,
+			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
 		}),
 	}
 }

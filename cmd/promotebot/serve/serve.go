@@ -116,14 +116,19 @@ func Secret(getenv func(string) string, name string) (promotion.Secret, error) {
 func (b *bot) wire(keys keyring) {
 	host, _ := os.Hostname() // only to make the owner readable
 	owner := fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
-	realms, manners := approach(b.config.Registries)
-	named := func(r promotion.Repository) bool { return b.gate.Catalog().Knows(r) } // as soon as another one is in force
-	client := registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + b.opts.Version, Realms: realms, Manners: manners, Named: named})
+	client := newRegistry(b.opts, b.config.Registries, keys, func(r promotion.Repository) bool {
+		return b.gate.Catalog().Knows(r) // as soon as another one is in force
+	})
 	b.watcher = registry.NewWatcher(client, registry.WatchOptions{
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Waiting: b.gate.Waiting, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
 	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)
+}
+
+func newRegistry(opts Options, registries []config.Registry, keys keyring, named func(promotion.Repository) bool) *registry.Client {
+	realms, manners := approach(registries)
+	return registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + opts.Version, Realms: realms, Manners: manners, Named: named})
 }
 
 // poke is called after every commit, also before there are lanes.

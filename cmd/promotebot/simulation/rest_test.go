@@ -70,7 +70,7 @@ func (j *judge) believed(tx gate.Tx, app, env string, side promotion.Side, is ma
 // Effects that should be done when all is quiet; the others are appointments.
 var errands = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectProve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard,
-	promotion.EffectNotice, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake,
+	promotion.EffectNotice, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake,
 }
 
 func (j *judge) nothingIsStuck() {

@@ -1,0 +1,64 @@
+package kubernetes
+
+import (
+	"strings"
+)
+
+// Manifest is what has to be applied before promotebot may deploy into the
+// namespaces: an account, and in each namespace a role with exactly the verbs
+// that this package uses. Reading logs can be left out of it: a rollout that
+// fails is then told without them.
+func Manifest(namespaces []string) string {
+	documents := []string{account}
+	for _, namespace := range namespaces {
+		documents = append(documents, strings.ReplaceAll(role, "NAMESPACE", namespace))
+	}
+	return strings.Join(documents, "---\n")
+}
+
+const account = `# Where promotebot itself runs. If it comes from outside of the cluster, name
+# the user of its kubeconfig as the subject of the role bindings instead.
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: promotebot
+  namespace: promotebot
+`
+
+const role = `# What promotebot may do in NAMESPACE, and nothing else.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: promotebot
+  namespace: NAMESPACE
+rules:
+  # Read workloads, follow their rollout, and set their image.
+  - apiGroups: [apps]
+    resources: [deployments, statefulsets, daemonsets]
+    verbs: [get, list, watch, patch]
+  - apiGroups: [batch]
+    resources: [cronjobs]
+    verbs: [get, list, watch, patch]
+  # See which digests run.
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [list, watch]
+  # Say why a pod fails. Without this its log is not shown.
+  - apiGroups: [""]
+    resources: [pods/log]
+    verbs: [get]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: promotebot
+  namespace: NAMESPACE
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: promotebot
+subjects:
+  - kind: ServiceAccount
+    name: promotebot
+    namespace: promotebot
+`
