@@ -256,7 +256,7 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 		return err
 	}
 	if p.Purpose == promotion.Rollback {
-		if err := t.tookBack(p); err != nil {
+		if err := t.tookBack(p, to); err != nil {
 			return err
 		}
 	}

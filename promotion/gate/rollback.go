@@ -266,10 +266,13 @@ func (t *turn) bringer(p *promotion.Promotion) (promotion.ID, time.Time, error) 
 	q := Query{App: p.App, To: p.To, Digest: p.Digest, States: []promotion.State{promotion.Promoted}, Standing: true, Limit: 1,
 		Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride, promotion.Adopt, promotion.Rollback}}
 	found, err := t.Promotions(q)
-	if err != nil || len(found) == 0 { // it is on its way there
-		return p.ID, p.OpenedAt, err
+	if err == nil && len(found) > 0 {
+		return found[0].ID, *found[0].FinishedAt, nil
 	}
-	return found[0].ID, *found[0].FinishedAt, nil
+	if p.MovedAt != nil { // it is still watched
+		return p.ID, *p.MovedAt, err
+	}
+	return p.ID, p.OpenedAt, err
 }
 
 // makeWay ends what is open of the digest that is gone back to, would put back what
@@ -320,11 +323,14 @@ func (t *turn) standBehind(g promotion.Gesture, p *promotion.Promotion, answer *
 	return nil
 }
 
-// tookBack does what follows from a rollback that has come to its end: what it took
-// back is held, and its cards say so. Where it did not get through, but has moved
-// something, what it was to take back is held all the same.
-func (t *turn) tookBack(p *promotion.Promotion) error {
-	if p.State != promotion.Promoted && !p.HasSet() {
+// there are the states in which what a promotion has brought can be what is there.
+var there = []promotion.State{promotion.Promoted, promotion.Watching, promotion.Failing}
+
+// tookBack does what follows when the tags of a rollback have been moved: what it
+// took back is held, and its cards say so. Where not all of them could be, but some
+// were, what it was to take back is held all the same.
+func (t *turn) tookBack(p *promotion.Promotion, to promotion.State) error {
+	if to != promotion.Promoted && !p.HasSet() {
 		return nil
 	}
 	h := promotion.Hold{App: p.App, Digest: p.Back.Bad, By: p.Requester, Rollback: p.ID, Reason: p.Back.Reason, At: t.now}
@@ -336,10 +342,10 @@ func (t *turn) tookBack(p *promotion.Promotion) error {
 		return err
 	}
 	said := promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: h.By, Reason: h.Reason, Rollback: p.ID}
-	if err := t.stir(h.App, holding(said, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID)); err != nil || p.State != promotion.Promoted {
+	if err := t.stir(h.App, holding(said, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID)); err != nil || to != promotion.Promoted {
 		return err
 	}
-	brought, err := t.query(Query{App: p.App, To: p.To, Digest: p.Back.Bad, States: []promotion.State{promotion.Promoted}, Standing: true})
+	brought, err := t.query(Query{App: p.App, To: p.To, Digest: p.Back.Bad, States: there, Standing: true})
 	if err != nil {
 		return err
 	}
@@ -437,20 +443,21 @@ func (t *turn) reoffer(app string) error {
 // fate adds what has become of what a promotion brings: whether it is known to
 // be bad, what took it back or, while it is there, what could be gone back to.
 func (t *turn) fate(p *promotion.Promotion, f *policy.Facts) error {
-	if p.State.Final() && p.State != promotion.Promoted {
+	if p.State.Final() && p.State != promotion.Promoted && !p.Undone() {
 		return nil
 	}
 	withdrawn, err := t.Withdrawals(p.App)
 	if err != nil {
 		return err
 	}
-	if f.Withdrawn = policy.Withdrawn(withdrawn, p.Digest); p.State != promotion.Promoted {
-		return nil
-	}
+	f.Withdrawn = policy.Withdrawn(withdrawn, p.Digest)
 	if p.Undone() {
 		by, err := t.Promotion(p.UndoneBy)
 		f.Undone = &by
 		return err
+	}
+	if !slices.Contains(there, p.State) {
+		return nil
 	}
 	if pin, some, err := t.current(p.App, p.To); err != nil || !some || pin.Promotion != p.ID {
 		return err
