@@ -34,12 +34,18 @@ const (
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
 	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
+	EffectDigest EffectKind = "digest" // DigestWork: tell a channel what has happened and what waits
+	EffectDirect EffectKind = "direct" // DirectWork: remind one person of everything that waits for them
 
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
 	EffectRefresh EffectKind = "refresh" // read again who holds the roles
 	EffectStirred EffectKind = "stirred" // what homes show may have changed
+	EffectNudge   EffectKind = "nudge"   // NudgeWork: those who live in a time zone are to be reminded
+	EffectAgain   EffectKind = "again"   // AgainWork: somebody wanted to be reminded now
+	EffectSum     EffectKind = "sum"     // SumWork: a digest is due
+	EffectCallOn  EffectKind = "call-on" // Effect.Promotion has waited long enough for others to be told
 )
 
 // Effect is a row of the outbox: what to do, when, and under which key it may
@@ -147,6 +153,9 @@ const (
 	NoticeRolledBack NoticeKind = "rolled-back"
 	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
 	NoticeReinstated NoticeKind = "reinstated"
+
+	NoticeDelegated   NoticeKind = "delegated"
+	NoticeUndelegated NoticeKind = "undelegated"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -161,14 +170,18 @@ type NoticeWork struct {
 
 	Incident IncidentID `json:",omitempty"`
 	Severity Severity   `json:",omitempty"`
-	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
+	Until    *time.Time `json:",omitempty"` // of a freeze or a delegation that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
 	Rollback ID         `json:",omitempty"`
+	By       PersonID   `json:",omitempty"` // who has delegated
+	Whom     PersonID   `json:",omitempty"` // to whom
+
+	Named bool `json:",omitempty"` // of a reminder: those who could are named, because each is reminded directly
 }
 
 // Reply is where an answer goes to.
 type Reply struct {
-	Channel     string
+	Channel     string // empty for the conversation of the person with the bot
 	Person      PersonID
 	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
 	Message     string `json:",omitempty"` // the timestamp of what is answered; empty for a command or a click

@@ -17,10 +17,14 @@ const (
 	GestureUnfreeze GestureKind = "unfreeze"
 	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
 	GestureUnhold   GestureKind = "unhold"
+	GestureSnooze   GestureKind = "snooze" // not to be reminded directly before Until
 
-	GestureRollback  GestureKind = "rollback"  // go back to what was in an environment before
-	GestureWithdraw  GestureKind = "withdraw"  // a digest is known to be bad
-	GestureReinstate GestureKind = "reinstate" // it is not, after all
+	GestureRollback   GestureKind = "rollback"  // go back to what was in an environment before
+	GestureWithdraw   GestureKind = "withdraw"  // a digest is known to be bad
+	GestureReinstate  GestureKind = "reinstate" // it is not, after all
+	GestureDelegate   GestureKind = "delegate"  // have Whom approve in one's place, until an end
+	GestureUndelegate GestureKind = "undelegate"
+	GestureRemind     GestureKind = "remind" // ask for the approvals that are missing
 
 	GestureAsk GestureKind = "ask" // whose answer was given from rows and changes nothing
 )
@@ -64,6 +68,8 @@ type Gesture struct {
 	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
 	Severity Severity   `json:",omitempty"`
 	Until    string     `json:",omitempty"` // as ReadUntil understood it; empty until it is lifted
+
+	Whom PersonID `json:",omitempty"` // it is delegated to, or whose delegation ends
 
 	Token string `json:",omitempty"` // the name of the token, when a machine asks and no person
 }
@@ -118,11 +124,14 @@ type Answer struct {
 	Others   int         `json:",omitempty"` // how many holds are left
 	Bad      Digest      `json:",omitempty"` // what a rollback takes back
 	In       []string    `json:",omitempty"` // in which environments
+	By       PersonID    `json:",omitempty"` // who delegates
+	Whom     PersonID    `json:",omitempty"` // to whom
+	Next     *time.Time  `json:",omitempty"` // when it can be done again
 }
 
 // Public tells whether everybody is to read it, because it changes something.
 func (a Answer) Public() bool {
-	return a.Verb == Counted || a.Verb == Noted || a.Verb == Requested
+	return a.Deed != GestureRemind && (a.Verb == Counted || a.Verb == Noted || a.Verb == Requested)
 }
 
 // Sighting is one complete look at the watched tags of an app in an

@@ -57,6 +57,7 @@ type Promotion struct {
 	ObservedAt time.Time // when the digest was first seen in From
 	OpenedAt   time.Time
 	SoakedAt   *time.Time // when the completed soak was announced
+	RemindedAt *time.Time // when the missing approvals were last asked for
 	StartedAt  *time.Time // when the intent to execute was written
 	MovedAt    *time.Time // when its tags were read back, where something follows that
 	WatchUntil *time.Time // until when what happens still counts; nil before it runs everywhere

@@ -14,7 +14,7 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, moved_at, watch_until, back, undone_by`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, moved_at, watch_until, back, undone_by, reminded_at`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
@@ -23,16 +23,16 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 	var successor, train, undone *int64
 	var observed, opened int64
 	var moved, watch *int64
-	var soaked, started, finished, due *int64 // due is what broken says, for whoever looks for it
+	var soaked, started, finished, reminded, due *int64 // due is what broken says, for whoever looks for it
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &way, &p.Plan, &broken, &due, &former, &p.Card.Link, &moved, &watch, &back, &undone)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &way, &p.Plan, &broken, &due, &former, &p.Card.Link, &moved, &watch, &back, &undone, &reminded)
 	if err != nil {
 		return p, err
 	}
 	p.Successor, p.Train, p.UndoneBy = idOrNone(successor), idOrNone(train), idOrNone(undone)
 	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
-	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
+	p.SoakedAt, p.StartedAt, p.FinishedAt, p.RemindedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished), atOrNil(reminded)
 	p.MovedAt, p.WatchUntil = atOrNil(moved), atOrNil(watch)
 	if p.Image, err = unmarshal[promotion.Image](image); err != nil {
 		return p, err
@@ -96,7 +96,7 @@ func values(p promotion.Promotion) ([]any, error) {
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
 		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), way, p.Plan, broken, microsOrNull(p.Owed()), former, p.Card.Link,
-		microsOrNull(p.MovedAt), microsOrNull(p.WatchUntil), back, orNull(p.UndoneBy)}, nil
+		microsOrNull(p.MovedAt), microsOrNull(p.WatchUntil), back, orNull(p.UndoneBy), microsOrNull(p.RemindedAt)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -128,7 +128,11 @@ func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
 
 func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	query, args := selection(q)
-	return scan(t, "read promotions", scanPromotion, query, args...)
+	found, err := scan(t, "read promotions", scanPromotion, query, args...)
+	if q.After != 0 {
+		slices.Reverse(found)
+	}
+	return found, err
 }
 
 // selection is the statement for a query. What it costs must depend on what is
@@ -200,13 +204,24 @@ func selection(q gate.Query) (query string, args []any) {
 	}
 	if q.FinishedSince != nil {
 		and("finished_at >= $%d", micros(*q.FinishedSince))
+		order = "+id"
 	}
 	if q.Before != 0 {
 		and("id < $%d", int64(q.Before))
 	}
-	query = `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order + ` DESC`
+	if q.CardTS != "" {
+		and("card_ts = $%d", q.CardTS)
+		and("card_channel = $%d", q.CardChannel)
+		order = "+id"
+	}
+	direction := " DESC"
+	if q.After != 0 {
+		and("id > $%d", int64(q.After))
+		direction = " ASC"
+	}
+	query = `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order + direction
 	if q.Limit > 0 {
-		query += fmt.Sprintf(" LIMIT %d", q.Limit)
+		query += fmt.Sprintf(" LIMIT %d OFFSET %d", q.Limit, q.Skip)
 	}
 	return query, args
 }

@@ -49,7 +49,7 @@ func (c *Chat) command(ctx context.Context, sc slack.SlashCommand) response {
 func (c *Chat) respond(ctx context.Context, a asked) response {
 	cmd, err := command.Parse(a.text, c.gate.Catalog().Names())
 	if usage, ok := errors.AsType[*command.Usage](err); ok {
-		return privately(render.Usage(usage.Problem, usage.Lines))
+		return privately(render.Usage(usage.Problem, usage.Next, usage.Lines))
 	}
 	if err == nil {
 		var r response
@@ -63,30 +63,10 @@ func (c *Chat) respond(ctx context.Context, a asked) response {
 	return privately(render.Problem(err))
 }
 
-// historyPage is how many past promotions are listed: as many as fit into one
-// message and one acknowledgement.
-const historyPage = 20
-
 func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (response, error) {
 	switch cmd.Name {
-	case command.Status:
-		all, err := c.gate.Status(ctx, cmd.App)
-		return privately(render.Status(all, c.gate.Now())), err
-	case command.List:
-		open, err := c.gate.Views(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
-		if err != nil {
-			return response{}, err
-		}
-		owed, err := c.gate.Views(ctx, gate.Query{Unreviewed: true})
-		for _, v := range owed {
-			if v.Facts.Promotion.State.Final() { // the others are there already
-				open = append(open, v)
-			}
-		}
-		return privately(render.List(open)), err
-	case command.History:
-		past, withdrawn, err := c.gate.History(ctx, cmd.App, historyPage)
-		return privately(render.History(past, withdrawn)), err
+	case command.Status, command.List, command.History:
+		return c.page(ctx, render.Turn{List: string(cmd.Name), App: cmd.App, Page: cmd.Page})
 	case command.Figures:
 		return c.figures(ctx, cmd)
 	case command.Show, command.Why:
@@ -101,8 +81,11 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 		return c.review(ctx, a, cmd)
 	case command.Check:
 		return c.sign(ctx, a, cmd)
-	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve, command.Rollback, command.WithdrawDigest, command.RestoreDigest:
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve, command.Rollback, command.WithdrawDigest, command.RestoreDigest,
+		command.Delegate, command.Undelegate, command.Remind:
 		return c.deed(ctx, a, cmd)
+	case command.Audit:
+		return privately(render.WhereTheRecordIs()), nil
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil
 	}
@@ -204,7 +187,7 @@ func (c *Chat) take(ctx context.Context, a asked, of promotion.Gesture) (respons
 	g := a.gesture()
 	g.Kind, g.Promotion, g.Decision, g.Reason, g.Terms = of.Kind, of.Promotion, of.Decision, of.Reason, of.Terms
 	g.App, g.Ref, g.Check, g.Status = of.App, of.Ref, of.Check, of.Status
-	g.Incident, g.Severity, g.Until = of.Incident, of.Severity, of.Until
+	g.Incident, g.Severity, g.Until, g.Whom = of.Incident, of.Severity, of.Until, of.Whom
 	answer, err := c.gate.Take(ctx, g)
 	if err != nil {
 		return response{}, err
@@ -224,12 +207,13 @@ const ackLimit = 18_000
 // fitting drops blocks from the end until the acknowledgement is small enough.
 // The text is complete by itself, within Slack's advice of 4,000 characters.
 func fitting(r response) response {
-	for len(r.Blocks) > 0 {
-		b, err := json.Marshal(r)
-		if err == nil && len(b) < ackLimit {
-			return r
-		}
+	for len(r.Blocks) > 0 && !arrives(r) {
 		r.Blocks = r.Blocks[:len(r.Blocks)-1]
 	}
 	return r
+}
+
+func arrives(r response) bool {
+	b, err := json.Marshal(r)
+	return err == nil && len(b) < ackLimit
 }

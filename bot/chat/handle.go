@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,12 +49,16 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 	switch {
 	case cb.Type == slack.InteractionTypeBlockActions && len(cb.ActionCallback.BlockActions) > 0:
 		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
+	case cb.Type == slack.InteractionTypeMessageAction && cb.CallbackID == render.ShortcutWhatIs:
+		err = c.whatIsThis(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
 		payload, err = c.submitted(ctx, cb, promotion.Reject)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackHold:
 		payload, err = c.held(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackPlan:
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackKeep:
+		payload, err = c.submitted(ctx, cb, promotion.Keep)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
 		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
@@ -80,9 +85,15 @@ var decisions = map[string]promotion.Decision{
 }
 
 // dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionDetails}
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionKeep, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
+	switch {
+	case action.ActionID == render.ActionNext || action.ActionID == render.ActionPrevious:
+		return c.turned(ctx, cb, action)
+	case strings.HasPrefix(action.ActionID, render.ActionSnooze):
+		return c.snooze(ctx, cb, action)
+	}
 	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
 		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)
 	}
@@ -95,12 +106,7 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	}
 	switch decision, once := decisions[action.ActionID]; {
 	case once:
-		_, err = c.gate.Take(ctx, promotion.Gesture{
-			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
-			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-			Promotion: id, Decision: decision, Terms: value, CardTS: cardOf(cb),
-		})
-		return err
+		return c.decided(ctx, cb, action, id, decision, value)
 	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
 	}
@@ -108,6 +114,16 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
+}
+
+// decided takes a click that says all there is to say.
+func (c *Chat) decided(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID, d promotion.Decision, terms string) error {
+	_, err := c.gate.Take(ctx, promotion.Gesture{
+		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
+		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
+		Promotion: id, Decision: d, Terms: terms, CardTS: cardOf(cb),
+	})
+	return err
 }
 
 // cardOf is the timestamp of the card on which somebody clicked; empty when that
@@ -125,12 +141,20 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 	if err != nil {
 		return err
 	}
+	if v.Facts.Promotion.State == promotion.Open && action.ActionID == render.ActionReject {
+		// Who is known not to be allowed to is not asked why first.
+		if barred, err := c.gate.Barred(ctx, id, promotion.PersonID(cb.User.ID)); err != nil || barred {
+			return errors.Join(err, c.decided(ctx, cb, action, id, promotion.Reject, ""))
+		}
+	}
 	modal := render.Details(v)
 	switch open := v.Facts.Promotion.State == promotion.Open; {
 	case open && action.ActionID == render.ActionPlan:
 		modal = render.PlanModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionReject:
 		modal = render.RejectModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionKeep && v.Facts.Promotion.State == promotion.Failing:
+		modal = render.KeepModal(v, cb.Channel.ID, cardOf(cb))
 	case action.ActionID == render.ActionGlass && render.Breakable(v):
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:

@@ -6,6 +6,9 @@ import (
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
+
+	"github.com/promotebot/promotebot/bot/command"
+	"github.com/promotebot/promotebot/bot/render"
 )
 
 // Scopes are the bot token scopes that promotebot uses, and what for.
@@ -73,7 +76,10 @@ func Manifest() slack.Manifest {
 	m.Features.AppHome = slack.AppHome{HomeTabEnabled: true, MessagesTabEnabled: true}
 	m.Features.BotUser = slack.BotUser{DisplayName: "promotebot", AlwaysOnline: true}
 	m.Features.SlashCommands = []slack.ManifestSlashCommand{{
-		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: "help | status | list | why <app> | approve <app> …", ShouldEscape: true,
+		Command: "/promote", Description: "Promote a container image: see, ask, approve", UsageHint: command.Hint(), ShouldEscape: true,
+	}}
+	m.Features.Shortcuts = []slack.Shortcut{{
+		Name: "What is this?", CallbackID: render.ShortcutWhatIs, Description: "Shows the promotion that the message is about", Type: slack.MessageShortcut,
 	}}
 	for _, s := range Scopes {
 		m.OAuthConfig.Scopes.Bot = append(m.OAuthConfig.Scopes.Bot, s.Name)

@@ -127,7 +127,7 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 		}
 	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
-	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
+	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeFailing || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
 	}
 	if _, _, err := c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {

@@ -50,6 +50,13 @@ func (c *Chat) reply(ctx context.Context, e promotion.Effect, to promotion.Reply
 
 // aloud posts where everybody reads it.
 func (c *Chat) aloud(ctx context.Context, e promotion.Effect, to promotion.Reply, m render.Message) error {
+	if to.Channel == "" {
+		alone, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{string(to.Person)}})
+		if err != nil {
+			return apiError("conversations.open", err)
+		}
+		to.Channel = alone.ID
+	}
 	if e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
 		if posted, err := c.findAloud(ctx, e, to); err != nil || posted {

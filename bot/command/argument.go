@@ -30,6 +30,10 @@ const (
 	until
 	severity
 	appOrNumber
+	oneApp
+	pageNumber
+	end
+	somebody
 	toDigest
 	build
 )
@@ -67,8 +71,12 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		severity:    {"<severity>", func([]string) string { return "How bad is it? Name a severity as the policies do, such as critical." }, takeSeverity},
 		appOrNumber: {"<app|number>", nameTheApp, takeAppOrNumber},
 
-		toDigest: {"[to digest]", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeTo},
-		build:    {"<app>@<digest>", nameTheApp, takeBuild},
+		oneApp:     {"<app>", nameTheApp, takeOneApp},
+		pageNumber: {"<page n>", nameTheApp, takePage},
+		end:        {"until <when>", whenItEnds, takeEnd},
+		somebody:   {"<@person>", nameTheApp, takeSomebody},
+		toDigest:   {"[to digest]", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeTo},
+		build:      {"<app>@<digest>", nameTheApp, takeBuild},
 	}
 }
 
@@ -287,6 +295,67 @@ func takeAppOrNumber(c *Command, words, apps []string) ([]string, *Usage) {
 		return words[1:], nil
 	}
 	return takeApp(c, words, apps)
+}
+
+// pageWord begins the number of a page. An app that is called so comes first.
+const pageWord = "page"
+
+// takeOneApp leaves the number of a page.
+func takeOneApp(c *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) == pageWord && (len(words) > 1 || !slices.Contains(apps, pageWord)) {
+		return words, nil
+	}
+	return takeApp(c, words, apps)
+}
+
+func takePage(c *Command, words, _ []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) != pageWord {
+		return words, nil
+	}
+	if len(words) == 1 {
+		return words, &Usage{Problem: "Which page? Say page 2."}
+	}
+	n, err := strconv.Atoi(bare(words[1]))
+	if err != nil || n < 1 || n > maxPage {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not the number of a page.", clip(words[1]))}
+	}
+	c.Page = n
+	return words[2:], nil
+}
+
+// maxPage is beyond what anybody turns to.
+const maxPage = 100_000
+
+func whenItEnds([]string) string {
+	return "Until when? Say 18:00, monday, monday 9:00, 2d or 2026-12-24, in your time zone."
+}
+
+// takeEnd takes an end that has to be there. Nothing is said after it that could
+// be confused with it, so a day needs no time.
+func takeEnd(c *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) == "until" {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return words, &Usage{Problem: whenItEnds(apps)}
+	}
+	until, n := readUntil(words)
+	if n == 0 {
+		if until, n = promotion.ReadUntil([]string{strings.ToLower(bare(words[0])), "0:00"}); n != 2 {
+			return words, &Usage{Problem: fmt.Sprintf("“%s” is not a time. %s", clip(words[0]), whenItEnds(apps))}
+		}
+		n = 1
+	}
+	c.Until = until
+	return words[n:], nil
+}
+
+// takeSomebody takes a person, if there is one.
+func takeSomebody(c *Command, words, apps []string) ([]string, *Usage) {
+	if !strings.HasPrefix(bare(words[0]), "@") {
+		return words, nil
+	}
+	return takePerson(c, words, apps)
 }
 
 func sayHow([]string) string {

@@ -30,6 +30,11 @@ func answer(a promotion.Answer) page.Text {
 	if a.Check != "" {
 		return signAnswer(a, it)
 	}
+	if a.Deed == promotion.GestureDelegate || a.Deed == promotion.GestureUndelegate || a.Deed == promotion.GestureRemind {
+		if m := stoodFor(a, it); m != "" {
+			return m
+		}
+	}
 	if m, some := aboutBuild(a, it); some {
 		return m
 	}
@@ -77,6 +82,8 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	switch a.Decision {
 	case promotion.Reject:
 		return page.Writef("Rejected %s: %s. No tag was moved.", it, objection(a.Ground, a.Reason))
+	case promotion.Keep:
+		return page.Writef("%s stays as it is, and counts as promoted: %s.", it, because(a.Reason))
 	case promotion.Lift:
 		return page.Writef("The rejection of %s is lifted: it is open again.", it)
 	case promotion.Withdraw:
@@ -120,6 +127,8 @@ func deed(d promotion.Decision) page.Text {
 		return "withdrawal"
 	case promotion.Lift:
 		return "lifting of the rejection"
+	case promotion.Keep:
+		return "decision to keep it"
 	case promotion.BreakGlass:
 		return "breaking of the glass"
 	case promotion.Fine, promotion.NotFine:
@@ -133,6 +142,12 @@ func ended(state string) page.Text {
 	switch promotion.State(state) {
 	case promotion.Executing:
 		return "is being promoted already"
+	case promotion.Deploying:
+		return "is being deployed already"
+	case promotion.Watching:
+		return "runs already, and is being watched"
+	case promotion.Failing:
+		return "has been promoted, and is failing; its card says what can be done"
 	case promotion.Promoted:
 		return "has been promoted already"
 	case promotion.Rejected:

@@ -26,17 +26,19 @@ func Card(v policy.View) Message {
 	if promoted.State == promotion.Open {
 		// On a phone the facts fill a screen: what holds it up, what changes and who
 		// has agreed stand before them.
-		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v)}, pauses(v), []page.Text{ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
 		p.Section(planned(promoted)...)
+		p.Section(following(v))
 		p.Fields(facts(promoted, c)...)
 		p.Context(becomes(v)...)
 	} else {
 		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
+		p.Section(deployments(v)...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
@@ -68,14 +70,15 @@ func summary(v policy.View) string {
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
 	s = append(append(s, withdrawn(v.Facts.Withdrawn, c)...), glass(v, c)...)
 	if p.State == promotion.Open {
-		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = slices.Concat(s, pauses(v), []page.Text{ends(v)}, hindrances(v, sentence))
 		s = append(s, changes(p)...)
 		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
+		s = append(s, following(v))
 	} else {
-		s = append(s, approvers(v, c))
+		s = append(append(s, deployments(v)...), approvers(v, c))
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))
@@ -115,7 +118,7 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	}
 	// What was read is kept when it ends: it is what a rollback would go back to.
 	since := "now"
-	if p.State.Final() {
+	if p.State.Final() || p.MovedAt != nil {
 		since = "before"
 	}
 	to := page.Join(set, maxTags)
@@ -189,9 +192,10 @@ func approvals(v policy.View, c cast) []page.Text {
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
 	for _, f := range top.Children {
-		lines = append(lines, required(f, "", c)...)
+		lines = append(lines, required(v, f, "", c)...)
 	}
-	if top.ChangesAt != nil {
+	lines = append(lines, standIns(v, c)...)
+	if top.ChangesAt != nil && !slices.ContainsFunc(v.Facts.Delegations, func(d promotion.Delegation) bool { return d.Until.Equal(*top.ChangesAt) }) {
 		lines = append(lines, page.Writef("The first of these approvals expires %s.", *top.ChangesAt))
 	}
 	return lines
@@ -199,7 +203,7 @@ func approvals(v policy.View, c cast) []page.Text {
 
 // required is one requirement, or several with what is enough of them. Of a
 // choice that has been made, only what was chosen is told.
-func required(f policy.Finding, indent page.Text, c cast) []page.Text {
+func required(v policy.View, f policy.Finding, indent page.Text, c cast) []page.Text {
 	made := f.Rule == policy.RuleChoice && f.Outcome == policy.Met
 	if len(f.Children) > 0 {
 		var lines []page.Text
@@ -210,7 +214,7 @@ func required(f policy.Finding, indent page.Text, c cast) []page.Text {
 		}
 		for _, child := range f.Children {
 			if !made || child.Outcome == policy.Met {
-				lines = append(lines, required(child, below, c)...)
+				lines = append(lines, required(v, child, below, c)...)
 			}
 		}
 		return lines
@@ -220,7 +224,7 @@ func required(f policy.Finding, indent page.Text, c cast) []page.Text {
 		line = indent + "• *Blocked*: " + because(f.Reason)
 	}
 	if len(f.By) > 0 {
-		line += ": " + c.all(f.By, maxPeople)
+		line += ": " + page.Join(voices(v, f.By, c), maxPeople)
 	}
 	if len(f.Who) > 0 && f.Outcome != policy.Met {
 		line += ". Could approve: " + c.all(f.Who, maxPeople)
@@ -256,7 +260,7 @@ func approvers(v policy.View, c cast) page.Text {
 			continue
 		}
 		said[vote.Person] = false
-		who := c.call(vote.Person)
+		who := voice(v, vote.Person, c)
 		if role := as[vote.Person]; role != "" {
 			who += page.Writef(" (%s)", role)
 		}
@@ -275,7 +279,7 @@ func discounted(v policy.View, c cast) []page.Text {
 			lines = append(lines, page.Writef("%d more approvals don't count; the details say why.", len(v.Verdict.Discounted)-i))
 			break
 		}
-		lines = append(lines, page.Writef("Not counted: the approval of %s: %s.", c.call(d.Person), because(d.Reason)))
+		lines = append(lines, page.Writef("Not counted: the approval of %s: %s.", c.call(d.Person), against(d, c)))
 	}
 	return lines
 }

@@ -26,8 +26,11 @@ func changes(p *promotion.Promotion) []page.Text {
 		return []page.Text{page.Writef("*What changes* is not known yet: %s, which is replaced, is being read.", f.Digest)}
 	}
 	begins := page.Text("*What changes*")
-	if p.State == promotion.Promoted {
+	switch p.State {
+	case promotion.Promoted:
 		begins = "*What changed*"
+	case promotion.Conflicted, promotion.Failed:
+		begins = "*What was to change*"
 	}
 	lines := []page.Text{begins + page.Writef(" in %s, from %s to %s", p.To, f.Digest, p.Digest)}
 	return append(lines, compared(p.Image, f.Image)...)
@@ -78,10 +81,12 @@ func versions(is, was *promotion.Image) page.Text {
 
 func layers(l *promotion.Layers, of string) page.Text {
 	var s page.Text
-	switch l.New {
-	case 0:
+	switch {
+	case l.New == 0:
 		s = page.Writef("none of %d is new", l.All)
-	case l.All:
+	case l.New == 1:
+		s = page.Writef("1 of %d is new", l.All)
+	case l.New == l.All:
 		s = page.Writef("all %d are new", l.All)
 	default:
 		s = page.Writef("%d of %d are new", l.New, l.All)

@@ -50,11 +50,11 @@ func TestWhatIsConfirmedIsWhatWasShown(t *testing.T) {
 
 func TestOverdueReviewsAreInTheStatus(t *testing.T) {
 	v := view(t, "review overdue")
-	m := render.Status([]policy.AppStatus{{App: "shop", Unreviewed: []promotion.Promotion{v.Facts.Promotion}}}, v.At)
+	m := render.Status([]policy.AppStatus{{App: "shop", Unreviewed: []promotion.Promotion{v.Facts.Promotion}}}, v.At, render.Pages{})
 	if !strings.Contains(m.Text, "• #12: *Review OVERDUE* since ") {
 		t.Error(m.Text)
 	}
-	if m := render.History([]promotion.Promotion{v.Facts.Promotion}, nil); !strings.Contains(m.Text, "the glass was broken by <@U0000EVE>") {
+	if m := render.History([]promotion.Promotion{v.Facts.Promotion}, nil, render.Pages{}); !strings.Contains(m.Text, "the glass was broken by <@U0000EVE>") {
 		t.Error(m.Text)
 	}
 }

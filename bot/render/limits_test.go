@@ -11,7 +11,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/slack-go/slack"
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -72,7 +71,7 @@ func walk(path string, v any, visit func(path, s string), list func(path string,
 }
 
 // control is everything that may begin with < in what we send.
-var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|#\d+))>`)
+var control = regexp.MustCompile(`^<(@[UW][A-Z0-9]{1,30}|!date\^-?\d+\^[{}a-z_ ]+\|[-0-9: UTC]+|https://[^<>|\s]+\|([0-9a-f]{7,12}|report|compare|more|#\d+))>`)
 
 // entity is every escape there is.
 var entity = regexp.MustCompile(`^&(amp|lt|gt);`)
@@ -169,7 +168,8 @@ func checkMessage(t failing, what string, m render.Message) {
 	}
 }
 
-func checkModal(t failing, what string, view slack.ModalViewRequest) {
+// checkView is for modals and homes.
+func checkView(t failing, what string, view any) {
 	t.Helper()
 	checked(t, what, tree(t, view), 100)
 	raw, err := json.Marshal(view)
@@ -188,20 +188,36 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "card", render.Card(v))
 	checkMessage(t, "show", render.Show(v))
 	checkMessage(t, "why", render.Why(v))
-	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15)))
-	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3)))
-	checkModal(t, "details", render.Details(v))
-	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
-	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
-	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
+	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15), render.Pages{}))
+	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3), render.Pages{}))
+	views, past := slices.Repeat([]policy.View{v}, 12), slices.Repeat([]promotion.Promotion{p}, 12)
+	checkMessage(t, "digest", render.Digest(policy.Digest{Waiting: views, Soaking: views, Open: views, Overdue: views, Promoted: past, PutBack: past, Ended: past}))
+	wants := append(v.Wants(), policy.Want{Kind: policy.WantAnybody, Role: p.Reason, Since: &v.At, Who: []promotion.PersonID{sample.Sam}})
+	checkMessage(t, "reminder", render.Reminder(policy.Reminder{Items: slices.Repeat([]policy.Reminded{{View: v, Wants: wants}}, 12)}))
+	freeze := promotion.Freeze{By: promotion.PersonID(p.App), Reason: p.Reason, Until: &v.At}
+	did := promotion.Decided{Answer: promotion.Answer{Verb: promotion.Counted, App: p.App, Digest: p.Digest, Check: p.Reason, Deed: promotion.GestureKind(p.SourceTag)}}
+	app := policy.AppStatus{App: p.App, Repository: p.Repository, Freezes: slices.Repeat([]promotion.Freeze{freeze}, 20)}
+	if p.Broken != nil {
+		app.Unreviewed = past
+	}
+	checkView(t, "home", render.Home(policy.Home{
+		Known: true, At: v.At, Waiting: views, Asked: views, Apps: slices.Repeat([]policy.AppStatus{app}, 12), MoreApps: 30,
+		Freezes: slices.Repeat([]promotion.Freeze{freeze}, 30), Decisions: slices.Repeat([]promotion.Decided{did}, 10),
+	}))
+	checkView(t, "home of a stranger", render.Home(policy.Home{Known: true, Refusal: p.Reason}))
+	checkView(t, "details", render.Details(v))
+	checkView(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
+	checkView(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
+	checkView(t, "keep", render.KeepModal(v, "C0123456789", "1795424400.000100"))
+	checkView(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	if render.Returnable(v) {
-		checkModal(t, "rollback", render.RollbackModal(v, "C0123456789", "1795424400.000100"))
+		checkView(t, "rollback", render.RollbackModal(v, "C0123456789", "1795424400.000100"))
 	}
 	checkMessage(t, "figures", render.Figures(p.App, slices.Repeat([]promotion.Figures{{Environment: p.To, Promoted: 1}}, 3)...))
 	for _, kind := range []promotion.NoticeKind{
 		promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated, promotion.NoticeHeld,
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
-		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview,
+		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
 			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))
@@ -260,10 +276,10 @@ func drawView(t *rapid.T) policy.View {
 		ID: promotion.ID(rapid.Int64Min(1).Draw(t, "number")), App: text.Draw(t, "app"), From: text.Draw(t, "from"), To: text.Draw(t, "to"),
 		Repository: promotion.Repository(text.Draw(t, "repository")), Digest: digest.Draw(t, "digest"), SourceTag: text.Draw(t, "source tag"), Requester: person.Draw(t, "requester"),
 		State: rapid.SampledFrom([]promotion.State{
-			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
+			promotion.Open, promotion.Open, promotion.Open, promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing, promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired, "another",
 		}).Draw(t, "state"),
 		Reason: text.Draw(t, "reason"), Revision: rapid.Int64().Draw(t, "revision"), PlanFault: text.Draw(t, "plan fault"), ReadFault: text.Draw(t, "read fault"),
-		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"),
+		ObservedAt: moment.Draw(t, "observed"), StartedAt: maybe.Draw(t, "started"), FinishedAt: maybe.Draw(t, "finished"), MovedAt: maybe.Draw(t, "moved"), WatchUntil: maybe.Draw(t, "watched"), EndedBy: person.Draw(t, "ended by"),
 		Card: promotion.Card{TS: rapid.SampledFrom([]string{"", "1.1"}).Draw(t, "ts")},
 	}
 	if rapid.Bool().Draw(t, "image read") {
@@ -284,6 +300,16 @@ func drawView(t *rapid.T) policy.View {
 	f := policy.Facts{
 		Promotion: p, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{},
 		Presence: []promotion.Interval{{From: p.ObservedAt, Until: maybe.Draw(t, "left")}}, Executing: promotion.ID(rapid.Int64Range(0, 1).Draw(t, "executing")),
+	}
+	for range rapid.SampledFrom([]int{0, 1, 2, 30}).Draw(t, "deployments") {
+		f.Deployments = append(f.Deployments, promotion.Deployment{
+			Order: promotion.Order{Target: text.Draw(t, "target"), OrderedAt: moment.Draw(t, "ordered"), Deadline: moment.Draw(t, "deadline")},
+			Rollout: promotion.Rollout{
+				Phase: rapid.SampledFrom([]promotion.RolloutPhase{promotion.RolloutPlanned, promotion.RolloutOrdered, promotion.RolloutAsked, promotion.RolloutUnder, promotion.RolloutDone, promotion.RolloutFailed}).Draw(t, "phase"),
+				Ready: rapid.IntRange(0, 9).Draw(t, "ready"), Total: rapid.IntRange(0, 9).Draw(t, "total"), Detail: text.Draw(t, "detail"), URL: text.Draw(t, "url"), Lines: rapid.SliceOfN(text, 0, 20).Draw(t, "lines"),
+			},
+			Fault: text.Draw(t, "fault"), EndedAt: maybe.Draw(t, "done"),
+		})
 	}
 	if rapid.Bool().Draw(t, "source down") {
 		f.Source = policy.Look{Fault: text.Draw(t, "source fault"), Since: sample.Monday}
@@ -335,6 +361,43 @@ func drawView(t *rapid.T) policy.View {
 	return policy.ViewAt(d, f, moment.Draw(t, "now"))
 }
 
+// The largest that there is: hundreds of everything, and texts of three thousand
+// characters, each of which alone would fill a section.
+func TestTheLargestViewKeepsTheLimits(t *testing.T) {
+	for name, unit := range map[string]string{"waiting for approvals": "word ", "on hold": "&<>", "promoted": "🚢", "waiting for evidence": "`"} {
+		long := strings.Repeat(unit, 3000/len(unit))
+		v := view(t, name)
+		f := &v.Facts
+		f.Votes = slices.Clone(f.Votes)
+		labels := map[string]string{}
+		for i := range 200 {
+			id := promotion.PersonID(fmt.Sprintf("U%06d", i))
+			f.People[id] = promotion.Person{ID: id, Name: long, Standing: promotion.Member, ReadAt: v.At}
+			role := fmt.Sprint("role ", i, long)
+			f.Rosters[role] = promotion.Roster{Role: role, Members: []promotion.PersonID{id}}
+			if v.Document.Tree == nil && !v.Document.Automatic {
+				v.Document.Approvals = append(v.Document.Approvals, policy.Requirement{Role: role, Count: 1})
+			}
+			v.Document.Checks = append(v.Document.Checks, policy.Check{Name: fmt.Sprint(i, long)})
+			f.Checks = append(f.Checks, promotion.Check{Name: fmt.Sprint(i, long), Status: promotion.CheckFailed, Summary: long, At: sample.Monday})
+			f.Holds = append(f.Holds, promotion.Hold{By: id, Reason: long, At: sample.Monday})
+			f.Freezes = append(f.Freezes, promotion.Freeze{From: sample.Monday, Reason: long, By: id})
+			f.Incidents = append(f.Incidents, promotion.Incident{ID: promotion.IncidentID(i + 1), Severity: "critical", Summary: long, From: sample.Monday, ReportedAt: sample.Monday})
+			f.Votes = append(f.Votes, promotion.Vote{Person: id, Decision: promotion.Approve, Reason: long, Terms: f.Promotion.TermsNow(), At: sample.Monday})
+			labels[fmt.Sprint(i, long)] = long
+		}
+		for _, label := range []string{promotion.LabelVersion, promotion.LabelRevision, promotion.LabelSource, promotion.LabelBaseName, promotion.LabelBaseDigest} {
+			labels[label] = long
+		}
+		platforms := slices.Repeat([]string{long}, 200)
+		f.Promotion.Image = &promotion.Image{Labels: labels, Platforms: platforms, MediaType: long, Of: long}
+		f.Promotion.Former = &promotion.Former{Digest: sample.Former, Image: &promotion.Image{Labels: map[string]string{promotion.LabelBaseName: long + "1"}, Platforms: []string{"linux/" + long}, Of: long}}
+		f.Promotion.Plan, f.Promotion.Reason, f.SuccessorLink = long, long, "https://example.com/"+long
+		v = policy.ViewAt(v.Document, v.Facts, v.At)
+		t.Run(name, func(t *testing.T) { checkAll(t, v) })
+	}
+}
+
 func TestAnyViewKeepsTheLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkAll(t, drawView(t)) })
 }
@@ -353,7 +416,7 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			Deed: rapid.SampledFrom([]promotion.GestureKind{"", promotion.GestureRollback, promotion.GestureWithdraw, promotion.GestureReinstate}).Draw(t, "deed"),
 		}))
 		lines := rapid.SliceOfN(text, 0, 60).Draw(t, "lines")
-		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), lines))
+		checkMessage(t, "usage", render.Usage("x"+text.Draw(t, "problem"), text.Draw(t, "next"), lines))
 		checkMessage(t, "help", render.Help(append(lines, "/promote list: all")))
 		checkMessage(t, "problem", render.Problem(promotion.Errorf(rapid.SampledFrom([]promotion.Kind{
 			promotion.Invalid, promotion.NotFound, promotion.Forbidden, promotion.Conflict, promotion.Stale, promotion.Unavailable,
@@ -370,6 +433,6 @@ func TestAnyAnswerKeepsTheLimits(t *testing.T) {
 			}
 			apps = append(apps, app)
 		}
-		checkMessage(t, "status", render.Status(apps, sample.Monday))
+		checkMessage(t, "status", render.Status(apps, sample.Monday, render.Pages{}))
 	})
 }

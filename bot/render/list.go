@@ -11,30 +11,30 @@ import (
 
 // List is everything that is open, and what has ended and is still to be
 // reviewed.
-func List(open []policy.View) Message {
+func List(open []policy.View, pages Pages) Message {
 	if len(open) == 0 {
 		return page.Say("Nothing is open. `/promote status` shows what is where.")
 	}
 	var rows []page.Text
 	for _, v := range open {
-		rows = append(rows, row(v))
+		rows = append(rows, row(v, nil))
 	}
-	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
+	return pages.on(page.Roll("Open promotions", listed(rows), "/promote show <app> shows each of them"))
 }
 
 // row is a promotion where it is one of several.
-func row(v policy.View) page.Text {
+func row(v policy.View, c cast) page.Text {
 	p := &v.Facts.Promotion
-	_, sentence := state(v, nil)
+	_, sentence := state(v, c)
 	row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
 	if p.Owed() != nil {
-		row += " " + owed(p, v.At, nil)
+		row += " " + owed(p, v.At, c)
 	}
 	return row
 }
 
 // Status is what is where, as far as it could be seen.
-func Status(apps []policy.AppStatus, now time.Time) Message {
+func Status(apps []policy.AppStatus, now time.Time, pages Pages) Message {
 	if len(apps) == 0 {
 		return page.Say("No app is configured.")
 	}
@@ -46,7 +46,7 @@ func Status(apps []policy.AppStatus, now time.Time) Message {
 	p := page.Page{Blocks: m.Blocks}
 	p.Context(page.Writef("As of %s", now))
 	m.Blocks = p.Blocks
-	return m
+	return pages.on(m)
 }
 
 // where is what is where of one app.
@@ -58,6 +58,9 @@ func where(a policy.AppStatus, now time.Time) page.Text {
 			row += page.Writef(", in %s", page.Code(string(e.Images)))
 		}
 		row += ": " + environment(e)
+	}
+	for _, f := range a.Following {
+		row += "\n• " + onItsWay(f)
 	}
 	row += halted(a)
 	for _, p := range a.Unreviewed {
@@ -102,7 +105,7 @@ func environment(e policy.EnvironmentStatus) page.Text {
 
 // History is past and present promotions and, in between, which digests were
 // withdrawn; newest first.
-func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Message {
+func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal, pages Pages) Message {
 	if len(past)+len(withdrawn) == 0 {
 		return page.Say("No promotion is on record.")
 	}
@@ -112,34 +115,59 @@ func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal) Messa
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
-		if p.Successor != 0 && p.State != promotion.Rejected {
-			row += page.Writef(" by #%d", p.Successor)
-		}
-		if p.EndedBy != "" {
-			row += page.Writef(" by %s", page.Mention(p.EndedBy))
-		}
-		if p.Reason != "" {
-			row += ": " + because(p.Reason)
-		}
-		row += took(&p)
-		if p.Undone() {
-			row += page.Writef("; rolled back in #%d", p.UndoneBy)
-		}
-		if p.Broken != nil {
-			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
-		}
-		all = append(all, happening{at, row})
+		all = append(all, happening{at, record(p, nil)})
 	}
-	return page.Roll("History", newestFirst(append(all, judged(withdrawn)...)), "/promote history <app> shows those of one app")
+	shown := newestFirst(append(all, pages.between(judged(withdrawn))...))
+	return pages.on(page.Roll("History", listed(shown), "/promote history <app> shows those of one app"))
+}
+
+// record is a promotion as it is remembered.
+func record(p promotion.Promotion, c cast) page.Text {
+	at := p.OpenedAt
+	if p.FinishedAt != nil {
+		at = *p.FinishedAt
+	}
+	row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
+	if p.Successor != 0 && p.State != promotion.Rejected {
+		row += page.Writef(" by #%d", p.Successor)
+	}
+	if p.State == promotion.Promoted && p.MovedAt != nil && p.EndedBy != "" {
+		row += ", kept while it was failing"
+	}
+	if p.EndedBy != "" {
+		row += page.Writef(" by %s", c.call(p.EndedBy))
+	}
+	if p.Reason != "" {
+		row += ": " + because(p.Reason)
+	}
+	row += took(&p)
+	if p.Undone() {
+		row += page.Writef("; rolled back in #%d", p.UndoneBy)
+	}
+	if p.Broken != nil {
+		row += page.Writef("; the glass was broken by %s", c.call(p.Broken.By))
+	}
+	return row
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".
 func Help(usage []string) Message { return page.Say(typed(usage)...) }
 
-// Usage says what can't be understood, and what could have been meant.
-func Usage(problem string, usage []string) Message {
-	return page.Say(append([]page.Text{page.Foreign(problem, 2*page.Longest)}, typed(usage)...)...)
+// Usage says what can't be understood, what can come next where it ends, and what
+// could have been meant.
+func Usage(problem, next string, usage []string) Message {
+	lines := []page.Text{page.Foreign(problem, 2*page.Longest)}
+	if next != "" {
+		lines = append(lines, page.Writef("Here comes %s.", page.Code(next)))
+	}
+	return page.Say(append(lines, typed(usage)...)...)
+}
+
+// WhereTheRecordIs is said as long as it can't be read here.
+func WhereTheRecordIs() Message {
+	return page.Say(
+		"The record of all decisions can't be read from here yet.",
+		"What to do instead: where promotebot runs, `promotebot audit list` prints it and `promotebot audit verify` says whether it is whole. Who decided about one promotion is in `/promote show`.")
 }
 
 func typed(usage []string) []page.Text {

@@ -51,11 +51,11 @@ func TestWhatGoesBackSaysSo(t *testing.T) {
 	golden(t, "details of what is withdrawn", render.Details(all["withdrawn"]))
 	golden(t, "history with a rollback", render.History(
 		[]promotion.Promotion{all["rolled back"].Facts.Promotion, all["promoted, and rolled back"].Facts.Promotion, all["rollback rejected"].Facts.Promotion},
-		[]promotion.Withdrawal{{App: "shop", Digest: sample.Other, By: sample.Eve, Reason: "it leaks <keys>", At: *sample.At(49 * time.Hour)}, {App: "shop", Digest: sample.Former, By: sample.Eve, Reason: "slow", At: *sample.At(1 * time.Hour), ReinstatedAt: sample.At(60 * time.Hour), ReinstatedBy: sample.Bob}}))
+		[]promotion.Withdrawal{{App: "shop", Digest: sample.Other, By: sample.Eve, Reason: "it leaks <keys>", At: *sample.At(49 * time.Hour)}, {App: "shop", Digest: sample.Former, By: sample.Eve, Reason: "slow", At: *sample.At(1 * time.Hour), ReinstatedAt: sample.At(60 * time.Hour), ReinstatedBy: sample.Bob}}, render.Pages{}))
 	golden(t, "status of what is held and withdrawn", render.Status([]policy.AppStatus{{
 		App: "shop", Repository: "registry.example.com/team/shop", Holds: all["held after a rollback"].Facts.Holds, Withdrawn: []promotion.Withdrawal{*all["withdrawn"].Facts.Withdrawn},
 		Environments: []policy.EnvironmentStatus{{Name: "staging", Watch: "passed", Holds: []policy.Holding{{Digest: sample.Build, Since: sample.Monday}}}, {Name: "production", Watch: "production", Target: true, Holds: []policy.Holding{{Digest: sample.Build, Tag: "production", Since: sample.Monday}}}},
-	}}, sample.Monday))
+	}}, sample.Monday, render.Pages{}))
 	golden(t, "figures", render.Figures("shop",
 		promotion.Figures{Environment: "production", From: sample.Monday, Until: *sample.At(7 * 24 * time.Hour)},
 		promotion.Figures{Environment: "production", From: sample.Monday, Until: *sample.At(30 * 24 * time.Hour), Promoted: 12, TakenBack: 1, Rollbacks: 1,

@@ -42,8 +42,10 @@ func standing(v policy.View, c cast) (word string, sentence page.Text) {
 			sentence += page.Writef(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
 		}
 		return doing, sentence
+	case promotion.Deploying, promotion.Watching, promotion.Failing:
+		return afterTags(v)
 	case promotion.Promoted:
-		word, sentence = strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt))+moves(p)
+		word, sentence = strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt))+kept(p)+moves(p)
 		switch {
 		case v.Facts.Undone != nil:
 			return "rolled back", undone(v, c) + sentence

@@ -55,6 +55,24 @@ func holdButton(v policy.View, value string) []slack.BlockElement {
 	return []slack.BlockElement{lift}
 }
 
+// pauses are why a soak takes longer than people may have in mind, while it does.
+func pauses(v policy.View) []page.Text {
+	f, some := v.Verdict.Finding(policy.RuleSoak)
+	if !some || f.Outcome == policy.Met {
+		return nil
+	}
+	var lines []page.Text
+	all := v.Facts.Pauses(v.Document)
+	for i, pause := range all {
+		if i == maxPauses {
+			lines = append(lines, page.Writef("• %d more pauses.", len(all)-i))
+			break
+		}
+		lines = append(lines, page.Writef("• *Stood still* from %s to %s: %s.", pause.From, *pause.Until, because(pause.Why)))
+	}
+	return lines
+}
+
 // stopped is what people and incidents keep it waiting for, and the incidents
 // that don't.
 func stopped(v policy.View, c cast) []page.Text {
@@ -185,6 +203,9 @@ func deedDone(a promotion.Answer, it page.Text) page.Text {
 
 // deedAnswer is what is said about a hold, a freeze or an incident.
 func deedAnswer(a promotion.Answer, it page.Text) page.Text {
+	if a.Deed == promotion.GestureSnooze {
+		return snoozed(a)
+	}
 	switch a.Verb {
 	case promotion.Counted:
 		return deedDone(a, it)

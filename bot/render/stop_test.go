@@ -20,6 +20,7 @@ func TestWhatIsStoppedSaysSo(t *testing.T) {
 	}
 	for state, words := range map[string][]string{
 		"soak standing still":        {"Not soaking", "stands still since", "because incident #3 (critical: checkout &lt;fails&gt;) is open", "begins again when that is resolved", "Until it is resolved, the soak stands still, nothing is promoted"},
+		"soak that stood still":      {"*Stood still* from <!date^", "staging was reported unhealthy (probes fail)", "incident #3 (warning: checkout &lt;fails&gt;)"},
 		"soak begun again":           {"Soaking", "It began again <!date^", "when incident #3 (critical: checkout &lt;fails&gt;) was resolved"},
 		"incident of no consequence": {"Waiting for approvals", "*Incident #3*, info", "reported by Eve", "takes no notice"},
 		"unhealthy":                  {"staging is reported unhealthy (probes fail)"},
@@ -52,7 +53,7 @@ func TestStatusSaysWhatKeepsAnAppFromBeingPromoted(t *testing.T) {
 		Holds:   []promotion.Hold{{By: sample.Bob, Reason: "load test"}, {By: sample.Eve, Digest: sample.Build, Reason: "demo"}},
 	}
 	const when = "<!date^1795424400^{date_short_pretty} {time}|2026-11-23 09:00 UTC>"
-	text := render.Status([]policy.AppStatus{s}, sample.Monday).Text
+	text := render.Status([]policy.AppStatus{s}, sample.Monday, render.Pages{}).Text
 	for _, line := range []string{
 		"• incident #3, critical, since " + when + ": checkout &lt;fails&gt;\n", "• frozen until <!date^", ": holidays\n", "• frozen by <@U0000ANN>: it is late\n",
 		"• every build held by <@U0000BOB>: load test\n", "• `4f1c2a9b4f1c` held by <@U0000EVE>: demo",

@@ -79,6 +79,7 @@ const (
 	maxPeople = 5  // people in a list on a card
 	maxCalled = 10 // people mentioned in a reminder
 	maxTags   = 5
+	maxPauses = 3
 )
 
 // because shows the reason of a finding or the text of a fault, without the

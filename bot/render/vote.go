@@ -102,7 +102,7 @@ func votes(v policy.View) []page.Text {
 		}
 	}
 	for _, d := range v.Verdict.Discounted {
-		lines = append(lines, page.Writef("Not counted: the approval of %s: %s", page.Mention(d.Person), because(d.Reason)))
+		lines = append(lines, page.Writef("Not counted: the approval of %s: %s", page.Mention(d.Person), against(d, nil)))
 	}
 	if len(lines) == 1 {
 		lines = append(lines, "none yet")

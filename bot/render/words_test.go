@@ -302,6 +302,10 @@ func TestButtons(t *testing.T) {
 			want = pressable(s.View)
 		case p.State == promotion.Rejected && p.Successor == 0 && p.Purpose != promotion.Rollback:
 			want = []string{render.ActionLift, render.ActionDetails}
+		case p.State == promotion.Failing && len(s.View.Facts.Back) > 0:
+			want = []string{render.ActionKeep, render.ActionRollback, render.ActionDetails}
+		case p.State == promotion.Failing:
+			want = []string{render.ActionKeep, render.ActionDetails}
 		case len(s.View.Facts.Back) > 0:
 			want = []string{render.ActionRollback, render.ActionDetails}
 		case p.State.Final() && p.Owed() != nil:
@@ -471,7 +475,7 @@ func TestLongListsAreCutByRule(t *testing.T) {
 	for range 60 {
 		many = append(many, v)
 	}
-	m := render.List(many)
+	m := render.List(many, render.Pages{})
 	more := regexp.MustCompile(`(\d+) more: /promote show &lt;app&gt; shows each of them`)
 	if !more.MatchString(m.Text) || !more.MatchString(blocks(t, m)) {
 		t.Errorf("%s\n%s", m.Text, blocks(t, m))
@@ -482,8 +486,8 @@ func TestLongListsAreCutByRule(t *testing.T) {
 }
 
 func TestUsageShowsWhatToType(t *testing.T) {
-	m := render.Usage("There is no command “statsu <!here>”.", []string{"/promote status [app]: what is where", "/promote show <app>: it"})
-	if want := "There is no command “statsu &lt;!here&gt;”.\n`/promote status [app]`  what is where\n`/promote show &lt;app&gt;`  it"; m.Text != want {
+	m := render.Usage("There is no command “statsu <!here>”.", "<app> `now`", []string{"/promote status [app]: what is where", "/promote show <app>: it"})
+	if want := "There is no command “statsu &lt;!here&gt;”.\nHere comes `&lt;app&gt; 'now'`.\n`/promote status [app]`  what is where\n`/promote show &lt;app&gt;`  it"; m.Text != want {
 		t.Errorf("says %q", m.Text)
 	}
 }
@@ -491,7 +495,7 @@ func TestUsageShowsWhatToType(t *testing.T) {
 func TestStatusSaysFirstWhatItCantSee(t *testing.T) {
 	m := render.Status([]policy.AppStatus{{App: "shop", Environments: []policy.EnvironmentStatus{
 		{Name: "staging", Watch: "passed", Fault: "timeout", Holds: []policy.Holding{{Digest: sample.Build, Tag: "passed", Since: sample.Monday}}},
-	}}}, sample.Monday)
+	}}}, sample.Monday, render.Pages{})
 	if !strings.Contains(m.Text, "• staging: *can't be read*: timeout. Seen last: `passed` at `4f1c2a9b4f1c` since ") {
 		t.Error(m.Text)
 	}

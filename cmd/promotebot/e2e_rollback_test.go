@@ -96,6 +96,7 @@ func TestRolledBackHeldAndPromotedAgain(t *testing.T) {
 	}
 	w.command(ann, "unhold shop")
 	w.eventually("production is the second again", func() bool { return w.tag("production") == second.String() })
+	w.eventually("the bot knows it", w.shows(4, "*Promoted*"))
 	w.isBad(first, second)
 	if n := w.door.put("production"); n != 5 {
 		t.Errorf("production was put %d times", n)

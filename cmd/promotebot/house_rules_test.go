@@ -48,6 +48,14 @@ var rooms = []room{
 		why:     "the one place that talks to registries knows neither policies nor rows: a tag is moved because the gate wrote it down, never because of what was read here",
 	},
 	{
+		pkg: "promotion/deploy/command", ours: []string{"promotion"}, without: []string{"database/sql", "net/http"},
+		why: "the one place that runs programs is given an order and a list of arguments, and knows nothing that it could let them have",
+	},
+	{
+		pkg: "promotion/deploy/webhook", ours: []string{"promotion"}, without: []string{"database/sql", "os", "os/exec"},
+		why: "a service is told what was written down; where it may send promotebot is the configuration's to say, and not its own",
+	},
+	{
 		pkg: "promotion/registry/wire", ours: []string{"promotion"},
 		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/time/rate"},
 		without: []string{"database/sql", "os", "os/exec", "log/slog"},

@@ -33,6 +33,9 @@ func (t *turn) condemn(g promotion.Gesture, u unknown) (promotion.Answer, error)
 		if err != nil {
 			return answer, err
 		}
+		if err := t.stirDeployments(g.App); err != nil {
+			return answer, err
+		}
 		return answer, t.told(w, promotion.NoticeWork{Kind: promotion.NoticeWithdrawn, Person: g.Person, Reason: w.Reason}, fmt.Sprintf("withdrawn/%d", w.ID))
 	})
 }

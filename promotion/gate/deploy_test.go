@@ -75,6 +75,9 @@ func TestATargetIsToldWhenTheTagsAreWhereTheyWereToBe(t *testing.T) {
 	w.wait(10 * time.Second)
 	holds, err := w.gate.Status(t.Context(), "shop")
 	w.must(err)
+	if f := holds[0].Following; len(f) != 1 || f[0].Promotion.ID != id || len(f[0].Deployments) != 1 || f[0].Deployments[0].Rollout.Detail != "1 of 3" {
+		t.Errorf("on its way is %+v", f)
+	}
 	if h := holds[0].Environments[1].Holds; len(h) != 1 || h[0].Digest != digest("a") {
 		t.Errorf("production holds %+v while it is being deployed", h)
 	}
@@ -384,8 +387,12 @@ func TestTheCardIsDrawnOnlyWhenSomethingElseIsToBeSeen(t *testing.T) {
 }
 
 func TestATargetSaysItselfThatItIsDone(t *testing.T) {
-	w := newWorld(t, deploying(t, false, nil, "eu"))
+	c := deploying(t, false, nil, "eu", "us")
+	c.Environments[1].Deploy.Together = true
+	c.Environments[1].Deploy.Targets[0].Tells = true
+	w := newWorld(t, c)
 	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "") }
+	w.target["us"] = w.target["eu"]
 	id := w.promote("a")
 	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k1", Name: "cd", Hash: strings.Repeat("1", 64), Scopes: []promotion.Scope{promotion.ScopeDeploy}}))
 	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k2", Name: "ci", Hash: strings.Repeat("2", 64), Scopes: []promotion.Scope{promotion.ScopeChecks}}))
@@ -393,13 +400,17 @@ func TestATargetSaysItselfThatItIsDone(t *testing.T) {
 	if _, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k2"}, id, "eu", done); !errors.Is(err, promotion.Forbidden) {
 		t.Errorf("a token for something else: %v", err)
 	}
-	for target, want := range map[string]promotion.Verb{"us": promotion.Missing, "eu": promotion.Counted} {
+	for target, want := range map[string]promotion.Verb{"moon": promotion.Missing, "us": promotion.Refused, "eu": promotion.Counted} {
 		r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, target, done)
 		if err != nil || r.Verb != want {
 			t.Errorf("%s: %+v, %v", target, r, err)
 		}
 	}
-	w.run()
+	if got := w.phases(id); got != "eu done, us asked" {
+		t.Errorf("%s: only eu speaks for itself", got)
+	}
+	w.target["us"] = nil
+	w.wait(time.Minute)
 	w.expect(id, promotion.Promoted)
 	if r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", done); err != nil || r.Verb != promotion.Repeated {
 		t.Errorf("again: %+v, %v", r, err)
@@ -409,8 +420,14 @@ func TestATargetSaysItselfThatItIsDone(t *testing.T) {
 	}
 	w.wait(time.Hour)
 	w.expect(id, promotion.Promoted)
-	if e := w.recorded(audit.Rollout); e[len(e)-1].Actor != "token:cd" {
-		t.Errorf("the end is recorded of %s", e[len(e)-1].Actor)
+	var by []string
+	for _, e := range w.recorded(audit.Rollout) {
+		if e.Detail["phase"] == "done" {
+			by = append(by, e.Actor)
+		}
+	}
+	if want := []string{"token:cd", audit.Self}; !slices.Equal(by, want) {
+		t.Errorf("that they are done is recorded of %v, want %v", by, want)
 	}
 }
 
@@ -429,5 +446,118 @@ func TestAVoteIsAboutTheTargetsToo(t *testing.T) {
 	w.run()
 	if v := w.newest().Verdict; len(v.Assigned) != 0 || len(v.Discounted) != 1 {
 		t.Errorf("ann agreed to eu, and %+v counts", v.Assigned)
+	}
+}
+
+// twoPromoted has a build promoted and another after it, with both known to have run.
+func (w *world) twoPromoted() (first, second promotion.ID) {
+	w.t.Helper()
+	first = w.promote("a")
+	w.wait(time.Minute)
+	w.expect(first, promotion.Promoted)
+	return first, w.promote("b")
+}
+
+func TestWhatIsFailingGoesBackByItselfWhereThePolicySaysSo(t *testing.T) {
+	w := newWorld(t, deploying(t, false, &policy.After{Watch: time.Minute, Health: true, RollBack: true}, "eu"))
+	first := w.promote("a")
+	w.wait(5 * time.Minute)
+	w.expect(first, promotion.Promoted)
+	w.target["eu"] = func(o promotion.Order) promotion.Result {
+		if o.Digest == digest("b") {
+			return says(promotion.RolloutFailed, "CrashLoopBackOff")
+		}
+		return says(promotion.RolloutDone, "")
+	}
+	second := w.promote("b")
+	w.wait(5 * time.Minute)
+	w.expect(second, promotion.Failed)
+	back := w.newest().Facts.Promotion
+	if back.Purpose != promotion.Rollback || back.State != promotion.Promoted || back.Digest != digest("a") || back.Requester != "" {
+		t.Fatalf("%s of %s is %s", back.Purpose, back.Digest.Short(), back.State)
+	}
+	if p := w.get(second); !strings.Contains(p.Reason, "CrashLoopBackOff") || !strings.Contains(p.Reason, "rolled back to "+digest("a").Short()) {
+		t.Errorf("%q", p.Reason)
+	}
+	if want := []string{"eu=" + digest("a").Short(), "eu=" + digest("b").Short(), "eu=" + digest("a").Short()}; !slices.Equal(w.told, want) || w.tags["production"] != digest("a") {
+		t.Errorf("told %v, production is %s", w.told, w.tags["production"])
+	}
+	w.look()
+	w.wait(time.Hour)
+	if w.tags["production"] != digest("a") {
+		t.Error("what was rolled back has come again by itself")
+	}
+}
+
+func TestWhatHasNothingToGoBackToIsLeftToPeople(t *testing.T) {
+	w := newWorld(t, deploying(t, false, &policy.After{Watch: time.Minute, Health: true, RollBack: true}, "eu"))
+	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutFailed, "no") }
+	id := w.promote("a")
+	w.wait(5 * time.Minute)
+	w.expect(id, promotion.Failing)
+	if p := w.get(id); !strings.Contains(p.Reason, "can't be: nothing that could be gone back to") {
+		t.Errorf("%q", p.Reason)
+	}
+}
+
+func TestWhatIsFailingIsRolledBackByPeople(t *testing.T) {
+	w := newWorld(t, deploying(t, false, nil, "eu"))
+	w.target["eu"] = func(o promotion.Order) promotion.Result {
+		if o.Digest == digest("b") {
+			return says(promotion.RolloutFailed, "no")
+		}
+		return says(promotion.RolloutDone, "")
+	}
+	_, second := w.twoPromoted()
+	w.wait(time.Minute)
+	w.expect(second, promotion.Failing)
+	if v := w.newest(); len(v.Facts.Back) == 0 {
+		t.Fatal("its card offers no way back")
+	}
+	if a := w.deed(promotion.Gesture{Kind: promotion.GestureRollback, Person: bob, Promotion: second, Reason: "it crashes"}); a.Verb != promotion.Requested {
+		t.Fatalf("%+v", a)
+	}
+	w.wait(time.Minute)
+	w.expect(second, promotion.Failed)
+	if back := w.newest().Facts.Promotion; back.Purpose != promotion.Rollback || back.State != promotion.Promoted || w.tags["production"] != digest("a") {
+		t.Errorf("%s is %s, production %s", back.Purpose, back.State, w.tags["production"])
+	}
+}
+
+func TestARollbackDoesNotWaitForWhatIsHeldBetweenTwoTargets(t *testing.T) {
+	w := newWorld(t, deploying(t, false, nil, "eu", "us"))
+	_, second := w.twoPromoted()
+	w.deed(promotion.Gesture{Kind: promotion.GestureHold, Person: eve, App: "shop", Reason: "it smells"})
+	w.wait(10 * time.Minute)
+	w.expect(second, promotion.Deploying)
+	if a := w.deed(promotion.Gesture{Kind: promotion.GestureRollback, Person: bob, App: "shop", Reason: "it smells"}); a.Verb != promotion.Requested {
+		t.Fatalf("%+v", a)
+	}
+	w.wait(time.Minute)
+	w.expect(second, promotion.Failed)
+	if back := w.newest().Facts.Promotion; back.State != promotion.Promoted || w.tags["production"] != digest("a") || w.phases(back.ID) != "eu done, us done" {
+		t.Errorf("the rollback is %s (%s), production %s", back.State, w.phases(back.ID), w.tags["production"])
+	}
+}
+
+func TestAWithdrawnDigestGoesToNoFurtherTarget(t *testing.T) {
+	w := newWorld(t, deploying(t, false, nil, "eu", "us"))
+	under := true
+	w.target["eu"] = func(promotion.Order) promotion.Result {
+		if under {
+			return says(promotion.RolloutUnder, "")
+		}
+		return says(promotion.RolloutDone, "")
+	}
+	id := w.promote("a")
+	if a := w.deed(promotion.Gesture{Kind: promotion.GestureWithdraw, Person: bob, App: "shop", Ref: strings.Repeat("a", 12), Reason: "CVE"}); a.Verb != promotion.Counted {
+		t.Fatalf("%+v", a)
+	}
+	w.expect(id, promotion.Deploying)
+	under = false
+	w.wait(time.Minute)
+	w.expect(id, promotion.Failing)
+	if p := w.get(id); !strings.Contains(p.Reason, "withdrawn") || w.phases(id) != "eu done, us planned" {
+		t.Errorf("%q, %s", p.Reason, w.phases(id))
 	}
 }

@@ -20,7 +20,10 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if f.Votes, err = t.Votes(p.ID); err != nil {
 		return d, f, err
 	}
-	if f.Rosters, f.People, err = t.people(d, f.Votes); err != nil {
+	if f.Delegations, err = t.delegations(p); err != nil {
+		return d, f, err
+	}
+	if f.Rosters, f.People, err = t.people(d, f.Votes, f.Delegations); err != nil {
 		return d, f, err
 	}
 	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
@@ -89,7 +92,7 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
-		d.Deploys, d.After = nil, nil
+		d.Deploys, d.Together, d.After = nil, false, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted
@@ -208,7 +211,7 @@ func (c *Catalog) watches(environment string, side promotion.Side) bool {
 	return len(e.FloatingTags()) > 0
 }
 
-func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]promotion.Roster, map[promotion.PersonID]promotion.Person, error) {
+func (t *turn) people(d policy.Document, votes []promotion.Vote, delegations []promotion.Delegation) (map[string]promotion.Roster, map[promotion.PersonID]promotion.Person, error) {
 	rosters := map[string]promotion.Roster{}
 	var ids []promotion.PersonID
 	for _, role := range d.Roles() {
@@ -221,6 +224,9 @@ func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]pro
 	}
 	for _, v := range votes {
 		ids = append(ids, v.Person)
+	}
+	for _, g := range delegations {
+		ids = append(ids, g.By, g.To)
 	}
 	slices.Sort(ids)
 	people, err := t.People(slices.Compact(ids))

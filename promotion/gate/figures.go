@@ -29,15 +29,11 @@ func (g *Gate) Figures(ctx context.Context, name string, since time.Time) (f pro
 	return f, err
 }
 
-// History is what has become of an app, or with an empty name of everything, newest
-// first, and which of its digests were withdrawn, oldest first.
-func (g *Gate) History(ctx context.Context, app string, limit int) (past []promotion.Promotion, withdrawn []promotion.Withdrawal, err error) {
+// Withdrawals are those of the digests of an app, oldest first.
+func (g *Gate) Withdrawals(ctx context.Context, app string) (withdrawn []promotion.Withdrawal, err error) {
 	err = g.store.View(ctx, func(tx Tx) error {
-		if past, err = tx.Promotions(Query{App: app, Apart: app == "", Limit: limit}); err != nil || app == "" {
-			return err
-		}
 		withdrawn, err = tx.Withdrawals(app)
 		return err
 	})
-	return past, withdrawn, err
+	return withdrawn, err
 }

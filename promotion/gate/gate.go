@@ -102,6 +102,13 @@ type Tx interface {
 	Homes(since time.Time, limit int) ([]promotion.Home, error)
 	SaveHome(h promotion.Home) error
 
+	Reminded(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Reminded, error)
+	SaveReminded(r promotion.Reminded) error
+	// Awaited is since when a promotion has waited for nothing but approvals.
+	Awaited(id promotion.ID) (promotion.Awaited, error)
+	SaveAwaited(a promotion.Awaited) error
+	DropAwaited(id promotion.ID) error
+
 	// AddIncident numbers the incident and stores it; Conflict when one with its
 	// key is open.
 	AddIncident(i *promotion.Incident) error
@@ -127,6 +134,13 @@ type Tx interface {
 	Holds(app string) ([]promotion.Hold, error) // that have not been lifted
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
+
+	// Delegations are those that were not over at the instant.
+	Delegations(since time.Time) ([]promotion.Delegation, error)
+	// AddDelegation numbers the delegation and stores it; Conflict when its person
+	// has one for the same that nobody has ended, be it over.
+	AddDelegation(d *promotion.Delegation) error
+	EndDelegation(id int64, at time.Time, by promotion.PersonID) error
 
 	// Deployments are the orders to the targets of a promotion, in their order.
 	Deployments(of promotion.ID) ([]promotion.Deployment, error)
@@ -170,6 +184,10 @@ type Query struct {
 	ObservedAfter *time.Time
 	FinishedSince *time.Time
 	Before        promotion.ID
+	After         promotion.ID // with a Limit, those that are nearest to it
+	CardChannel   string       // whose card is there,
+	CardTS        string       // under this timestamp
+	Skip          int
 	Limit         int
 }
 

@@ -189,7 +189,7 @@ func (t *turn) fill(h *policy.Home) error {
 // pending is everything that is open, and what has ended and is still to be
 // reviewed, oldest first.
 func (t *turn) pending() (views []policy.View, err error) {
-	open, err := t.query(Query{Apart: true, States: live})
+	open, err := t.query(Query{Apart: true, States: promotion.Unfinished()})
 	if err != nil {
 		return nil, err
 	}

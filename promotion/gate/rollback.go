@@ -232,6 +232,9 @@ func (t *turn) rollBack(bad *promotion.Promotion, to promotion.Promotion, g prom
 	if err != nil || refusal != "" {
 		return nil, refusal, err
 	}
+	if err := t.stopShort(bad); err != nil {
+		return nil, "", err
+	}
 	p := t.fresh(app, to.From, env.Name, to.Digest)
 	p.Purpose, p.Repository, p.ObservedAt, p.Captures, p.Image, p.Requester = promotion.Rollback, p.Destination, to.ObservedAt, to.Captures, to.Image, g.Person
 	p.Back = &promotion.Back{Bad: bad.Digest, Reason: g.Reason}

@@ -159,10 +159,6 @@ func TestFiguresOfWhatWasRolledBack(t *testing.T) {
 	if err != nil || f.Promoted != 2 || f.TakenBack != 1 || f.Rollbacks != 1 || f.Restore.Median != w.get(3).FinishedAt.Sub(*w.get(2).FinishedAt) {
 		t.Errorf("%+v, %v", f, err)
 	}
-	past, withdrawn, err := w.gate.History(t.Context(), "shop", 2)
-	if err != nil || len(past) != 2 || past[0].ID != 3 || len(withdrawn) != 0 {
-		t.Errorf("%+v, %+v, %v", past, withdrawn, err)
-	}
 }
 
 // What was adopted has no version of its own; what is set once is not asked for when

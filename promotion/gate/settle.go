@@ -57,6 +57,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 			return v, err
 		}
 	}
+	if err := t.await(p, v); err != nil {
+		return v, err
+	}
 	if v.Outcome == policy.Met {
 		return v, t.intend(p, d, v)
 	}
@@ -124,7 +127,11 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 	}
 	approvals := []map[string]any{}
 	for _, a := range v.Assigned {
-		approvals = append(approvals, map[string]any{"by": a.Person, "role": a.Role, "at": a.At})
+		one := map[string]any{"by": a.Person, "role": a.Role, "at": a.At}
+		if a.For != "" {
+			one["for"] = a.For
+		}
+		approvals = append(approvals, one)
 	}
 	detail := map[string]any{"approvals": approvals, "targets": p.TermsNow().Targets}
 	if skipped := v.Skipped(); len(skipped) > 0 {

@@ -88,6 +88,8 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureSnooze:
+		return t.snooze(g)
 	case promotion.GestureRollback:
 		return t.askBack(g, u)
 	case promotion.GestureWithdraw:
@@ -176,7 +178,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	if g.Decision == promotion.Keep && d.Automatic { // it asks nobody; somebody has to be able to
 		d = t.catalog.asked(p.App)
 		d.RequesterMayApprove = true
-		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}); err != nil {
+		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, f.Delegations); err != nil {
 			return answer, err
 		}
 	}

@@ -30,6 +30,7 @@ func (d Document) Sentences(from, to string, train bool) []string {
 	all = append(append(all, d.stopped()...), d.ends()...)
 	all = append(all, d.lined()...)
 	all = append(append(all, d.backed()...), d.BreakGlass.sentences()...)
+	all = append(all, d.followed()...)
 	if !train && !d.Returns { // the apps of a train go back one by one
 		all = append(all, d.GoingBack())
 	}

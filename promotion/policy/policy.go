@@ -61,8 +61,9 @@ type Document struct {
 
 	// Deploys are the targets that are told to run it, once its tags are moved, and
 	// After is what counts from then on; nil for nothing.
-	Deploys []string `json:",omitempty"`
-	After   *After   `json:",omitempty"`
+	Deploys  []string `json:",omitempty"`
+	Together bool     `json:",omitempty"` // all of them at once
+	After    *After   `json:",omitempty"`
 
 	BreakGlass *BreakGlass `json:",omitempty"` // who can have it go ahead all the same; nil for nobody
 

@@ -31,6 +31,13 @@ type AppStatus struct {
 	Holds        []promotion.Hold
 	Unreviewed   []promotion.Promotion  // whose glass was broken, and nobody has said yet whether that was right
 	Withdrawn    []promotion.Withdrawal // in force, oldest first
+	Following    []Following            // whose tags were moved, and that have not ended
+}
+
+// Following is a promotion between its tags and its end.
+type Following struct {
+	Promotion   promotion.Promotion
+	Deployments []promotion.Deployment
 }
 
 // EnvironmentStatus is what was last seen in one environment.

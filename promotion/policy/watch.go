@@ -15,6 +15,7 @@ type After struct {
 	Incidents []promotion.Severity `json:",omitempty"` // none of these is opened
 	Checks    []string             `json:",omitempty"` // none of these is reported to have failed
 	Health    bool                 `json:",omitempty"` // the environment is not reported unhealthy
+	RollBack  bool                 `json:",omitempty"` // what is failing goes back by itself
 }
 
 // Aftermath is what has happened where a promotion goes since its tags were moved.
@@ -97,5 +98,8 @@ func (d Document) followed() []string {
 	if d.After.Health {
 		all = append(all, "Or when its environment is reported unhealthy.")
 	}
-	return all
+	if d.After.RollBack {
+		return append(all, "What is failing is rolled back by itself, without anybody's approval.")
+	}
+	return append(all, "What is failing stays until somebody who could approve it has decided.")
 }

@@ -50,6 +50,8 @@ type tables struct {
 	groups     table[promotion.GroupID, promotion.Group]
 	gestures   table[string, gesture]
 	homes      table[promotion.PersonID, promotion.Home]
+	reminded   table[promotion.PersonID, promotion.Reminded]
+	awaited    table[promotion.ID, promotion.Awaited]
 	incidents  table[promotion.IncidentID, promotion.Incident]
 	unhealth   table[int, promotion.Unhealth] // in the order in which it was reported
 	exposure   table[exposureKey, promotion.Exposure]
@@ -57,6 +59,9 @@ type tables struct {
 	holds      table[int64, promotion.Hold]
 	deployed   table[deploymentKey, promotion.Deployment]
 	withdrawn  table[int64, promotion.Withdrawal]
+
+	delegations table[int64, promotion.Delegation]
+
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
 	authors    table[authorKey, promotion.Authorship]
@@ -120,10 +125,10 @@ func (t *table[K, V]) drop(k K) {
 // settled is the version as others may see it: its next writer has to copy.
 func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
-	t.pins.mine, t.homes.mine = false, false
+	t.pins.mine, t.homes.mine, t.reminded.mine, t.awaited.mine = false, false, false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
-	t.deployed.mine, t.authors.mine = false, false
+	t.deployed.mine, t.authors.mine, t.delegations.mine = false, false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

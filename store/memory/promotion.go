@@ -59,6 +59,7 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.Back.Since = instant(p.Back.Since)
 	}
 	p.ObservedAt, p.OpenedAt = instant(p.ObservedAt), instant(p.OpenedAt)
+	p.RemindedAt = instantOrNil(p.RemindedAt)
 	p.SoakedAt, p.StartedAt, p.FinishedAt = instantOrNil(p.SoakedAt), instantOrNil(p.StartedAt), instantOrNil(p.FinishedAt)
 	p.MovedAt, p.WatchUntil = instantOrNil(p.MovedAt), instantOrNil(p.WatchUntil)
 	return p
@@ -82,13 +83,26 @@ func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
 
 func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	var found []promotion.Promotion
-	for id := promotion.ID(len(t.promotions.rows)); id > 0; id-- {
-		if p := t.promotions.rows[id]; t.selects(q, &p) {
-			found = append(found, copied(p))
-			if len(found) == q.Limit {
-				break
-			}
+	last := promotion.ID(len(t.promotions.rows))
+	skip := q.Skip
+	for i := range last {
+		id := last - i
+		if q.After != 0 {
+			id = i + 1
 		}
+		p := t.promotions.rows[id]
+		if !t.selects(q, &p) {
+			continue
+		}
+		if skip--; skip >= 0 && q.Limit > 0 {
+			continue
+		}
+		if found = append(found, copied(p)); len(found) == q.Limit {
+			break
+		}
+	}
+	if q.After != 0 {
+		slices.Reverse(found)
 	}
 	return found, nil
 }
@@ -112,6 +126,8 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),
 		q.ObservedAfter != nil && !p.ObservedAt.After(instant(*q.ObservedAfter)),
+		q.CardTS != "" && (p.Card.TS != q.CardTS || p.Card.Channel != q.CardChannel),
+		q.After != 0 && p.ID <= q.After,
 		q.FinishedSince != nil && (p.FinishedAt == nil || p.FinishedAt.Before(instant(*q.FinishedSince))),
 		q.Before != 0 && p.ID >= q.Before:
 		return false

@@ -44,6 +44,7 @@ CREATE TABLE promotion_new (
   card_link     TEXT NOT NULL CHECK (length(card_link) <= 500),
   moved_at      BIGINT,        -- when its tags were read back, where something follows that
   watch_until   BIGINT CHECK (watch_until IS NULL OR moved_at IS NOT NULL),
+  reminded_at   BIGINT,
   CHECK ((finished_at IS NOT NULL) = (state IN ('promoted', 'conflict', 'failed', 'rejected', 'superseded', 'expired'))),
   CHECK (state NOT IN ('executing', 'deploying', 'watching', 'failing', 'promoted', 'conflict', 'failed') OR started_at IS NOT NULL),
   CHECK (state NOT IN ('deploying', 'watching', 'failing') OR moved_at IS NOT NULL),
@@ -51,7 +52,7 @@ CREATE TABLE promotion_new (
 ) STRICT;
 INSERT INTO promotion_new SELECT id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
   policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-  card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, NULL, NULL
+  card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, NULL, NULL, reminded_at
 FROM promotion ORDER BY id;
 
 CREATE TABLE vote_new (
@@ -96,7 +97,9 @@ CREATE INDEX promotion_promoted ON promotion (app, to_env, observed_at) WHERE st
 CREATE INDEX promotion_liftable ON promotion (app, to_env) WHERE state = 'rejected' AND successor IS NULL;
 CREATE INDEX promotion_by_train ON promotion (train) WHERE train IS NOT NULL;
 CREATE INDEX promotion_unreviewed ON promotion (id) WHERE review_due IS NOT NULL;
+CREATE INDEX promotion_by_card ON promotion (card_ts);
 CREATE INDEX promotion_by_successor ON promotion (successor) WHERE successor IS NOT NULL;
+CREATE INDEX promotion_finished ON promotion (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX vote_by_person ON vote (person, promotion);
 
 -- One row for each target of a promotion, written with its intent.

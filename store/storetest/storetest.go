@@ -55,6 +55,8 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a gesture is recorded once and decided once":        gestures,
 		"a home comes back, and those opened last":           homes,
 		"what somebody has done is found, newest first":      decided,
+		"who was reminded comes back":                        remindedPeople,
+		"since when a promotion waits comes back":            awaited,
 		"the newest report of a check comes back":            checkReports,
 		"reports of authors only add":                        authorReports,
 		"what the schema forbids of evidence is refused":     forbiddenEvidence,
@@ -79,9 +81,13 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a rollback comes back with what it took back":      rolledBack,
 		"what stops time and promotions has to make sense":  forbiddenStops,
 
-		"deployments come back in their order":        deployments,
-		"a deployment has to make sense":              forbiddenDeployments,
-		"what follows the tags has states of its own": following,
+		"a delegation is there until it is over or ended": delegations,
+		"delegations have to make sense":                  forbiddenDelegations,
+		"a long list is read in pages":                    pages,
+		"a card is found by where it is":                  cards,
+		"deployments come back in their order":            deployments,
+		"a deployment has to make sense":                  forbiddenDeployments,
+		"what follows the tags has states of its own":     following,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +158,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
 	p.MovedAt, p.WatchUntil = &noon, &later
-	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
+	p.Card.TS, p.Card.Revision, p.SoakedAt, p.RemindedAt, p.Reason, p.EndedBy = "1.2", 3, &later, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
 		got, err := tx.Promotion(p.ID)

@@ -12,7 +12,7 @@ import (
 const Later = 49 * time.Hour
 
 // All are all of them, in the order in which a promotion comes by them.
-func All() []State { return slices.Concat(States(), Stops(), Rollbacks(), Trains()) }
+func All() []State { return slices.Concat(States(), Deployments(), Stops(), Rollbacks(), Trains()) }
 
 // States are those of one app by itself.
 func States() []State {

@@ -113,7 +113,10 @@ func Approved(by ...promotion.PersonID) func(*policy.Document, *policy.Facts) {
 func Ended(s promotion.State, reason string) func(*policy.Document, *policy.Facts) {
 	return func(_ *policy.Document, f *policy.Facts) {
 		f.Promotion.State, f.Promotion.Reason = s, reason
-		f.Promotion.StartedAt, f.Promotion.FinishedAt = At(50*time.Hour), At(50*time.Hour+3*time.Second)
+		f.Promotion.FinishedAt = At(50*time.Hour + 3*time.Second)
+		if s == promotion.Promoted || s == promotion.Conflicted || s == promotion.Failed {
+			f.Promotion.StartedAt = At(50 * time.Hour)
+		}
 	}
 }
 

@@ -28,6 +28,12 @@ func Stops() []State {
 		{"soak standing still", Shop(29*time.Hour, Interrupted, With(func(f *policy.Facts) {
 			f.Incidents = []promotion.Incident{Incident(3, "critical", 28*time.Hour)}
 		}))},
+		{"soak that stood still", Shop(49*time.Hour, Interrupted, With(func(f *policy.Facts) {
+			over := Incident(3, "warning", 28*time.Hour)
+			over.ResolvedAt = At(30 * time.Hour)
+			f.Incidents = []promotion.Incident{over}
+			f.Unhealthy = []promotion.Unhealth{{Environment: "staging", Reason: "probes fail", From: *At(5 * time.Hour), Until: At(6 * time.Hour)}}
+		}))},
 		{"soak begun again", Shop(49*time.Hour, Interrupted, With(func(f *policy.Facts) {
 			over := Incident(3, "critical", 28*time.Hour)
 			over.ResolvedAt, over.ResolvedBy = At(30*time.Hour), string(Ann)

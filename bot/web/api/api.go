@@ -80,6 +80,7 @@ func routes() []route {
 		{http.MethodGet, "/v1/apps/{app}", promotion.ScopeRead, false, app},
 		{http.MethodGet, "/v1/apps/{app}/promotions/{id}", promotion.ScopeRead, false, promoted},
 		{http.MethodGet, "/v1/figures", promotion.ScopeRead, false, figures},
+		{http.MethodPost, "/v1/deployments/{id}/{target}", promotion.ScopeDeploy, false, deployed},
 		{http.MethodPost, "/v1/hooks/alertmanager", promotion.ScopeIncidents, false, alertmanager},
 		{http.MethodPost, "/v1/hooks/pagerduty", promotion.ScopeIncidents, false, pagerduty},
 		{http.MethodPost, "/v1/hooks/{kind}", promotion.ScopeCandidates, true, webhook},

@@ -48,7 +48,14 @@ type Argo struct {
 	TokenEnv, TokenFile string
 }
 
+// gitops reads a target to which is deployed by a commit.
+func (r *reader) gitops(n *yaml.Node, t *Target) {
+	g := ReadGitOps(r.Reader, n)
+	t.GitOps = &g
+}
+
 const (
+	keyGitOps          = "gitops"
 	keyGitRepository   = "repository"
 	keyGitBranch       = "branch"
 	keyGitPath         = "path"

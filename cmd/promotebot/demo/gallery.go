@@ -82,6 +82,6 @@ func exhibits() ([]slackpage.Exhibit, error) {
 	view("breaking the glass", render.GlassModal(of("glass to break"), channel, ts, ""))
 	view("reviewing that", render.ReviewModal(of("review overdue"), channel, ts))
 	message("why", render.Why(of("partially approved")))
-	message("list", render.List(views))
+	message("list", render.List(views, render.Pages{}))
 	return all, failed
 }

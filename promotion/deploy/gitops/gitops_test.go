@@ -91,6 +91,7 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 		"a directory":    {func(w *world) { w.opts.Path = "x/y/z" }, promotion.NotFound, "has no x/y/z on main"},
 		"a branch":       {func(w *world) { w.opts.Branch = "release" }, promotion.NotFound, "has no branch release: make it"},
 		"a repository":   {func(w *world) { w.opts.Repository = strings.Replace(w.URL, "deploy", "other", 1) }, promotion.NotFound, "there is no repository"},
+		"one of an app":  {func(w *world) { w.opts.Repository = strings.Replace(w.URL, "deploy", "{app}", 1) }, promotion.NotFound, "/shop.git, or these credentials may not see it"},
 		"credentials":    {func(w *world) { w.credentials.Password = promotion.NewSecret("wrong") }, promotion.Forbidden, "does not take the credentials (401)"},
 		"a file at all":  {func(w *world) { w.opts.Path = "apps" }, promotion.Invalid, "is no file but a directory, a link or a submodule"},
 		"a place in it":  {func(w *world) { w.opts.Place.Kustomize = ""; w.opts.Place.Digest = []string{"image", "digest"} }, promotion.NotFound, "there is no image on the way to image.digest"},

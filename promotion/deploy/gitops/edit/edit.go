@@ -111,7 +111,7 @@ type document struct {
 	lines   []int // where each begins
 	trees   []*yaml.Node
 	splices []splice
-	touched []*yaml.Node // what was changed, or got or lost a key or an item
+	touched map[*yaml.Node]bool // what was changed, or got or lost a key or an item
 }
 
 // splice puts a text in the place of the bytes from one offset to another.
@@ -127,7 +127,7 @@ func parse(file []byte) (*document, error) {
 	if !utf8.Valid(file) {
 		return nil, promotion.Errorf(promotion.Invalid, "the file is not UTF-8: save it as that")
 	}
-	d := &document{text: file, lines: lines(file)}
+	d := &document{text: file, lines: lines(file), touched: map[*yaml.Node]bool{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(file))
 	for {
 		var tree yaml.Node
@@ -259,28 +259,30 @@ func (d *document) colon(key *yaml.Node) (int, error) {
 
 // splice changes the bytes from one offset to another, for a change of n.
 func (d *document) splice(n *yaml.Node, from, to int, text string) {
-	d.splices, d.touched = append(d.splices, splice{from, to, text}), append(d.touched, n)
+	d.splices, d.touched[n] = append(d.splices, splice{from, to, text}), true
 }
 
 // shared finds an alias that leads to something that was changed.
 func (d *document) shared() *yaml.Node {
-	var look func(n *yaml.Node, found func(*yaml.Node) bool) *yaml.Node
-	look = func(n *yaml.Node, found func(*yaml.Node) bool) *yaml.Node {
-		if found(n) {
-			return n
-		}
+	changed := map[*yaml.Node]bool{} // itself, or something in it
+	var aliases []*yaml.Node
+	var walk func(n *yaml.Node) bool
+	walk = func(n *yaml.Node) bool {
+		is := d.touched[n]
 		for _, child := range n.Content {
-			if at := look(child, found); at != nil {
-				return at
-			}
+			is = walk(child) || is
 		}
-		return nil
+		if n.Kind == yaml.AliasNode {
+			aliases = append(aliases, n)
+		}
+		changed[n] = is
+		return is
 	}
-	changed := func(n *yaml.Node) bool { return slices.Contains(d.touched, n) }
 	for _, tree := range d.trees {
-		if alias := look(tree, func(n *yaml.Node) bool { return n.Kind == yaml.AliasNode && look(n.Alias, changed) != nil }); alias != nil {
-			return alias
-		}
+		walk(tree)
+	}
+	if i := slices.IndexFunc(aliases, func(n *yaml.Node) bool { return changed[n.Alias] }); i >= 0 {
+		return aliases[i]
 	}
 	return nil
 }

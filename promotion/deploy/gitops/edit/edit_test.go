@@ -82,6 +82,9 @@ func TestTheDigestIsPutInAndEverythingElseStays(t *testing.T) {
 		"a digest without a value": {
 			own, "", "images:\n- name: REPO\n  digest: # later\n", "images:\n- name: REPO\n  digest: NEXT # later\n",
 		},
+		"an entry is added beside one without a name": {
+			own, "", "images:\n- newTag: v1\n", "images:\n- name: REPO\n  digest: NEXT\n- newTag: v1\n",
+		},
 		"an entry is added before others": {
 			own, "", "images: # all\n  # about z\n  - name: z\n    newTag: '1'\nb: 1\n",
 			"images: # all\n  - name: REPO\n    digest: NEXT\n  # about z\n  - name: z\n    newTag: '1'\nb: 1\n",
@@ -180,6 +183,9 @@ func TestWhatCantBeEditedIsRefusedWithItsLine(t *testing.T) {
 		"an alias on the way":            {digest, "a: &x {digest: y}\nimage: *x\n", "line 2: *x is an alias", promotion.Invalid},
 		"an alias in a list":             {tag, "a: &x {tag: y}\napps: [z, *x]\n", "line 2: *x is an alias", promotion.Invalid},
 		"a merge that may bring it":      {digest, "a: &x {digest: y}\nimage:\n  <<: *x\n", `line 3: "digest" may come in with the merge`, promotion.Invalid},
+		"an anchor on quotes":            {value, "image: &x 'y'\n", "line 1: the value is not a plain text on one line", promotion.Invalid},
+		"images by alias":                {own, "a: &x [{name: z}]\nimages: *x\n", "line 2: *x is an alias", promotion.Invalid},
+		"a digest by alias":              {own, "a: &x OLD\nimages: [{name: REPO, digest: *x}]\n", "line 2: *x is an alias", promotion.Invalid},
 		"an anchor on the value":         {value, "image: &x y\n", "line 1: the value is not a plain text on one line", promotion.Invalid},
 		"a part that others use":         {digest, "image: &x {digest: y}\nb:\n  c: *x\n", "line 3: *x is an alias of a part of the file that has to change", promotion.Invalid},
 		"a type tag on the value":        {value, "image: !!str y\n", "line 1: the value is not a plain text on one line", promotion.Invalid},
@@ -205,6 +211,35 @@ func TestWhatCantBeEditedIsRefusedWithItsLine(t *testing.T) {
 				t.Errorf("%+v %v", p, err)
 			}
 		})
+	}
+}
+
+// Whoever may push to the repository writes the file.
+func FuzzWhateverTheFileHolds(f *testing.F) {
+	for _, seed := range []string{"image: {digest: OLD}\n", "images:\n- name: REPO\n  newTag: v1\n", "a: &x [*x]\nimage: *x\n", "containers: [{image: REPO}]\n---\n", "? [a]\n: b\n", "images: [{? name : REPO}]\n"} {
+		f.Add(expand(seed))
+	}
+	f.Fuzz(func(t *testing.T, file string) {
+		for _, place := range []edit.Place{kustomize, own, value, digest, tag, manifest} {
+			p, err := edit.Make([]byte(file), place, image)
+			if err != nil {
+				continue
+			}
+			if again, err := edit.Make(p.Result, place, image); err != nil || !again.Done {
+				t.Errorf("%+v: %q became %q, and then %+v %v", place, file, p.Result, again, err)
+			}
+		}
+	})
+}
+
+// A file of a megabyte that is all aliases takes no time to speak of.
+func TestAFileThatIsMadeToTakeLongDoesNot(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("base: &b [" + strings.Repeat("x,", 100000) + "]\nlist: [" + strings.Repeat("*b,", 200000) + "]\n")
+	text.WriteString("containers:\n" + strings.Repeat("- {image: "+repo+"}\n", 2000))
+	p, err := edit.Make([]byte(text.String()), manifest, image)
+	if err != nil || strings.Count(string(p.Result), next) != 2000 {
+		t.Error(err)
 	}
 }
 

@@ -23,7 +23,9 @@ func (d *document) at(path Path, value string, already func(is string) bool) (no
 			if !ok {
 				return "", missing(path, path[:i+1])
 			}
-			key, n = nil, item
+			if key, n = nil, item; n.Kind == yaml.AliasNode {
+				return "", aliased(n)
+			}
 		default:
 			p, ok, err := find(n, segment)
 			if err != nil {
@@ -33,9 +35,6 @@ func (d *document) at(path Path, value string, already func(is string) bool) (no
 				return "", missing(path, path[:i+1])
 			}
 			key, n = p.key, p.value
-		}
-		if n.Kind == yaml.AliasNode {
-			return "", aliased(n)
 		}
 	}
 	now = n.Value
