@@ -131,10 +131,15 @@ func (j *judge) mayCome(p promotion.Promotion) {
 
 // hasACause judges that what a rollback is to take back is what was brought last.
 func (j *judge) hasACause(p promotion.Promotion) {
-	last := promotion.Promotion{FinishedAt: &time.Time{}}
+	var last promotion.Promotion
+	var at time.Time
 	for _, other := range j.promotions {
-		if other.ID != p.ID && other.App == p.App && other.To == p.To && other.State == promotion.Promoted && other.FinishedAt.After(*last.FinishedAt) {
-			last = other
+		came := other.MovedAt // where it is watched, or told to targets, before it is promoted
+		if came == nil && other.State == promotion.Promoted {
+			came = other.FinishedAt
+		}
+		if other.ID != p.ID && other.App == p.App && other.To == p.To && came != nil && came.After(at) {
+			last, at = other, *came
 		}
 	}
 	if last.Digest != p.Back.Bad {
