@@ -42,7 +42,7 @@ func Measure(all []Promotion, environment string, from, until time.Time) Figures
 	var lead, wait, restore []time.Duration
 	for i := range all {
 		p := &all[i]
-		if p.State != Promoted || p.To != environment || p.FinishedAt.Before(from) || !p.FinishedAt.Before(until) {
+		if !p.delivered() || p.To != environment || p.FinishedAt.Before(from) || !p.FinishedAt.Before(until) {
 			continue
 		}
 		switch p.Purpose {
@@ -62,6 +62,12 @@ func Measure(all []Promotion, environment string, from, until time.Time) Figures
 	}
 	f.Lead, f.Wait, f.Restore = spread(lead), spread(wait), spread(restore)
 	return f
+}
+
+// delivered tells whether the promotion has brought something to where it led, be it
+// that what runs there was taken back before it had stood its test.
+func (p *Promotion) delivered() bool {
+	return p.State == Promoted || p.State == Failed && p.Undone()
 }
 
 // reproducible is before any image was built: a build that is to come out the same

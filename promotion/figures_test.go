@@ -24,21 +24,23 @@ func TestTheFiguresOfAWeek(t *testing.T) {
 	back.Back = &promotion.Back{Since: *at(25)}
 	failed, elsewhere := is(promotion.Forward, 0, 0, 1, 2), is(promotion.Forward, 0, 0, 1, 2)
 	failed.State, elsewhere.To = promotion.Failed, "canary"
+	crashed := is(promotion.Forward, 22, 23, 24, 27)
+	crashed.State, crashed.UndoneBy = promotion.Failed, 12
 	all := []promotion.Promotion{
-		built, reproducible, later, ride, back, failed, elsewhere, is(promotion.Restore, 0, 1, 1, 2), is(promotion.Adopt, 0, 1, 1, 2), is(promotion.Train, 0, 0, 99, 100),
+		built, reproducible, later, ride, back, failed, elsewhere, crashed, is(promotion.Restore, 0, 1, 1, 2), is(promotion.Adopt, 0, 1, 1, 2), is(promotion.Train, 0, 0, 99, 100),
 		is(promotion.Forward, -30, -20, -10, -0.001), is(promotion.Forward, 0, 0, 160, 168),
 	}
 	got := promotion.Measure(all, "production", monday, monday.Add(168*time.Hour))
 	want := promotion.Figures{
-		Environment: "production", From: monday, Until: monday.Add(168 * time.Hour), Promoted: 4, TakenBack: 1, Rollbacks: 1,
-		Lead:    promotion.Spread{Count: 4, Median: 50 * time.Hour, Worst: 100 * time.Hour}, // 3, 5, 50, 100
-		Wait:    promotion.Spread{Count: 3, Median: 3 * time.Hour, Worst: 16 * time.Hour},   // 1, 3, 16
+		Environment: "production", From: monday, Until: monday.Add(168 * time.Hour), Promoted: 5, TakenBack: 2, Rollbacks: 1,
+		Lead:    promotion.Spread{Count: 5, Median: 5 * time.Hour, Worst: 100 * time.Hour}, // 3, 5, 5, 50, 100
+		Wait:    promotion.Spread{Count: 4, Median: 3 * time.Hour, Worst: 16 * time.Hour},  // 1, 1, 3, 16
 		Restore: promotion.Spread{Count: 1, Median: 2 * time.Hour, Worst: 2 * time.Hour},
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if got.Failed() != 0.25 || (promotion.Figures{}).Failed() != 0 {
+	if got.Failed() != 0.4 || (promotion.Figures{}).Failed() != 0 {
 		t.Errorf("failed: %v", got.Failed())
 	}
 }

@@ -1,6 +1,9 @@
 package promotion
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Back is what a rollback takes back, and why.
 type Back struct {
@@ -13,6 +16,11 @@ type Back struct {
 // Stays tells whether the promotion is about nothing but its environment: the
 // digest comes from nowhere, because it has been there before or is there now.
 func (p *Promotion) Stays() bool { return p.Repairs() || p.Purpose == Rollback }
+
+// HasSet tells whether the promotion has set some tag, or found it so.
+func (p *Promotion) HasSet() bool {
+	return slices.ContainsFunc(p.Moves, func(m Move) bool { return m.Outcome == MoveDone || m.Outcome == MoveAlready })
+}
 
 // Undone tells whether what the promotion brought was taken back.
 func (p *Promotion) Undone() bool { return p.UndoneBy != 0 }

@@ -144,7 +144,7 @@ func selection(q gate.Query) (query string, args []any) {
 		args = append(args, value)
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
-	if q.App != "" && (q.Unreviewed || q.FinishedSince != nil) { // of which there are few, whatever the app
+	if q.App != "" && (q.Unreviewed || q.FinishedSince != nil && q.ObservedAfter == nil) { // of which there are few, whatever the app
 		and("app || '' = $%d", q.App)
 	} else if q.App != "" {
 		and("app = $%d", q.App)
@@ -183,6 +183,9 @@ func selection(q gate.Query) (query string, args []any) {
 	}
 	if q.NotSucceeded {
 		where = append(where, "successor IS NULL")
+	}
+	if q.Rollbacks {
+		where = append(where, "back IS NOT NULL")
 	}
 	if q.Standing {
 		where = append(where, "undone_by IS NULL")

@@ -27,7 +27,7 @@ func (c *Chat) signed(ctx context.Context, cb slack.InteractionCallback, action 
 // meant whose policy asks for it.
 func (c *Chat) sign(ctx context.Context, a asked, cmd command.Command) (response, error) {
 	open, err := c.gate.Views(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, States: []promotion.State{promotion.Open},
-		Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride, promotion.Restore, promotion.Adopt}})
+		Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride, promotion.Restore, promotion.Adopt, promotion.Rollback}})
 	if err != nil {
 		return response{}, err
 	}

@@ -111,7 +111,11 @@ func undone(v policy.View, c cast) page.Text {
 	if by.Requester != "" {
 		who = c.call(by.Requester)
 	}
-	s := page.Writef("*Rolled back* %s by %s to %s, in #%d", when(by.FinishedAt), who, by.Digest, by.ID)
+	at := by.FinishedAt
+	if by.MovedAt != nil { // it goes on after that, and may be watched
+		at = by.MovedAt
+	}
+	s := page.Writef("*Rolled back* %s by %s to %s, in #%d", when(at), who, by.Digest, by.ID)
 	if by.Back != nil {
 		s += page.Writef(": %s", because(by.Back.Reason))
 	}

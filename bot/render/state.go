@@ -12,8 +12,12 @@ import (
 // begins with them.
 func state(v policy.View, c cast) (word string, sentence page.Text) {
 	word, sentence = standing(v, c)
-	if p := &v.Facts.Promotion; p.Back != nil && p.State != promotion.Promoted {
+	p := &v.Facts.Promotion
+	if p.Back != nil && p.State != promotion.Promoted {
 		sentence = goesBack(p, c) + sentence
+	}
+	if p.State != promotion.Promoted {
+		sentence = undone(v, c) + sentence
 	}
 	return word, sentence
 }

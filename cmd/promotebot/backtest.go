@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
+	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/store/sqlite"
 )
@@ -48,13 +49,21 @@ func (p *program) policyBacktest(ctx context.Context, args []string) error {
 			continue
 		}
 		q := r.Promotion
-		if _, err := fmt.Fprintf(p.stdout, "#%d %s %s, %s to %s, %s %s: %s\n", q.ID, q.App, q.Digest.Short(), q.From, q.To, q.State, instant(*q.FinishedAt), how); err != nil {
+		if _, err := fmt.Fprintf(p.stdout, "#%d %s %s, %s, %s %s: %s\n", q.ID, q.App, q.Digest.Short(), way(q), q.State, instant(*q.FinishedAt), how); err != nil {
 			return err
 		}
 	}
 	_, err = fmt.Fprintf(p.stdout, "%d promotions under %s: %d as they were, %d blocked, %d later, %d sooner, %d let through that were not.\nWho holds which role is not recorded: roles are as they are known now.\n",
 		len(all), path, counts[same], counts[blocked], counts[later], counts[sooner], counts[through])
 	return err
+}
+
+// way is where a promotion led.
+func way(p promotion.Promotion) string {
+	if p.Purpose == promotion.Rollback {
+		return "rolling " + p.To + " back"
+	}
+	return p.From + " to " + p.To
 }
 
 // What another policy can have made of a promotion.

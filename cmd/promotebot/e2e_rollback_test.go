@@ -96,7 +96,9 @@ func TestRolledBackHeldAndPromotedAgain(t *testing.T) {
 	}
 	w.command(ann, "unhold shop")
 	w.eventually("production is the second again", func() bool { return w.tag("production") == second.String() })
-	if n := w.door.put("production"); n != 4 {
+	w.eventually("the bot knows it", w.shows(4, "*Promoted*"))
+	w.isBad(first, second)
+	if n := w.door.put("production"); n != 5 {
 		t.Errorf("production was put %d times", n)
 	}
 	if out, err := w.run("audit", "verify", "-config", w.config); err != nil {
@@ -105,6 +107,33 @@ func TestRolledBackHeldAndPromotedAgain(t *testing.T) {
 	bot.stop()
 	if v := w.slack.Violations(); len(v) > 0 {
 		t.Errorf("Slack's rules were broken: %q", v)
+	}
+}
+
+// isBad has Ann withdraw what is in production, and go back by words.
+func (w *town) isBad(first, second v1.Hash) {
+	w.t.Helper()
+	if said := w.command(ann, "withdraw-digest shop@"+second.Hex[:12]+" it leaks keys"); !strings.Contains(said, "It is in production now") {
+		w.t.Errorf("withdrawn: %q", said)
+	}
+	w.eventually("the card says so", w.shows(4, "it leaks keys"))
+	if said := w.command(eve, "status shop"); !strings.Contains(said, "withdrawn by <@"+ann+">: it leaks keys. *It is in production now*") {
+		w.t.Errorf("status says %q", said)
+	}
+	w.command(ann, "rollback shop to "+first.Hex[:12]+" it leaks keys")
+	w.eventually("production is the first again", func() bool { return w.tag("production") == first.String() })
+	if said := w.command(bob, "rollback shop to "+second.Hex[:12]+" I want it back"); !strings.Contains(said, "it is withdrawn") {
+		w.t.Errorf("back to what is withdrawn: %q", said)
+	}
+	if said := w.command(ann, "restore-digest shop@"+second.Hex[:12]+" it was another"); !strings.Contains(said, "somebody else has to") {
+		w.t.Errorf("restored by whoever withdrew it: %q", said)
+	}
+	if said := w.command(bob, "restore-digest shop@"+second.Hex[:12]+" it was another"); !strings.Contains(said, "It can be promoted again") {
+		w.t.Errorf("restored: %q", said)
+	}
+	w.eventually("figures count it", func() bool { return strings.Contains(w.command(eve, "figures shop"), "Taken back: 2 of 3 (67 %)") })
+	if said := w.command(eve, "history shop"); !strings.Contains(said, "was withdrawn by <@"+ann+">") || !strings.Contains(said, "was reinstated by <@"+bob+">") || !strings.Contains(said, "lead time") {
+		w.t.Errorf("history says %q", said)
 	}
 }
 

@@ -127,7 +127,7 @@ func (t *turn) told(w promotion.Withdrawal, said promotion.NoticeWork, occasion 
 	}, occasion); err != nil {
 		return err
 	}
-	brought, err := t.query(Query{App: w.App, Digest: w.Digest, States: []promotion.State{promotion.Promoted}, Standing: true})
+	brought, err := t.query(Query{App: w.App, Digest: w.Digest, States: []promotion.State{promotion.Executing, promotion.Promoted}})
 	if err != nil {
 		return err
 	}
@@ -148,5 +148,5 @@ func (t *turn) told(w promotion.Withdrawal, said promotion.NoticeWork, occasion 
 			return err
 		}
 	}
-	return nil
+	return t.reoffer(w.App)
 }

@@ -90,8 +90,8 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	app, _ := t.catalog.App(name)
 	d := app.Policies[p.To]
 	if p.Purpose == promotion.Rollback {
-		if d = d.Returning(); p.Requester == "" {
-			d.Automatic = true // nobody asked for it but the policy
+		if d = d.Returning(); p.Requester == "" { // nobody asked for it but the policy
+			d.Automatic, d.Reject.By = true, d.MayVeto()
 		}
 		return d, nil
 	}
@@ -274,7 +274,16 @@ func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
 			f.OnTrial = &others[i]
 		}
 	}
-	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, Standing: true, ObservedAfter: &p.ObservedAt, Limit: 1})
+	// What was promoted before something was gone back to is not there any more.
+	q := Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1}
+	back, err := t.Promotions(Query{App: p.App, To: p.To, Rollbacks: true, States: []promotion.State{promotion.Promoted}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(back) > 0 {
+		q.FinishedSince = back[0].FinishedAt
+	}
+	newer, err := t.Promotions(q)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 // all, at the end of the chain, from an instant until now.
 func (g *Gate) Figures(ctx context.Context, name string, since time.Time) (f promotion.Figures, err error) {
 	err = g.read(ctx, func(t *turn) error {
-		q := Query{States: []promotion.State{promotion.Promoted}, FinishedSince: &since}
+		q := Query{States: []promotion.State{promotion.Promoted, promotion.Failed}, FinishedSince: &since}
 		train, together := t.catalog.Train(name)
 		if !together {
 			q.App = name

@@ -179,6 +179,7 @@ type Query struct {
 	Apart         bool         // only what is decided by itself: no rides
 	NotSucceeded  bool         // only what nothing has taken the place of
 	Standing      bool         // only what no rollback has taken back
+	Rollbacks     bool         // only those
 	Unreviewed    bool         // only whose glass was broken, and nobody has reviewed that
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after

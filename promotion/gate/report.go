@@ -112,6 +112,9 @@ func (t *turn) plan(p *promotion.Promotion) {
 	p.Targets, p.PlanFault = nil, ""
 	var floating []promotion.Target
 	for _, template := range env.Tags {
+		if p.Purpose == promotion.Rollback && !template.Floating() {
+			continue // it carries those of its own
+		}
 		tag, err := template.Expand(p)
 		if err != nil {
 			p.Targets, p.PlanFault = nil, err.Error()
@@ -127,7 +130,7 @@ func (t *turn) plan(p *promotion.Promotion) {
 		}
 		if target := (promotion.Target{Tag: tag, Floating: template.Floating()}); target.Floating {
 			floating = append(floating, target)
-		} else if p.Purpose != promotion.Rollback { // it carries those of its own
+		} else {
 			p.Targets = append(p.Targets, target)
 		}
 	}
@@ -259,15 +262,18 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if err != nil {
 		return err
 	}
+	if err := t.replaced(p, were); err != nil {
+		return err
+	}
 	if p.Purpose == promotion.Rollback {
-		if err := t.tookBack(p); err != nil {
+		if err := t.tookBack(p, to); err != nil {
 			return err
 		}
 	}
 	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
 		return t.nextTurn(p)
 	}
-	if err := errors.Join(t.replaced(p, were), t.compare(p.App, p.To)); err != nil {
+	if err := t.compare(p.App, p.To); err != nil {
 		return err
 	}
 	return t.arrived(p)

@@ -90,7 +90,8 @@ func (t *turn) askBack(g promotion.Gesture, u unknown) (promotion.Answer, error)
 	if err != nil {
 		return answer, err
 	}
-	if len(had) > 0 {
+	// What nobody asked for gives way to what somebody does, unless it is the same.
+	if len(had) > 0 && (had[0].Requester != "" || had[0].Digest == to.Digest || had[0].State != promotion.Open) {
 		answer.Verb, answer.Promotion, answer.Digest, answer.Bad = promotion.Existing, had[0].ID, had[0].Digest, had[0].Back.Bad
 		return answer, nil
 	}
@@ -268,26 +269,30 @@ func (t *turn) bringer(p *promotion.Promotion) (promotion.ID, time.Time, error) 
 	q := Query{App: p.App, To: p.To, Digest: p.Digest, States: []promotion.State{promotion.Promoted}, Standing: true, Limit: 1,
 		Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride, promotion.Adopt, promotion.Rollback}}
 	found, err := t.Promotions(q)
-	if err != nil || len(found) == 0 { // it is on its way there
-		return p.ID, p.OpenedAt, err
+	if err == nil && len(found) > 0 {
+		return found[0].ID, *found[0].FinishedAt, nil
 	}
-	return found[0].ID, *found[0].FinishedAt, nil
+	if p.MovedAt != nil { // it is still watched
+		return p.ID, *p.MovedAt, err
+	}
+	return p.ID, p.OpenedAt, err
 }
 
-// makeWay ends what is open of the digest that is gone back to, or would put back
-// what is taken back: a digest is asked about once at a time.
+// makeWay ends what is open of the digest that is gone back to, would put back what
+// is taken back, or would go back elsewhere: a digest is asked about once at a time,
+// and so is what to go back to.
 func (t *turn) makeWay(app App, env Environment, d promotion.Digest) (refusal string, err error) {
 	others, err := t.query(Query{App: app.Name, To: env.Name, States: live})
 	if err != nil {
 		return "", err
 	}
 	for _, p := range others {
-		if p.Digest == d && (p.State != promotion.Open || p.Purpose == promotion.Ride || p.Purpose == promotion.Rollback) {
-			return fmt.Sprintf("#%d is about %s already", shownAs(p), d.Short()), nil
+		if p.Digest == d && (p.State != promotion.Open || p.Purpose == promotion.Ride || p.Purpose == promotion.Rollback) || p.Purpose == promotion.Rollback && p.State != promotion.Open {
+			return fmt.Sprintf("#%d is about %s already", shownAs(p), p.Digest.Short()), nil
 		}
 	}
 	for _, p := range others {
-		if p.State == promotion.Open && p.Purpose != promotion.Rollback && (p.Digest == d || p.Purpose == promotion.Restore) {
+		if p.State == promotion.Open && (p.Digest == d || p.Purpose == promotion.Restore || p.Purpose == promotion.Rollback) {
 			if err := t.end(p, promotion.Superseded, fmt.Sprintf("a rollback of %s to %s was asked for", env.Name, d.Short()), nil); err != nil {
 				return "", err
 			}
@@ -321,14 +326,14 @@ func (t *turn) standBehind(g promotion.Gesture, p *promotion.Promotion, answer *
 	return nil
 }
 
-// tookBack does what follows from a rollback that has come to its end: what it took
-// back is held, and its cards say so. Where it did not get through, but has moved
-// something, what it was to take back is held all the same.
-func (t *turn) tookBack(p *promotion.Promotion) error {
-	moved := slices.ContainsFunc(p.Moves, func(m promotion.Move) bool {
-		return m.Outcome == promotion.MoveDone || m.Outcome == promotion.MoveAlready
-	})
-	if p.State != promotion.Promoted && !moved {
+// there are the states in which what a promotion has brought can be what is there.
+var there = []promotion.State{promotion.Promoted, promotion.Watching, promotion.Failing}
+
+// tookBack does what follows when the tags of a rollback have been moved: what it
+// took back is held, and its cards say so. Where not all of them could be, but some
+// were, what it was to take back is held all the same.
+func (t *turn) tookBack(p *promotion.Promotion, to promotion.State) error {
+	if to != promotion.Promoted && !p.HasSet() {
 		return nil
 	}
 	h := promotion.Hold{App: p.App, Digest: p.Back.Bad, By: p.Requester, Rollback: p.ID, Reason: p.Back.Reason, At: t.now}
@@ -340,11 +345,10 @@ func (t *turn) tookBack(p *promotion.Promotion) error {
 		return err
 	}
 	said := promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: h.By, Reason: h.Reason, Rollback: p.ID}
-	arrived := p.State == promotion.Promoted || p.MovedAt != nil // and may have targets to be told
-	if err := t.stir(h.App, holding(said, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID)); err != nil || !arrived {
+	if err := t.stir(h.App, holding(said, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID)); err != nil || to != promotion.Promoted {
 		return err
 	}
-	brought, err := t.query(Query{App: p.App, To: p.To, Digest: p.Back.Bad, States: []promotion.State{promotion.Promoted}, Standing: true})
+	brought, err := t.query(Query{App: p.App, To: p.To, Digest: p.Back.Bad, States: there, Standing: true})
 	if err != nil {
 		return err
 	}
@@ -360,6 +364,9 @@ func (t *turn) tookBack(p *promotion.Promotion) error {
 		if err := t.save(b); err != nil {
 			return err
 		}
+	}
+	if err := t.reoffer(p.App); err != nil {
+		return err
 	}
 	return t.giveWay(p, "a rollback to "+p.Digest.Short()+" has been made since", func(o *promotion.Promotion) bool { return o.Repairs() })
 }
@@ -391,6 +398,9 @@ func (t *turn) giveWay(p *promotion.Promotion, reason string, which func(*promot
 // replaced has the cards drawn again of what was there before p: what they offer,
 // going back from it, is over.
 func (t *turn) replaced(p *promotion.Promotion, were []Pin) error {
+	if !p.HasSet() {
+		return nil
+	}
 	env, _ := t.catalog.Environment(p.To)
 	done := map[promotion.ID]bool{p.ID: true}
 	for _, pin := range were {
@@ -410,21 +420,47 @@ func (t *turn) replaced(p *promotion.Promotion, were []Pin) error {
 	return nil
 }
 
-// fate adds what has become of what a promotion brought: what took it back or,
-// while it is there, what could be gone back to.
+// reoffer has the cards drawn again of what is in the environments of an app: what
+// they offer depends on which builds can be gone back to.
+func (t *turn) reoffer(app string) error {
+	for _, env := range t.catalog.Environments[1:] {
+		pin, some, err := t.current(app, env.Name)
+		if err != nil {
+			return err
+		}
+		if !some {
+			continue
+		}
+		p, err := t.load(pin.Promotion)
+		if err != nil {
+			return err
+		}
+		p.Touch()
+		if err := t.save(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fate adds what has become of what a promotion brings: whether it is known to
+// be bad, what took it back or, while it is there, what could be gone back to.
 func (t *turn) fate(p *promotion.Promotion, f *policy.Facts) error {
+	if p.State.Final() && p.State != promotion.Promoted && !p.Undone() {
+		return nil
+	}
 	withdrawn, err := t.Withdrawals(p.App)
 	if err != nil {
 		return err
 	}
-	there := p.State == promotion.Promoted || p.State == promotion.Watching || p.State == promotion.Failing
-	if f.Withdrawn = policy.Withdrawn(withdrawn, p.Digest); !there {
-		return nil
-	}
+	f.Withdrawn = policy.Withdrawn(withdrawn, p.Digest)
 	if p.Undone() {
 		by, err := t.Promotion(p.UndoneBy)
 		f.Undone = &by
 		return err
+	}
+	if !slices.Contains(there, p.State) {
+		return nil
 	}
 	if pin, some, err := t.current(p.App, p.To); err != nil || !some || pin.Promotion != p.ID {
 		return err

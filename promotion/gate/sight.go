@@ -369,10 +369,12 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 		}
 		t.stirred(p.App, p.To)
 	}
-	if p.Image == nil {
-		if err := t.inspect(p); err != nil {
-			return err
-		}
+	ask := t.inspect
+	if p.Image != nil {
+		ask = t.drawCard // which else shows what comes of that
+	}
+	if err := ask(p); err != nil {
+		return err
 	}
 	_, err = t.settle(p)
 	return err

@@ -233,7 +233,7 @@ func (t *turn) hold(g promotion.Gesture, answer promotion.Answer) (promotion.Ans
 		return answer, err
 	}
 	answer.Verb, answer.Reason, answer.Others = promotion.Counted, h.Reason, len(holds)
-	if err := t.stirDeployments(h.App); err != nil {
+	if err := errors.Join(t.reoffer(h.App), t.stirDeployments(h.App)); err != nil {
 		return answer, err
 	}
 	return answer, t.stir(h.App, holding(promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: g.Person, Reason: h.Reason}, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID))
@@ -302,7 +302,7 @@ func (t *turn) unhold(g promotion.Gesture, d policy.Document, f policy.Facts, an
 		}
 	}
 	answer.Verb, answer.Whose, answer.Others = promotion.Counted, w.Whose, len(all)-len(lift)
-	if err := t.stirDeployments(g.App); err != nil {
+	if err := errors.Join(t.reoffer(g.App), t.stirDeployments(g.App)); err != nil {
 		return answer, err
 	}
 	return answer, t.stir(g.App, holding(w, lift), fmt.Sprintf("unheld/%d", lift[0].ID))

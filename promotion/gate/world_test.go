@@ -58,6 +58,7 @@ type world struct {
 	zones   map[promotion.PersonID]string
 	wrote   []string // whom a direct message was sent to, when, and about how many promotions
 	clicks  int
+	effects map[promotion.EffectKind]int // what was performed, where somebody counts
 }
 
 const (
@@ -238,6 +239,9 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	w.t.Helper()
 	if kind, down := w.down[e.Kind]; down {
 		return promotion.Result{Failure: &promotion.Failure{Kind: kind, Text: string(e.Kind) + " is down", RetryAfter: w.pause}}
+	}
+	if w.effects != nil {
+		w.effects[e.Kind]++
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:

@@ -138,7 +138,7 @@ func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now
 func StaleFor(decision promotion.Decision, d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
 	switch decision {
 	case promotion.Reject:
-		return stale(f, d.vetoers(), id, maxAge, now)
+		return stale(f, d.MayVeto(), id, maxAge, now)
 	case promotion.Lift:
 		return stale(f, d.Reject.Lift, id, maxAge, now)
 	case promotion.Withdraw:

@@ -114,6 +114,9 @@ func Skips(d Document, f Facts, now time.Time) (skips []Finding) {
 	f.Promotion.Broken = nil
 	back, _ := wayBack(d, f, now) // else it is asked last, when nothing is missing
 	asked := slices.DeleteFunc(Evaluate(d, f, now).Findings, func(f Finding) bool { return f.Rule == RuleWayBack })
+	if f.Promotion.Purpose == promotion.Rollback {
+		back = nil // which is never skipped
+	}
 	for _, f := range append(asked, back...) {
 		if slices.Contains(skippable, f.Rule) {
 			skips = append(skips, f.missing()...)

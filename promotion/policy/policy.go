@@ -194,7 +194,7 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	}
 	if v.Outcome == Met {
 		back, prove := wayBack(d, f, now)
-		if broken {
+		if broken && f.Promotion.Purpose != promotion.Rollback { // what is not whole is nothing to go back to
 			prove = nil
 			skip(back)
 		}

@@ -186,3 +186,27 @@ func TestAWithdrawalIsTakenBackBySomebodyElse(t *testing.T) {
 		t.Errorf("by another person: %q", why)
 	}
 }
+
+// Whoever breaks the glass of a rollback goes past people, and not past what is not
+// there.
+func TestABrokenGlassDoesNotGoBackToWhatIsNotWhole(t *testing.T) {
+	d, f := ready()
+	role := d.Approvers()[0]
+	d.BreakGlass = &policy.BreakGlass{Role: role, By: []string{role}, Within: time.Hour}
+	f.Votes = nil
+	d, f = returning(d, f)
+	by := f.Rosters[role].Members[0]
+	for missing, want := range map[string]policy.Outcome{"": policy.Met, "a blob": policy.Blocked} {
+		f.Promotion.WayBack = &promotion.WayBack{Repository: f.Promotion.Destination, Digests: []promotion.Digest{f.Promotion.Digest}, ReadAt: &noon, Proof: promotion.Proof{Missing: missing}}
+		f.Promotion.Broken = nil
+		for _, s := range policy.Skips(d, f, noon) {
+			if s.Rule == policy.RuleWayBack {
+				t.Errorf("it would be skipped: %+v", s)
+			}
+		}
+		f.Promotion.Broken = &promotion.Broken{By: by, At: noon, Terms: f.Promotion.TermsNow()}
+		if v := policy.Evaluate(d, f, noon); v.Outcome != want || !policy.Breaks(d, f) {
+			t.Errorf("missing %q: %+v", missing, v)
+		}
+	}
+}

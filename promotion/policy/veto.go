@@ -24,7 +24,8 @@ func (d Document) Grounds() []promotion.Ground {
 	return []promotion.Ground{promotion.OnSecurity, promotion.OnQuality, promotion.OnTiming, promotion.OnOther}
 }
 
-func (d Document) vetoers() []string {
+// MayVeto are the roles that can say no.
+func (d Document) MayVeto() []string {
 	if len(d.Reject.By) > 0 {
 		return d.Reject.By
 	}
@@ -35,7 +36,7 @@ func (d Document) vetoers() []string {
 // that the policy names for it, or one that could approve; the requester always
 // can.
 func MayReject(d Document, f Facts, id promotion.PersonID) (refusal string) {
-	return mayObject(f, d.vetoers(), id)
+	return mayObject(f, d.MayVeto(), id)
 }
 
 // MayAdopt says why the person can't ask that what somebody else put behind a

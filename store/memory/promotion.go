@@ -121,6 +121,7 @@ func (t *tx) selects(q gate.Query, p *promotion.Promotion) bool {
 		q.Apart && p.Train != 0,
 		q.NotSucceeded && p.Successor != 0,
 		q.Standing && p.Undone(),
+		q.Rollbacks && p.Back == nil,
 		q.Unreviewed && p.Owed() == nil,
 		q.ApprovedBy != "" && t.votes.rows[voteKey{p.ID, q.ApprovedBy}].Decision != promotion.Approve,
 		q.SignedBy != "" && !t.signed(p, q.SignedBy),

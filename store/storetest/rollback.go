@@ -71,7 +71,7 @@ func rolledBack(t *testing.T, s Store) {
 			}
 		}
 		after := later.Add(time.Microsecond)
-		for q, want := range map[*gate.Query]int{{Standing: true}: 1, {FinishedSince: &later}: 1, {FinishedSince: &after}: 0} {
+		for q, want := range map[*gate.Query]int{{Standing: true}: 1, {Rollbacks: true}: 1, {FinishedSince: &later}: 1, {FinishedSince: &after}: 0} {
 			if got, err := tx.Promotions(*q); err != nil || len(got) != want {
 				t.Errorf("%+v finds %d, %v", q, len(got), err)
 			}

@@ -36,6 +36,8 @@ type judge struct {
 	arrived    map[promotion.Digest]time.Time
 	answered   map[string]promotion.Answer // gestures, by their keys
 	accepted   map[string]bool
+	holds      map[int64]build  // that are in force
+	withdrawn  map[build]string // by whom
 }
 
 // agreement is what somebody saw who clicked on Approve.
@@ -60,7 +62,7 @@ func newJudge(w *world) *judge {
 		w: w, promotions: map[promotion.ID]promotion.Promotion{}, intended: map[promotion.ID]bool{}, configured: map[string]bool{},
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
 		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
-		answered: map[string]promotion.Answer{}, accepted: map[string]bool{},
+		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, withdrawn: map[build]string{},
 	}
 }
 
@@ -105,6 +107,9 @@ func (j *judge) committed(r *replica, s *recorder) {
 		j.votes[standsBehind{v.Person, v.Promotion}] = v
 	}
 	before := maps.Clone(j.promotions)
+	for _, e := range s.entries {
+		j.stopped(e)
+	}
 	transitions := 0
 	for _, p := range s.saved {
 		was, known := j.promotions[p.ID]
@@ -113,6 +118,11 @@ func (j *judge) committed(r *replica, s *recorder) {
 			j.transition(r, s, was.State, p)
 		}
 		j.promotions[p.ID] = p
+	}
+	for _, p := range s.saved {
+		if now := j.promotions[p.ID]; now.Purpose == promotion.Rollback && now.State == promotion.Promoted && before[p.ID].State != promotion.Promoted {
+			j.wentBack(now)
+		}
 	}
 	for _, p := range s.saved { // a ride is judged by its train as it is now, wherever that was saved
 		j.copying(r, before[p.ID], p)
@@ -184,6 +194,10 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 		d.Deploys, d.Together, d.After = nil, false, nil
 	}
 	j.targets[p.ID] = d.Deploys
+	demands := d
+	if p.Purpose == promotion.Rollback {
+		d, demands = d.Returning(), returning(d)
+	}
 	if p.PolicyHash != d.Hash() {
 		j.w.violated("#%d is executed under policy %.8s, and the one in force is %.8s", p.ID, p.PolicyHash, d.Hash())
 	}
@@ -196,7 +210,7 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	for _, part := range carried {
 		j.mayGo(part, d)
 	}
-	if !j.agree(r, p, d, policy.SureFor) {
+	if !j.agree(r, p, demands, policy.SureFor) {
 		j.w.violated("#%d is executed and the people behind it do not satisfy %q", p.ID, d.Name)
 	}
 }
@@ -213,7 +227,8 @@ func written(c *gate.Catalog, p promotion.Promotion) policy.Document {
 
 // mayGo judges what has to be true of every image that is to be promoted.
 func (j *judge) mayGo(p promotion.Promotion, d policy.Document) {
-	if arrived := j.arrived[p.Digest]; !p.Repairs() && (arrived.IsZero() || time.Since(arrived) < d.Soak) {
+	j.mayCome(p)
+	if arrived := j.arrived[p.Digest]; !p.Stays() && (arrived.IsZero() || time.Since(arrived) < d.Soak) {
 		j.w.violated("#%d is executed after %s of its soak of %s", p.ID, time.Since(arrived), d.Soak)
 	}
 	for _, other := range j.promotions {
@@ -263,6 +278,9 @@ func (j *judge) behind(who promotion.PersonID, p promotion.Promotion) bool {
 		if a.who == who && a.of == p.ID && a.terms == terms && strings.Contains(a.text, p.Digest.Short()) {
 			return true
 		}
+	}
+	if j.askedBack(who, p) {
+		return true
 	}
 	pair := standsBehind{who, p.ID}
 	return j.words[pair] && j.votes[pair].Decision == promotion.Approve && j.votes[pair].Terms.Hash() == terms
@@ -349,7 +367,7 @@ func (j *judge) puts(e *performance, s spot, d promotion.Digest) {
 	if saw, read := e.seen[s.tag]; !read || saw != p.Targets[i].Now && saw != d {
 		j.w.violated("%s is put for #%d; %s was expected there and %q read", s, p.ID, p.Targets[i].Now.Short(), saw.Short())
 	}
-	if newer := j.promotions[j.holder[s]]; newer.ObservedAt.After(p.ObservedAt) {
+	if newer := j.promotions[j.holder[s]]; newer.ObservedAt.After(p.ObservedAt) && p.Purpose != promotion.Rollback {
 		j.w.violated("%s goes back from #%d to #%d, which is older", s, newer.ID, p.ID)
 	}
 	if j.w.registry.at(s) != d {
@@ -401,6 +419,11 @@ func (j *judge) rest() {
 	}
 	j.nothingIsStuck()
 	j.everythingEnds()
+	for _, p := range j.promotions {
+		if p.Purpose == promotion.Rollback && p.State == promotion.Open {
+			j.hasACause(p)
+		}
+	}
 	j.trainsAreWhole()
 	j.cardsShowTheTruth()
 	j.logIsWhole()

@@ -100,6 +100,31 @@ var mutants = []mutant{
 	{"an older one never overwrites a newer one", "nothing is asked of what was promoted before", []edit{
 		{"promotion/policy/target.go", "	if f.Newer == nil {", "	if f.Newer == nil || f.Newer != nil {"},
 	}},
+	{"what was taken back stays away", "nothing is held after a rollback", []edit{
+		{"promotion/gate/rollback.go", "	if to != promotion.Promoted && !p.HasSet() {", "	if to != \"\" {"},
+	}},
+	{"what was taken back stays away", "what brought it does not say that it was taken back", []edit{
+		{"promotion/gate/rollback.go", "		b.UndoneBy = p.ID\n", ""},
+	}},
+	{"what was taken back stays away", "a hold holds nothing", []edit{
+		{"promotion/policy/stop.go", "	if len(f.Holds) == 0 {", "	if len(f.Holds) >= 0 {"},
+	}},
+	{"what is withdrawn goes nowhere", "a withdrawal is shown and not heeded", []edit{
+		{"promotion/policy/rollback.go", "	if w == nil {\n		return nil\n	}\n	return []Finding", "	if w != nil || w == nil {\n		return nil\n	}\n	return []Finding"},
+	}},
+	{"a rollback goes to what was there", "it goes to whatever was ever asked about", []edit{
+		{"promotion/gate/rollback.go", "To: bad.To, States: []promotion.State{promotion.Promoted}, DigestPrefix", "To: bad.To, DigestPrefix"},
+		{"promotion/policy/rollback.go", "		if p.State != promotion.Promoted || p.Purpose", "		if p.Purpose"},
+	}},
+	{"a rollback goes to what was there", "it is not looked whether that is whole", []edit{
+		{"promotion/policy/wayback.go", "|| f.Promotion.Repairs() {", "|| f.Promotion.Stays() {"},
+	}},
+	{"a rollback takes back what is there", "it goes on when something else has come", []edit{
+		{"promotion/gate/rollback.go", "o.Back.Bad != p.Digest\n", "o.Back.Bad == p.Digest\n"},
+	}},
+	{"a rollback is agreed to", "asking counts whatever the policy says of it", []edit{
+		{"promotion/policy/rollback.go", "RequesterMayApprove: !r.RequesterCannotApprove,", "RequesterMayApprove: true,"},
+	}},
 	{"one entry for each transition", "the log is written after the commit", []edit{
 		{"promotion/gate/gate.go", "	err := g.store.Update(ctx, func(tx Tx) error {\n		t := &turn{Tx: tx,", "	var later []audit.Entry\n	err := g.store.Update(ctx, func(tx Tx) error {\n		t := &turn{later: &later, Tx: tx,"},
 		{"promotion/gate/gate.go", "	if err == nil {\n		g.poke()", "	for _, e := range later {\n		if err == nil {\n			err = g.store.Update(ctx, func(tx Tx) error { return tx.AppendAudit(e) })\n		}\n	}\n	if err == nil {\n		g.poke()"},
@@ -107,7 +132,7 @@ var mutants = []mutant{
 		{"promotion/gate/gate.go", "	actor   string\n", "	actor   string\n	later   *[]audit.Entry\n"},
 	}},
 	{"what is acknowledged is decided", "a gesture that waits for a reading is forgotten", []edit{
-		{"promotion/gate/directory.go", "	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {", "	if err := t.undecided(unknown{}, func(promotion.Gesture) bool { return false }); err != nil {"},
+		{"promotion/gate/directory.go", "	if err := t.undecided(unknown{}, anyone); err != nil { // what another does", "	if err := t.undecided(unknown{}, func(promotion.Gesture) bool { return false }); err != nil { // what another does"},
 	}},
 	{"nothing is stuck", "an effect is done when it has been tried", []edit{
 		{"promotion/gate/report.go", "	if again {\n		if err := t.PostponeEffect", "	if again && due.IsZero() {\n		if err := t.PostponeEffect"},

@@ -165,7 +165,7 @@ func (j *judge) follows(s *recorder, was promotion.State, p promotion.Promotion)
 			j.w.violated("#%d was failing and is promoted, and nobody has kept it", p.ID)
 		}
 	case (was == promotion.Failing || was == promotion.Watching) && p.State == promotion.Failed:
-		if !strings.Contains(p.Reason, "has taken its place") {
+		if !strings.Contains(p.Reason, "has taken its place") && (!p.Undone() || !strings.Contains(p.Reason, "it was rolled back to")) {
 			j.w.violated("#%d has failed after its tags were moved: %s", p.ID, p.Reason)
 		}
 	default:

@@ -144,10 +144,14 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 		}
 	case policy.RuleOrder:
 		for _, other := range j.promotions {
-			if other.App == p.App && other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) {
+			if other.App == p.App && other.State == promotion.Promoted && other.ObservedAt.After(p.ObservedAt) && !other.FinishedAt.Before(j.lastBack(p)) {
 				return true
 			}
 		}
+	case policy.RuleHold:
+		return j.isHeld(build{p.App, p.Digest})
+	case policy.RuleWithdrawn:
+		return j.withdrawn[build{p.App, p.Digest}] != ""
 	case policy.RuleTurn:
 		for _, other := range j.promotions {
 			if other.App == p.App && other.State == promotion.Failing && !p.Repairs() {
