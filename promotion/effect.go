@@ -34,12 +34,18 @@ const (
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
 	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
+	EffectDigest EffectKind = "digest" // DigestWork: tell a channel what has happened and what waits
+	EffectDirect EffectKind = "direct" // DirectWork: remind one person of everything that waits for them
 
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
 	EffectRefresh EffectKind = "refresh" // read again who holds the roles
 	EffectStirred EffectKind = "stirred" // what homes show may have changed
+	EffectNudge   EffectKind = "nudge"   // NudgeWork: those who live in a time zone are to be reminded
+	EffectAgain   EffectKind = "again"   // AgainWork: somebody wanted to be reminded now
+	EffectSum     EffectKind = "sum"     // SumWork: a digest is due
+	EffectCallOn  EffectKind = "call-on" // Effect.Promotion has waited long enough for others to be told
 )
 
 // Effect is a row of the outbox: what to do, when, and under which key it may
@@ -169,6 +175,8 @@ type NoticeWork struct {
 	Rollback ID         `json:",omitempty"`
 	By       PersonID   `json:",omitempty"` // who has delegated
 	Whom     PersonID   `json:",omitempty"` // to whom
+
+	Named bool `json:",omitempty"` // of a reminder: those who could are named, because each is reminded directly
 }
 
 // Reply is where an answer goes to.

@@ -17,6 +17,7 @@ const (
 	GestureUnfreeze GestureKind = "unfreeze"
 	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
 	GestureUnhold   GestureKind = "unhold"
+	GestureSnooze   GestureKind = "snooze" // not to be reminded directly before Until
 
 	GestureRollback   GestureKind = "rollback"  // go back to what was in an environment before
 	GestureWithdraw   GestureKind = "withdraw"  // a digest is known to be bad

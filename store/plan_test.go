@@ -60,6 +60,7 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"what a card leads to this one", gate.Query{Successor: 7}, "promotion_by_successor (successor=?)"},
 		{"what was read before", gate.Query{App: app, Limit: 10}, "promotion_by_app (app=?)"},
 		{"what is decided by itself", gate.Query{Apart: true, States: live}, "promotion_live (state=?)"},
+		{"what has ended lately", gate.Query{Apart: true, FinishedSince: &now}, "promotion_finished (finished_at>?)"},
 		{"a vote that was typed", gate.Query{App: app, DigestPrefix: "abcd", States: open}, "promotion_live (state=? AND app=?)"},
 		{"the history of an app, a page at a time", gate.Query{App: app, Before: 7, Limit: 20}, "promotion_by_app (app=? AND id<?)"},
 		{"the page before that", gate.Query{App: app, After: 7, Limit: 20}, "promotion_by_app (app=? AND id>?)"},

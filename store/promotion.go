@@ -201,6 +201,7 @@ func selection(q gate.Query) (query string, args []any) {
 	}
 	if q.FinishedSince != nil {
 		and("finished_at >= $%d", micros(*q.FinishedSince))
+		order = "+id"
 	}
 	if q.Before != 0 {
 		and("id < $%d", int64(q.Before))

@@ -199,9 +199,10 @@ func (o *office) lanes() []*pipeline.Lane {
 	return []*pipeline.Lane{
 		lane("slack", map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell, promotion.EffectSay: o.chat.Say,
-			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectHome: o.chat.ShowHome,
+			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectHome: o.chat.ShowHome, promotion.EffectDirect: o.chat.Remind, promotion.EffectDigest: o.chat.PostDigest,
 		}),
-		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due}),
+		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
+			promotion.EffectNudge: due, promotion.EffectAgain: due, promotion.EffectCallOn: due, promotion.EffectSum: due}),
 		lane("registry", map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectInspect: func(context.Context, promotion.Effect) (promotion.Result, error) {
 				return promotion.Result{Image: &promotion.Image{Labels: map[string]string{promotion.LabelVersion: "1.4 <!channel>"}}}, nil

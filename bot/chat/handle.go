@@ -88,8 +88,11 @@ var decisions = map[string]promotion.Decision{
 var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionKeep, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
-	if action.ActionID == render.ActionNext || action.ActionID == render.ActionPrevious {
+	switch {
+	case action.ActionID == render.ActionNext || action.ActionID == render.ActionPrevious:
 		return c.turned(ctx, cb, action)
+	case strings.HasPrefix(action.ActionID, render.ActionSnooze):
+		return c.snooze(ctx, cb, action)
 	}
 	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
 		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)

@@ -7,9 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/promotebot/promotebot/bot/render"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // home is what somebody sees there, after they have opened it.
@@ -61,7 +65,7 @@ func (o *office) press(who, action string) *fakeslack.Delivery {
 
 func (o *office) published() int { return o.slack.Counts()["views.publish"] }
 
-// direct are the direct messages to somebody, oldest first.
+// mail are the direct messages to somebody, oldest first.
 func (o *office) mail(to string) (all []fakeslack.Message) {
 	for _, c := range o.slack.Channels() {
 		if c.User == to {
@@ -84,7 +88,7 @@ func TestAHomeShowsWhatWaitsForWhoLooksAtIt(t *testing.T) {
 		if c := o.card(); !strings.Contains(c.Text, "1 of 2") {
 			t.Errorf("the card: %s", c.Text)
 		}
-		if v, _ := o.slack.Home(ann); strings.Contains(string(v.Raw), render.ActionApprove) || !strings.Contains(string(v.Raw), "Approved *shop*") {
+		if v, _ := o.slack.Home(ann); strings.Contains(string(v.Raw), render.ActionApprove) || !strings.Contains(string(v.Raw), "approval of shop") {
 			t.Errorf("Ann's after she approved: %s", v.Raw)
 		}
 		o.home(bob)
@@ -199,6 +203,106 @@ func TestManyHomesArePublishedOneASecond(t *testing.T) {
 			if v, _ := o.slack.Home(fmt.Sprintf("U0M%02d", i)); !strings.Contains(string(v.Raw), digest("c").Short()) {
 				t.Errorf("home %d does not show the last build", i)
 			}
+		}
+	})
+}
+
+// wholly has everybody reminded directly, and the channel told at the times.
+func wholly(t *testing.T, o *office, digests ...string) {
+	t.Helper()
+	morning, err := cron.ParseStandard("0 8 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := catalog(t)
+	c.Reminders = []gate.Reminder{{Spec: "0 8 * * *", Schedule: morning}} // in UTC; in Berlin it is nine then
+	c.Direct = &gate.Direct{Schedule: "0 9 * * *", TimeZone: "UTC"}
+	for _, times := range digests {
+		comes, err := policy.ParseWindow(times, "UTC", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Digests = append(c.Digests, gate.Digest{Channel: channel, Spec: comes.Spec, Comes: comes})
+	}
+	if err := o.gate.Adopt(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	o.stage("a") // where everybody lives, in Berlin, it is one in the morning
+}
+
+func TestSomebodyIsRemindedDirectlyOnceAndDecidesThere(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		wholly(t, o)
+		time.Sleep(24*time.Hour + time.Minute) // the soak
+		if all := o.mail(ann); len(all) != 0 {
+			t.Errorf("while it soaked: %+v", all)
+		}
+		o.slack.Fail("chat.postMessage", 3, fakeslack.Fault{DropAfterEffect: true}) // of which two are these
+		time.Sleep(8*time.Hour + time.Minute)
+		all := o.mail(ann)
+		if len(all) != 1 || len(o.mail(bob)) != 1 || !strings.Contains(all[0].Text, "A promotion waits for you") || !strings.Contains(all[0].Text, "Your approval would count now") {
+			t.Errorf("Ann: %+v, Bob: %+v", all, o.mail(bob))
+			return
+		}
+		if n := o.replies("<@" + bob + ">"); n != 0 {
+			t.Errorf("Bob was mentioned %d times in the thread as well", n)
+		}
+		o.clickDirect(ann, render.ActionApprove)
+		if c := o.card(); !strings.Contains(c.Text, "1 of 2") {
+			t.Errorf("the card: %s", c.Text)
+		}
+		o.clickDirect(bob, render.ActionSnooze+"_1h")
+		if told := o.slack.Ephemerals(bob); len(told) != 1 || !strings.Contains(told[0].Text, "You are not reminded before") {
+			t.Errorf("Bob was told %+v", told)
+		}
+		if time.Sleep(50 * time.Minute); len(o.mail(bob)) != 1 {
+			t.Error("reminded while he snoozed")
+		}
+		if time.Sleep(10 * time.Minute); len(o.mail(bob)) != 2 || len(o.mail(ann)) != 1 {
+			t.Errorf("after the snooze: Bob %d, Ann %d", len(o.mail(bob)), len(o.mail(ann)))
+		}
+		o.clickDirect(bob, render.ActionApprove)
+		if o.tags["production"] != digest("a") {
+			t.Errorf("production is %s", o.tags["production"])
+		}
+		if time.Sleep(48 * time.Hour); len(o.mail(bob)) != 2 {
+			t.Error("reminded of nothing")
+		}
+	})
+}
+
+// clickDirect presses a button on the last direct message to somebody.
+func (o *office) clickDirect(who, action string) {
+	o.t.Helper()
+	all := o.mail(who)
+	last := all[len(all)-1]
+	d, err := o.slack.Click(who, last.Channel, last.TS, action)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if o.pause(); d.Err() != nil {
+		o.t.Fatal(d.Err())
+	}
+}
+
+func TestAChannelIsToldOnceThoughTheAnswerWasLost(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		wholly(t, o, "0 12 * * *")
+		o.click(ann, render.ActionReject)
+		v, _ := o.slack.View(ann)
+		if _, err := o.slack.Submit(v.ID, fakeslack.Values{"reason": {"no <!channel>"}, "ground": {"other"}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Hour)
+		o.slack.Fail("chat.postMessage", 1, fakeslack.Fault{DropAfterEffect: true})
+		time.Sleep(2 * time.Hour)
+		all := o.slack.Messages(channel)
+		if len(all) != 2 || !strings.Contains(all[1].Text, "*Not promoted* (1)") || strings.Contains(all[1].Text, "<@") || strings.Contains(all[1].Text, "<!channel>") {
+			t.Errorf("%d messages: %s", len(all), all[len(all)-1].Text)
+			return
+		}
+		if time.Sleep(48 * time.Hour); len(o.slack.Messages(channel)) != 2 {
+			t.Error("told of nothing")
 		}
 	})
 }

@@ -88,6 +88,27 @@ func TestOtherSurfaces(t *testing.T) {
 	golden(t, "review a broken glass", render.ReviewModal(find("review overdue"), "C1", "1.1"))
 	golden(t, "details of a broken glass", render.Details(find("glass broken and waiting")))
 	golden(t, "list with reviews", render.List([]policy.View{find("glass broken and waiting"), find("review due"), find("review overdue")}, render.Pages{}))
+	golden(t, "home", render.Home(policy.Home{
+		Person: sample.Sam, Known: true, At: sample.Monday, Waiting: []policy.View{find("soaking"), find("waiting for evidence"), find("review overdue")}, Asked: []policy.View{find("waiting for approvals")},
+		Freezes: []promotion.Freeze{{From: sample.Monday, Until: sample.At(time.Hour), Reason: "a <!channel> party", By: sample.Bob}}, MoreApps: 3,
+		Apps: []policy.AppStatus{{App: "shop", Repository: "registry.example.com/team/shop", Environments: []policy.EnvironmentStatus{{Name: "staging", Watch: "passed"}}}},
+		Decisions: []promotion.Decided{
+			{Gesture: promotion.Gesture{At: sample.Monday}, Answer: promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: sample.Build, Role: "security"}},
+			{Gesture: promotion.Gesture{At: sample.Monday}, Answer: promotion.Answer{Verb: promotion.Noted, Deed: promotion.GestureSnooze, Until: sample.At(time.Hour)}},
+		},
+	}))
+	golden(t, "home with nothing on it", render.Home(policy.Home{Person: sample.Sam, Known: true, At: sample.Monday}))
+	golden(t, "home of a guest", render.Home(policy.Home{Person: sample.Sam, Known: true, Refusal: "guests can't decide promotions"}))
+	golden(t, "home of somebody unknown", render.Home(policy.Home{Person: sample.Sam}))
+	golden(t, "reminder", render.Reminder(policy.Reminder{Person: sample.Sam, Items: []policy.Reminded{
+		{View: find("review overdue"), Wants: find("review overdue").Wants()},
+		{View: find("waiting for approvals"), Wants: []policy.Want{{Kind: policy.WantAnybody, Role: "managers", Since: sample.At(-24 * time.Hour)}}},
+	}}))
+	golden(t, "digest", render.Digest(policy.Digest{
+		Since: *sample.At(-24 * time.Hour), Until: sample.Monday, Waiting: []policy.View{find("waiting for approvals")}, Soaking: []policy.View{find("soaking")}, Open: []policy.View{find("executing")},
+		Overdue: []policy.View{find("review overdue")}, Promoted: []promotion.Promotion{find("promoted").Facts.Promotion}, Ended: []promotion.Promotion{find("rejected").Facts.Promotion},
+		PutBack: []promotion.Promotion{find("restored").Facts.Promotion}, People: find("soaking").Facts.People,
+	}))
 	golden(t, "plan", render.PlanModal(find("with a plan"), "C1", "1.1"))
 	golden(t, "why", render.Why(find("partially approved")))
 	golden(t, "what if bob", try(sample.Bob, find("soaking"), find("partially approved"), find("train blocked by a newer build")))

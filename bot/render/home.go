@@ -44,20 +44,20 @@ func homely(p *page.Page, h policy.Home) {
 			break
 		}
 		wanted := policy.Wanted(v.Wants(), h.Person)
-		p.Section(row(v))
+		p.Section(row(v, nil))
 		p.Context(asks(wanted)...)
 		p.Add(slack.NewActionBlock("", wantedButtons(v, wanted)...))
 	}
 	p.Header("You asked for")
 	if len(h.Asked) == 0 {
-		p.Section("Nothing that is open. `/promote request <app>` asks for a promotion.")
+		p.Section("Nothing that is open. " + page.Code("/promote request <app>") + " asks for a promotion.")
 	}
 	for i, v := range h.Asked {
 		if i == homeAsked {
 			p.Context(page.Writef("%d more of yours are open: `/promote list` shows them.", len(h.Asked)-i))
 			break
 		}
-		p.Section(row(v))
+		p.Section(row(v, nil))
 	}
 	if len(h.Freezes) > 0 {
 		p.Header("Frozen")
@@ -77,7 +77,7 @@ func homely(p *page.Page, h policy.Home) {
 	p.Header("What you did")
 	var lines []page.Text
 	for _, d := range h.Decisions {
-		lines = append(lines, page.Writef("%s: ", d.Gesture.At)+answer(d.Answer))
+		lines = append(lines, page.Writef("%s: ", d.Gesture.At)+did(d.Answer))
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "Nothing yet.")
@@ -95,7 +95,9 @@ func asks(wants []policy.Want) []page.Text {
 		case policy.WantSignOff:
 			lines = append(lines, page.Writef("Somebody of %s looks at *%s* of %s and signs it off: you could.", w.Sign.Check.ReviewedBy, w.Sign.Check.Name, w.Sign.App))
 		case policy.WantReview:
-			lines = append(lines, page.Writef("The glass was broken: say until %s whether that was right.", when(w.Due)))
+			lines = append(lines, "The glass was broken: you could say whether that was right.")
+		case policy.WantAnybody:
+			lines = append(lines, page.Writef("You are told as one of %s: it has waited for approvals alone since %s, and those who could give them have not been heard of.", w.Role, when(w.Since)))
 		}
 	}
 	return lines
@@ -113,9 +115,43 @@ func wantedButtons(v policy.View, wants []policy.Want) []slack.BlockElement {
 			all = append(all, approveButton(v, value))
 		case w.Kind == policy.WantReview:
 			all = append(all, reviewButtons(v, value)...)
-		case i < maxSigns:
+		case w.Kind == policy.WantSignOff && i < maxSigns:
 			all = append(all, signButton(fmt.Sprintf("%s_%d", ActionSign, i), p.Purpose == promotion.Train, w.Sign))
 		}
 	}
 	return append(all, slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details")))
+}
+
+// did names what somebody did. What it came to then is not what is true now.
+func did(a promotion.Answer) page.Text {
+	it := page.Writef(" %s %s", a.App, a.Digest)
+	if a.Digest == "" {
+		it = page.Writef(" %s", a.App)
+	}
+	if a.App == "" {
+		it = " everything"
+	}
+	switch a.Deed {
+	case promotion.GestureIncident:
+		return page.Writef("incident #%d of", int64(a.Incident)) + it
+	case promotion.GestureResolve:
+		return page.Writef("end of incident #%d of", int64(a.Incident)) + it
+	case promotion.GestureFreeze:
+		return "freeze of" + it
+	case promotion.GestureUnfreeze:
+		return "end of the freeze of" + it
+	case promotion.GestureHold:
+		return "hold of" + it
+	case promotion.GestureUnhold:
+		return "end of the hold of" + it
+	case promotion.GestureSnooze:
+		return page.Writef("no reminders before %s", when(a.Until))
+	}
+	switch {
+	case a.Check != "":
+		return page.Writef("sign-off of %s of", a.Check) + it
+	case a.Verb == promotion.Requested:
+		return "request for" + it
+	}
+	return deed(a.Decision) + " of" + it
 }

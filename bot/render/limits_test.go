@@ -11,7 +11,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/slack-go/slack"
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -169,7 +168,8 @@ func checkMessage(t failing, what string, m render.Message) {
 	}
 }
 
-func checkModal(t failing, what string, view slack.ModalViewRequest) {
+// checkView is for modals and homes.
+func checkView(t failing, what string, view any) {
 	t.Helper()
 	checked(t, what, tree(t, view), 100)
 	raw, err := json.Marshal(view)
@@ -190,13 +190,28 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "why", render.Why(v))
 	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15), render.Pages{}))
 	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3), render.Pages{}))
-	checkModal(t, "details", render.Details(v))
-	checkModal(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
-	checkModal(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
-	checkModal(t, "keep", render.KeepModal(v, "C0123456789", "1795424400.000100"))
-	checkModal(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
+	views, past := slices.Repeat([]policy.View{v}, 12), slices.Repeat([]promotion.Promotion{p}, 12)
+	checkMessage(t, "digest", render.Digest(policy.Digest{Waiting: views, Soaking: views, Open: views, Overdue: views, Promoted: past, PutBack: past, Ended: past}))
+	wants := append(v.Wants(), policy.Want{Kind: policy.WantAnybody, Role: p.Reason, Since: &v.At, Who: []promotion.PersonID{sample.Sam}})
+	checkMessage(t, "reminder", render.Reminder(policy.Reminder{Items: slices.Repeat([]policy.Reminded{{View: v, Wants: wants}}, 12)}))
+	freeze := promotion.Freeze{By: promotion.PersonID(p.App), Reason: p.Reason, Until: &v.At}
+	did := promotion.Decided{Answer: promotion.Answer{Verb: promotion.Counted, App: p.App, Digest: p.Digest, Check: p.Reason, Deed: promotion.GestureKind(p.SourceTag)}}
+	app := policy.AppStatus{App: p.App, Repository: p.Repository, Freezes: slices.Repeat([]promotion.Freeze{freeze}, 20)}
+	if p.Broken != nil {
+		app.Unreviewed = past
+	}
+	checkView(t, "home", render.Home(policy.Home{
+		Known: true, At: v.At, Waiting: views, Asked: views, Apps: slices.Repeat([]policy.AppStatus{app}, 12), MoreApps: 30,
+		Freezes: slices.Repeat([]promotion.Freeze{freeze}, 30), Decisions: slices.Repeat([]promotion.Decided{did}, 10),
+	}))
+	checkView(t, "home of a stranger", render.Home(policy.Home{Known: true, Refusal: p.Reason}))
+	checkView(t, "details", render.Details(v))
+	checkView(t, "glass", render.GlassModal(v, "C0123456789", "1795424400.000100", p.Reason))
+	checkView(t, "review", render.ReviewModal(v, "C0123456789", "1795424400.000100"))
+	checkView(t, "keep", render.KeepModal(v, "C0123456789", "1795424400.000100"))
+	checkView(t, "reject", render.RejectModal(v, "C0123456789", "1795424400.000100"))
 	if render.Returnable(v) {
-		checkModal(t, "rollback", render.RollbackModal(v, "C0123456789", "1795424400.000100"))
+		checkView(t, "rollback", render.RollbackModal(v, "C0123456789", "1795424400.000100"))
 	}
 	checkMessage(t, "figures", render.Figures(p.App, slices.Repeat([]promotion.Figures{{Environment: p.To, Promoted: 1}}, 3)...))
 	for _, kind := range []promotion.NoticeKind{

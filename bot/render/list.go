@@ -17,18 +17,18 @@ func List(open []policy.View, pages Pages) Message {
 	}
 	var rows []page.Text
 	for _, v := range open {
-		rows = append(rows, row(v))
+		rows = append(rows, row(v, nil))
 	}
 	return pages.on(page.Roll("Open promotions", listed(rows), "/promote show <app> shows each of them"))
 }
 
 // row is a promotion where it is one of several.
-func row(v policy.View) page.Text {
+func row(v policy.View, c cast) page.Text {
 	p := &v.Facts.Promotion
-	_, sentence := state(v, nil)
+	_, sentence := state(v, c)
 	row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
 	if p.Owed() != nil {
-		row += " " + owed(p, v.At, nil)
+		row += " " + owed(p, v.At, c)
 	}
 	return row
 }
@@ -115,30 +115,39 @@ func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal, pages
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
-		if p.Successor != 0 && p.State != promotion.Rejected {
-			row += page.Writef(" by #%d", p.Successor)
-		}
-		if p.State == promotion.Promoted && p.MovedAt != nil && p.EndedBy != "" {
-			row += ", kept while it was failing"
-		}
-		if p.EndedBy != "" {
-			row += page.Writef(" by %s", page.Mention(p.EndedBy))
-		}
-		if p.Reason != "" {
-			row += ": " + because(p.Reason)
-		}
-		row += took(&p)
-		if p.Undone() {
-			row += page.Writef("; rolled back in #%d", p.UndoneBy)
-		}
-		if p.Broken != nil {
-			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
-		}
-		all = append(all, happening{at, row})
+		all = append(all, happening{at, record(p, nil)})
 	}
 	shown := newestFirst(append(all, pages.between(judged(withdrawn))...))
 	return pages.on(page.Roll("History", listed(shown), "/promote history <app> shows those of one app"))
+}
+
+// record is a promotion as it is remembered.
+func record(p promotion.Promotion, c cast) page.Text {
+	at := p.OpenedAt
+	if p.FinishedAt != nil {
+		at = *p.FinishedAt
+	}
+	row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
+	if p.Successor != 0 && p.State != promotion.Rejected {
+		row += page.Writef(" by #%d", p.Successor)
+	}
+	if p.State == promotion.Promoted && p.MovedAt != nil && p.EndedBy != "" {
+		row += ", kept while it was failing"
+	}
+	if p.EndedBy != "" {
+		row += page.Writef(" by %s", c.call(p.EndedBy))
+	}
+	if p.Reason != "" {
+		row += ": " + because(p.Reason)
+	}
+	row += took(&p)
+	if p.Undone() {
+		row += page.Writef("; rolled back in #%d", p.UndoneBy)
+	}
+	if p.Broken != nil {
+		row += page.Writef("; the glass was broken by %s", c.call(p.Broken.By))
+	}
+	return row
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".

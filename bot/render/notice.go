@@ -48,17 +48,7 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 	case promotion.NoticeFailing:
 		return page.Say(page.Writef("%s is *failing* in %s: %s.", it, p.To, because(w.Reason)), "Who could approve it decides on its card what becomes of that.")
 	case promotion.NoticeReminder:
-		begins := page.Text("Reminder")
-		if w.Person != "" {
-			begins += page.Writef(", because %s asks for it", c.call(w.Person))
-		}
-		if p.Repairs() {
-			return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, nil))
-		}
-		if p.Purpose == promotion.Rollback {
-			return page.Say(begins+page.Writef(": it is asked for that %s goes back to %s.", p.To, it), missing(v, nil))
-		}
-		return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
+		return remind(w, v, c, it)
 	case promotion.NoticeSuperseded:
 		if p.Purpose == promotion.Rollback {
 			return page.Say(page.Writef("The rollback to %s is not needed any more: %s. Its buttons are gone.", it, because(p.Reason)))
@@ -111,4 +101,24 @@ func could(r policy.Rule) page.Text {
 		return "could sign off: "
 	}
 	return "could approve: "
+}
+
+// remind calls those who could do something about it, so that Slack tells them;
+// those who are reminded directly are only named.
+func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message {
+	p := &v.Facts.Promotion
+	begins, could := page.Text("Reminder"), c
+	if w.Person != "" {
+		begins += page.Writef(", because %s asks for it", c.call(w.Person))
+	}
+	if !w.Named {
+		could = nil
+	}
+	switch {
+	case p.Repairs():
+		return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, could))
+	case p.Purpose == promotion.Rollback:
+		return page.Say(begins+page.Writef(": it is asked for that %s goes back to %s.", p.To, it), missing(v, could))
+	}
+	return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, could))
 }

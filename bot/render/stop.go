@@ -203,6 +203,9 @@ func deedDone(a promotion.Answer, it page.Text) page.Text {
 
 // deedAnswer is what is said about a hold, a freeze or an incident.
 func deedAnswer(a promotion.Answer, it page.Text) page.Text {
+	if a.Deed == promotion.GestureSnooze {
+		return snoozed(a)
+	}
 	switch a.Verb {
 	case promotion.Counted:
 		return deedDone(a, it)

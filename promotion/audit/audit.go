@@ -67,6 +67,8 @@ const (
 	Undelegated      Kind = "undelegated"    // not any more
 	Reminded         Kind = "reminded"       // somebody has asked for the approvals that are missing
 	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
+	Snoozed          Kind = "snoozed"        // somebody wants to be reminded later
+	CalledOn         Kind = "called-on"      // others are told that a promotion waits
 	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
 	RolledBack       Kind = "rolled-back"    // what a promotion had brought was taken back
 	Condemned        Kind = "digest-withdrawn"

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,7 +79,7 @@ func (t *turn) adopted() error {
 	if err := t.refresh(); err != nil {
 		return err
 	}
-	if err := t.abandoned(); err != nil {
+	if err := errors.Join(t.abandoned(), t.nudges(), t.digests()); err != nil {
 		return err
 	}
 	return t.replan()

@@ -21,6 +21,8 @@ type Catalog struct {
 	Roles        map[string]Role
 	Identities   promotion.Identities // who has several accounts
 	Reminders    []Reminder
+	Digests      []Digest
+	Direct       *Direct            // nil: nobody is reminded by direct message
 	Freezes      []promotion.Freeze // of everything
 }
 

@@ -20,6 +20,11 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.undecided(unknown{}, anyone); err != nil { // what another does can wait for who.ID too, by a delegation
 		return err
 	}
+	if t.catalog.Direct != nil {
+		if err := t.nudgeIn(t.catalog.Direct.zone(who)); err != nil {
+			return err
+		}
+	}
 	if was := had[who.ID]; was.Standing != who.Standing {
 		if err := t.showOpen(who.ID); err != nil {
 			return err

@@ -174,3 +174,34 @@ func (t *turn) welcome(who promotion.PersonID) error {
 func (t *turn) stirHomes() error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectStirred, "stirred", 0, struct{}{}, t.now.Add(homeLead)))
 }
+
+// nudgeAt has those reminded who live in a time zone. There is one wake for each
+// schedule and zone, however many they are.
+func (t *turn) nudgeAt(w promotion.NudgeWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectNudge, "nudge/"+w.Schedule+"/"+w.Zone, 0, w, at))
+}
+
+// direct reminds one person of everything. What is to be sent to them within one
+// minute is one message.
+func (t *turn) direct(who promotion.PersonID, at time.Time) error {
+	w := promotion.DirectWork{Person: who, At: at}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDirect, fmt.Sprintf("direct/%s/%d", who, at.Truncate(time.Minute).Unix()), 0, w, at))
+}
+
+func (t *turn) againAt(who promotion.PersonID, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectAgain, fmt.Sprintf("again/%s/%d", who, at.UnixMicro()), 0, promotion.AgainWork{Person: who}, at))
+}
+
+func (t *turn) callOnAt(id promotion.ID, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCallOn, fmt.Sprintf("call-on/%d/%d", id, at.UnixMicro()), id, struct{}{}, at))
+}
+
+func (t *turn) sumAt(w promotion.SumWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectSum, "sum/"+w.Schedule+"/"+w.Channel, 0, w, at))
+}
+
+// digest tells a channel once of what its schedule asks for at an instant.
+func (t *turn) digest(s promotion.SumWork) error {
+	w := promotion.DigestWork{Channel: s.Channel, Since: s.Since, Until: t.now}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDigest, fmt.Sprintf("digest/%s/%s/%d", s.Schedule, s.Channel, s.Tick.Unix()), 0, w, t.now))
+}

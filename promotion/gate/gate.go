@@ -102,6 +102,13 @@ type Tx interface {
 	Homes(since time.Time, limit int) ([]promotion.Home, error)
 	SaveHome(h promotion.Home) error
 
+	Reminded(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Reminded, error)
+	SaveReminded(r promotion.Reminded) error
+	// Awaited is since when a promotion has waited for nothing but approvals.
+	Awaited(id promotion.ID) (promotion.Awaited, error)
+	SaveAwaited(a promotion.Awaited) error
+	DropAwaited(id promotion.ID) error
+
 	// AddIncident numbers the incident and stores it; Conflict when one with its
 	// key is open.
 	AddIncident(i *promotion.Incident) error

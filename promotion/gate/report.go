@@ -63,6 +63,14 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.homeShown(*r.Home)
 	case promotion.EffectStirred:
 		return t.showAll()
+	case promotion.EffectNudge:
+		return t.nudge(e)
+	case promotion.EffectSum:
+		return t.sum(e)
+	case promotion.EffectAgain:
+		return t.again(e)
+	case promotion.EffectCallOn:
+		return t.callOn(e)
 	}
 	return nil // notices and private answers leave nothing behind
 }
@@ -436,9 +444,11 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell, promotion.EffectSay, promotion.EffectHome: // what a home misses comes when it is drawn next
+	case promotion.EffectTell, promotion.EffectSay:
 		again = again && e.Attempt < tellAttempts
-	case promotion.EffectNotice:
+	case promotion.EffectHome: // what it misses comes when it is drawn next
+		again = again && e.Attempt < lookUpAttempts
+	case promotion.EffectNotice, promotion.EffectDirect, promotion.EffectDigest:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly

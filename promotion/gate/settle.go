@@ -57,6 +57,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 			return v, err
 		}
 	}
+	if err := t.await(p, v); err != nil {
+		return v, err
+	}
 	if v.Outcome == policy.Met {
 		return v, t.intend(p, d, v)
 	}

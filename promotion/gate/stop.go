@@ -77,7 +77,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	case promotion.GestureUndelegate:
 		return t.undelegate(g, answer)
 	case promotion.GestureRemind:
-		return t.nudge(g, answer)
+		return t.urge(g, answer)
 	}
 	return t.unhold(g, d, f, answer)
 }

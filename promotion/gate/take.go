@@ -88,6 +88,8 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureSnooze:
+		return t.snooze(g)
 	case promotion.GestureRollback:
 		return t.askBack(g, u)
 	case promotion.GestureWithdraw:

@@ -42,7 +42,7 @@ func (t *turn) remind(e promotion.Effect) error {
 		if !v.Verdict.OnlyApprovals() {
 			continue
 		}
-		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder}); err != nil {
+		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder, Named: t.catalog.Direct != nil}); err != nil {
 			return err
 		}
 	}

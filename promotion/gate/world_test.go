@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,6 +54,8 @@ type world struct {
 	answers map[promotion.PersonID]promotion.Answer
 	looked  int                // how many people were looked up
 	late    promotion.PersonID // who is read after the others
+	zones   map[promotion.PersonID]string
+	wrote   []string // whom a direct message was sent to, when, and about how many promotions
 	clicks  int
 }
 
@@ -202,6 +205,7 @@ var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve,
+	promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn, promotion.EffectSum, promotion.EffectDigest,
 }
 
 // run performs what is due until nothing is.
@@ -310,11 +314,31 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		return promotion.Result{Card: &promotion.Card{Channel: p.Card.Channel, TS: "ts", Revision: p.Revision}}
 	case promotion.EffectNotice:
 		n := work[promotion.NoticeWork](w, e)
-		w.said = append(w.said, string(n.Kind))
+		said := string(n.Kind)
+		if n.Named {
+			said += ", named"
+		}
+		w.said = append(w.said, said)
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
 		w.answers[a.Person] = a.Answer
+	case promotion.EffectHome:
+		h, had, err := w.gate.Home(w.t.Context(), work[promotion.HomeWork](w, e).Person)
+		w.must(err)
+		had.Hash = "h" + string(h.Person)
+		return promotion.Result{Home: &had}
+	case promotion.EffectDirect:
+		who := work[promotion.DirectWork](w, e).Person
+		r, err := w.gate.Reminder(w.t.Context(), who)
+		w.must(err)
+		if len(r.Items) > 0 {
+			w.wrote = append(w.wrote, fmt.Sprintf("%s %s %d", w.now.Format("2006-01-02 15:04:05"), who, len(r.Items)))
+		}
+	case promotion.EffectDigest:
+		d, err := w.gate.Digest(w.t.Context(), work[promotion.DigestWork](w, e))
+		w.must(err)
+		w.wrote = append(w.wrote, fmt.Sprintf("%s digest: %d waiting, %d soaking, %d promoted, %d ended, %d overdue", w.now.Format("2006-01-02 15:04:05"), len(d.Waiting), len(d.Soaking), len(d.Promoted), len(d.Ended), len(d.Overdue)))
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
 		w.looked++
@@ -322,7 +346,7 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		if standing == "" {
 			standing = promotion.Unknown
 		}
-		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), Standing: standing}}
+		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), TimeZone: w.zones[id], Standing: standing}}
 	case promotion.EffectGroup:
 		id := work[promotion.GroupWork](w, e).ID
 		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}

@@ -10,10 +10,11 @@ import (
 // Want is what a promotion wants of people now: an approval, a sign-off or a
 // review of a broken glass.
 type Want struct {
-	Kind WantKind
-	Sign Signature            // of a sign-off
-	Due  *time.Time           // of a review
-	Who  []promotion.PersonID // could give it
+	Kind  WantKind
+	Sign  Signature            // of a sign-off
+	Role  string               // who is told that others have not been heard of
+	Since *time.Time           // since when they have not
+	Who   []promotion.PersonID // could give it
 }
 
 // WantKind is what is wanted.
@@ -24,6 +25,7 @@ const (
 	WantApproval WantKind = "approval"
 	WantSignOff  WantKind = "sign-off"
 	WantReview   WantKind = "review"
+	WantAnybody  WantKind = "anybody" // approvals have not come for too long; whoever is told need not be able to give one
 )
 
 // Wants are what the promotion wants of people, and of whom: whoever is named
@@ -35,13 +37,13 @@ func (v View) Wants() (wants []Want) {
 		return nil // it is asked about with its train
 	}
 	if who := v.reviewers(); len(who) > 0 {
-		wants = append(wants, Want{Kind: WantReview, Due: p.Owed(), Who: who})
+		wants = append(wants, Want{Kind: WantReview, Who: who})
 	}
 	if p.State != promotion.Open || v.Verdict.Outcome == Blocked || Breaks(v.Document, v.Facts) {
 		return wants
 	}
 	approvals, _ := v.Verdict.Finding(RuleApprovals)
-	if approvals.Outcome == Waiting && p.Planned() && (p.Plan != "" || !v.Document.Plan || p.Repairs()) && len(approvals.Who) > 0 {
+	if approvals.Outcome == Waiting && p.Planned() && (p.Plan != "" || !v.Document.Plan || p.Stays()) && len(approvals.Who) > 0 {
 		wants = append(wants, Want{Kind: WantApproval, Who: approvals.Who})
 	}
 	for _, s := range Unsigned(v.Document, v.Facts, v.At) {

@@ -50,6 +50,8 @@ type tables struct {
 	groups     table[promotion.GroupID, promotion.Group]
 	gestures   table[string, gesture]
 	homes      table[promotion.PersonID, promotion.Home]
+	reminded   table[promotion.PersonID, promotion.Reminded]
+	awaited    table[promotion.ID, promotion.Awaited]
 	incidents  table[promotion.IncidentID, promotion.Incident]
 	unhealth   table[int, promotion.Unhealth] // in the order in which it was reported
 	exposure   table[exposureKey, promotion.Exposure]
@@ -123,7 +125,7 @@ func (t *table[K, V]) drop(k K) {
 // settled is the version as others may see it: its next writer has to copy.
 func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
-	t.pins.mine, t.homes.mine = false, false
+	t.pins.mine, t.homes.mine, t.reminded.mine, t.awaited.mine = false, false, false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
 	t.deployed.mine, t.authors.mine, t.delegations.mine = false, false, false

@@ -99,6 +99,7 @@ CREATE INDEX promotion_by_train ON promotion (train) WHERE train IS NOT NULL;
 CREATE INDEX promotion_unreviewed ON promotion (id) WHERE review_due IS NOT NULL;
 CREATE INDEX promotion_by_card ON promotion (card_ts);
 CREATE INDEX promotion_by_successor ON promotion (successor) WHERE successor IS NOT NULL;
+CREATE INDEX promotion_finished ON promotion (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX vote_by_person ON vote (person, promotion);
 
 -- One row for each target of a promotion, written with its intent.

@@ -79,3 +79,61 @@ func decided(t *testing.T, s Store) {
 		return err
 	})
 }
+
+func remindedPeople(t *testing.T, s Store) {
+	until := noon.Add(time.Hour)
+	update(t, s, func(tx gate.Tx) error {
+		return errors.Join(
+			tx.SaveReminded(promotion.Reminded{Person: "U1", Clock: "then"}), tx.SaveReminded(promotion.Reminded{Person: "U2", SnoozedUntil: &until}),
+			tx.SaveReminded(promotion.Reminded{Person: "U1", Clock: "2026-03-02 09:00", SnoozedUntil: &until}))
+	})
+	view(t, s, func(tx gate.Tx) error {
+		all, err := tx.Reminded([]promotion.PersonID{"U1", "U3"})
+		if r := all["U1"]; len(all) != 1 || r.Clock != "2026-03-02 09:00" || r.SnoozedUntil == nil || !r.SnoozedUntil.Equal(until) {
+			t.Errorf("%+v", all)
+		}
+		return err
+	})
+	update(t, s, func(tx gate.Tx) error { return tx.SaveReminded(promotion.Reminded{Person: "U2"}) })
+	view(t, s, func(tx gate.Tx) error {
+		all, err := tx.Reminded([]promotion.PersonID{"U2"})
+		if r, there := all["U2"]; !there || r.SnoozedUntil != nil {
+			t.Errorf("not snoozed any more: %+v", all)
+		}
+		return err
+	})
+	if err := s.Update(t.Context(), func(tx gate.Tx) error { return tx.SaveReminded(promotion.Reminded{}) }); promotion.KindOf(err) != promotion.Unavailable {
+		t.Errorf("nobody: %v", err)
+	}
+}
+
+func awaited(t *testing.T, s Store) {
+	p := add(t, s, sample("shop", "a"))
+	told := noon.Add(time.Hour)
+	update(t, s, func(tx gate.Tx) error {
+		if _, err := tx.Awaited(p.ID); !errors.Is(err, promotion.NotFound) {
+			t.Errorf("before it waits: %v", err)
+		}
+		return errors.Join(tx.SaveAwaited(promotion.Awaited{Promotion: p.ID, Since: noon}), tx.SaveAwaited(promotion.Awaited{Promotion: p.ID, Since: noon, ToldAt: &told}))
+	})
+	view(t, s, func(tx gate.Tx) error {
+		a, err := tx.Awaited(p.ID)
+		if !a.Since.Equal(noon) || a.ToldAt == nil || !a.ToldAt.Equal(told) || a.Promotion != p.ID {
+			t.Errorf("%+v", a)
+		}
+		return err
+	})
+	before := noon.Add(-time.Second)
+	for name, a := range map[string]promotion.Awaited{"told before it waited": {Promotion: p.ID, Since: noon, ToldAt: &before}, "of nothing": {Promotion: 99, Since: noon}} {
+		if err := s.Update(t.Context(), func(tx gate.Tx) error { return tx.SaveAwaited(a) }); promotion.KindOf(err) != promotion.Unavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	update(t, s, func(tx gate.Tx) error { return tx.DropAwaited(p.ID) })
+	view(t, s, func(tx gate.Tx) error {
+		if _, err := tx.Awaited(p.ID); !errors.Is(err, promotion.NotFound) {
+			t.Errorf("dropped: %v", err)
+		}
+		return nil
+	})
+}

@@ -55,6 +55,8 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a gesture is recorded once and decided once":        gestures,
 		"a home comes back, and those opened last":           homes,
 		"what somebody has done is found, newest first":      decided,
+		"who was reminded comes back":                        remindedPeople,
+		"since when a promotion waits comes back":            awaited,
 		"the newest report of a check comes back":            checkReports,
 		"reports of authors only add":                        authorReports,
 		"what the schema forbids of evidence is refused":     forbiddenEvidence,

@@ -143,7 +143,7 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands, keyDirect, keyDigests)
 	if !ok {
 		return
 	}
@@ -162,7 +162,9 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Apps:         apps,
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
+		Direct:       r.direct(in, roles),
 	}
+	c.Catalog.Digests = r.digests(in, &c.Catalog)
 	if p, ok := in[keyFreezes]; ok {
 		c.Catalog.Freezes = r.freezes(p.Value)
 	}

@@ -45,6 +45,7 @@ var ours = []string{
 	"deploy", "order", "deadline", "targets", "webhook", "url", "signed_with", "status_hosts", "command", "run", "pass", "commands", "after", "health",
 	"kubernetes", "kubeconfig", "context", "namespace", "workloads", "kind", "selector", "containers", "take_over",
 	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any",
+	"direct", "quiet", "from", "escalate", "after", "to", "digests",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {

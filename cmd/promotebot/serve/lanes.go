@@ -44,6 +44,7 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		looks,
 		lane("slack", slackWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectCard: c.DrawCard, promotion.EffectNotice: c.PostNotice, promotion.EffectTell: c.Tell, promotion.EffectSay: c.Say,
+			promotion.EffectDigest: c.PostDigest,
 		}),
 		// Apart, so that reading a large user group holds up no card.
 		lane("people", slackWidth, map[promotion.EffectKind]pipeline.Perform{
@@ -51,8 +52,11 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 		}),
 		// Apart, so that a busy hour, in which every home changes, holds up no card.
 		lane("homes", homesWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectHome: c.ShowHome}),
+		// Apart for the same reason: at nine o'clock everybody is reminded.
+		lane("direct", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDirect: c.Remind}),
 		lane("clock", clockWidth, map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
+			promotion.EffectNudge: due, promotion.EffectAgain: due, promotion.EffectCallOn: due, promotion.EffectSum: due,
 		}),
 	}
 }

@@ -133,7 +133,7 @@ var mutants = []mutant{
 		{"promotion/gate/train.go", "			if marked[id] { // its", "			if marked[id] && !p.State.Final() { // its"},
 	}},
 	{"unknown is tried until it is known", "a move that could not be made is given up", []edit{
-		{"promotion/gate/report.go", "	switch e.Kind {\n	case promotion.EffectTell, promotion.EffectSay, promotion.EffectHome: // what a home misses comes when it is drawn next\n		again =", "	switch e.Kind {\n	case promotion.EffectMove:\n		again = false\n	case promotion.EffectTell, promotion.EffectSay, promotion.EffectHome:\n		again ="},
+		{"promotion/gate/report.go", "	switch e.Kind {\n	case promotion.EffectTell, promotion.EffectSay:\n		again =", "	switch e.Kind {\n	case promotion.EffectMove:\n		again = false\n	case promotion.EffectTell, promotion.EffectSay:\n		again ="},
 	}},
 	{"copied, compared, then tagged", "the execution does not wait for the copy", []edit{
 		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		brought", "	if v.Outcome == Met && now.IsZero() {\n		brought"},

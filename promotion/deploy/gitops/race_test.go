@@ -1,9 +1,14 @@
 package gitops_test
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
+	"crypto/sha1"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -88,15 +93,17 @@ func TestWhatStoodThereBeforeTheOrderIsReplaced(t *testing.T) {
 
 func TestAValueThatSomebodyTookAwayIsNotPutBack(t *testing.T) {
 	w := newWorld(t)
+	o := order()
 	w.Commit("Ann takes it away", map[string]string{file: "images: []\n"})
-	w.refused(order(), promotion.Conflict, "from "+old+" to nothing")
+	w.refused(o, promotion.Conflict, "from "+old+" to nothing")
 }
 
 func TestAPlaceThatWasMadeForTheDigestIsNobodysValue(t *testing.T) {
 	w := newWorldOf(t, map[string]string{"README.md": "x"})
-	w.refused(order(), promotion.NotFound, "has no "+file)
+	o := order()
+	w.refused(o, promotion.NotFound, "has no "+file)
 	w.Commit("Make room", map[string]string{file: kustomization(old)})
-	w.deploy(order())
+	w.deploy(o)
 }
 
 // An order of a moment ago has put another digest there: this one replaces it.
@@ -272,6 +279,99 @@ func TestWhatTheServerAnswersIsTold(t *testing.T) {
 		})
 		w.refused(order(), c.kind, c.words)
 	}
+}
+
+// What a server gives is cut off, or has a byte that is another: of that nothing
+// is believed, and nothing waits for the rest.
+func TestAnAnswerThatIsBrokenIsNotBelieved(t *testing.T) {
+	w := newWorld(t)
+	w.Config("uploadpack.allowFilter", "false") // everything comes in one answer
+	for name, spoil := range map[string]func([]byte) []byte{
+		"cut off in the list of branches": nil,
+		"cut off at once":                 func([]byte) []byte { return nil },
+		"cut off before the objects":      func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte("PACK")); return before },
+		"cut off among the objects":       func(b []byte) []byte { return b[:bytes.Index(b, []byte("PACK"))+40] },
+		"cut off near the end":            func(b []byte) []byte { return b[:len(b)-30] },
+		"another byte in an object":       func(b []byte) []byte { b[bytes.Index(b, []byte("PACK"))+30] ^= 0x10; return b },
+		"another byte in the sum":         func(b []byte) []byte { b[len(b)-10] ^= 0x10; return b },
+		"another object that is missing":  func(b []byte) []byte { b[bytes.Index(b, []byte("PACK"))+11]++; return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+				answer := httptest.NewRecorder()
+				next.ServeHTTP(answer, r)
+				body := answer.Body.Bytes()
+				switch {
+				case spoil != nil && r.Method == http.MethodPost:
+					body = spoil(body)
+				case spoil == nil:
+					body = body[:len(body)-20]
+				}
+				_, _ = rw.Write(body)
+			})
+			ctx, cancel := contextFor(t, time.Minute)
+			defer cancel()
+			before := w.Head()
+			if r, err := w.deployer().Deploy(ctx, order()); promotion.KindOf(err) != promotion.Unavailable || err == nil || ctx.Err() != nil || w.Head() != before {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+}
+
+// A pack announces how much it is going to take: nobody makes room for that.
+func TestAPackThatIsMadeToFillTheMemoryIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.Config("uploadpack.allowFilter", "false")
+	w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		body := answer.Body.Bytes()
+		if i := bytes.Index(body, []byte("PACK")); r.Method == http.MethodPost && i >= 0 {
+			body[i+8] = 0x7f
+		}
+		_, _ = rw.Write(body)
+	})
+	w.refused(order(), promotion.Invalid, "objects in one commit, and more than 1048576 are not fetched")
+}
+
+func TestAFileThatIsTooLargeToUnpackIsNotFetched(t *testing.T) {
+	w := newWorld(t)
+	w.Config("uploadpack.allowFilter", "false")
+	w.Commit("A film", map[string]string{"film": strings.Repeat("x", 2<<20)})
+	w.opts.Room = 1 << 20 // which it does not take on its way
+	w.refused(order(), promotion.Invalid, "has an object of more than 1 MiB, unpacked: keep the deployments in a repository without such files")
+	w.Config("uploadpack.allowFilter", "true")
+	w.deploy(order())
+}
+
+// An object that is a difference is small itself.
+func TestADifferenceThatUnpacksToTooMuchIsRefused(t *testing.T) {
+	var pack bytes.Buffer
+	object := func(header []byte, content []byte) {
+		pack.Write(header)
+		z := zlib.NewWriter(&pack)
+		_, _ = z.Write(content)
+		_ = z.Close()
+	}
+	pack.WriteString("PACK\x00\x00\x00\x02\x00\x00\x00\x02")
+	object([]byte{3<<4 | 1}, []byte("x")) // a blob of one byte
+	behind := byte(pack.Len() - 12)
+	difference := binary.AppendUvarint([]byte{1}, 1<<32) // from one byte to four gigabytes
+	object([]byte{6<<4 | byte(len(difference)), behind}, difference)
+	sum := sha1.Sum(pack.Bytes())
+	pack.Write(sum[:])
+
+	w := newWorld(t)
+	line := func(s string) string { return fmt.Sprintf("%04x%s", len(s)+4, s) }
+	w.Door(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodGet {
+			next.ServeHTTP(rw, r)
+			return
+		}
+		_, _ = io.WriteString(rw, line("shallow "+w.Head())+"0000"+line("NAK\n")+line("\x01"+pack.String())+"0000")
+	})
+	w.refused(order(), promotion.Invalid, "has an object of more than 64 MiB, unpacked")
 }
 
 func TestAServerThatHangsIsGivenUpInTime(t *testing.T) {

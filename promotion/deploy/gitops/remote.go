@@ -16,12 +16,11 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/storage/filesystem"
 
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -200,7 +199,7 @@ func advertised(r *remote, body io.Reader) (*packp.AdvRefs, error) {
 // fetch brings commits into the store: as many of the history of wanted as depth
 // says, and of their files what the filter lets through. Depth 0 is for an
 // object that is no commit.
-func (c *conversation) fetch(r *remote, into storer.Storer, wanted plumbing.Hash, depth int, filter packp.Filter) error {
+func (c *conversation) fetch(r *remote, into *filesystem.Storage, wanted plumbing.Hash, depth int, filter packp.Filter) error {
 	req := packp.NewUploadPackRequest()
 	offered := c.refs.Capabilities
 	if !offered.Supports(capability.Shallow) {
@@ -239,11 +238,8 @@ func (c *conversation) fetch(r *remote, into storer.Storer, wanted plumbing.Hash
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
 	}
-	if err := packfile.UpdateObjectStorage(into, pack); err != nil {
-		if limited.N <= 0 {
-			return promotion.Errorf(promotion.Invalid, "one commit of %s takes more than %d MiB and is not fetched: keep the deployments in a smaller repository, or on a server that can leave files out (uploadpack.allowFilter)", r, r.room>>20)
-		}
-		return promotion.Errorf(promotion.Unavailable, "%s does not give %s: %w", r, short(wanted), err)
+	if err := take(into, pack, min(maxObject, r.room)); err != nil {
+		return r.taken(err, wanted, limited.N)
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ func (r *remote) open(ctx context.Context, dir, branch, path string, depth int) 
 	filters := c.filters()
 	for i, filter := range filters {
 		if i > 0 { // a conversation is for one question
+			_ = os.RemoveAll(s.store.Filesystem().Root()) // what is left of it goes with dir
 			if c, err = r.begin(ctx, uploadPack); err != nil {
 				return nil, err
 			}

@@ -12,8 +12,8 @@ import (
 // schedule of the configuration reminds besides.
 const remindEvery = 4 * time.Hour
 
-// nudge asks for the approvals that are missing, because somebody wants it now.
-func (t *turn) nudge(g promotion.Gesture, answer promotion.Answer) (promotion.Answer, error) {
+// urge asks for the approvals that are missing, because somebody wants it now.
+func (t *turn) urge(g promotion.Gesture, answer promotion.Answer) (promotion.Answer, error) {
 	open, err := t.query(Query{App: g.App, DigestPrefix: g.Ref, Apart: true, States: []promotion.State{promotion.Open}})
 	if err != nil {
 		return answer, err
@@ -40,7 +40,7 @@ func (t *turn) nudge(g promotion.Gesture, answer promotion.Answer) (promotion.An
 			refusal, answer.Next = "somebody has had them reminded already", &next
 			continue
 		}
-		if err := t.nudged(g, p); err != nil {
+		if err := t.urged(g, p); err != nil {
 			return answer, err
 		}
 		next = t.now.Add(remindEvery)
@@ -52,7 +52,7 @@ func (t *turn) nudge(g promotion.Gesture, answer promotion.Answer) (promotion.An
 	return answer, nil
 }
 
-func (t *turn) nudged(g promotion.Gesture, p *promotion.Promotion) error {
+func (t *turn) urged(g promotion.Gesture, p *promotion.Promotion) error {
 	now := t.now
 	p.RemindedAt = &now
 	p.Touch()
