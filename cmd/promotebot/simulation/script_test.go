@@ -131,7 +131,11 @@ var events = []struct {
 		w.note("%s freezes until %s", r.name, r.frozen.Format(time.TimeOnly))
 	}},
 	{2, func(w *world) {
-		what, until := what(w.draw(len(w.trouble.out))), time.Now().Add(time.Duration(w.draw(100))*time.Second)
+		what, longest := what(w.draw(len(w.trouble.out))), 100
+		if what == deployCall { // also past a deadline
+			longest = 500
+		}
+		until := time.Now().Add(time.Duration(w.draw(longest)) * time.Second)
 		w.trouble.out[what] = until
 		w.note("the %s is out until %s", what, until.Format(time.TimeOnly))
 	}},
