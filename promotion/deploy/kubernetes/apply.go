@@ -93,7 +93,7 @@ func (d *Deployer) apply(ctx context.Context, o promotion.Order, w found, dry, f
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	kind := kinds[w.kind]
-	body, err := json.Marshal(applied(o, w))
+	body, err := json.Marshal(wanted(o, w))
 	if err != nil {
 		return workload{}, err
 	}
@@ -112,10 +112,11 @@ func (d *Deployer) apply(ctx context.Context, o promotion.Order, w found, dry, f
 // object is a JSON object of an API.
 type object map[string]any
 
-// applied is all that we own of a workload. What is left out of it and was ours
-// is taken away by the server, so it names the annotations of the pod template
-// as they are where no image changes: a changed template is another rollout.
-func applied(o promotion.Order, w found) object {
+// wanted is all that we own of a workload. What is left out of it and was ours
+// is taken away by the server. So it names the images that we have set in other
+// containers as they are; and where no image changes, the annotations of the pod
+// template as they are too, since a changed template is another rollout.
+func wanted(o promotion.Order, w found) object {
 	marks := object{keyPromotion: asked(o), keyApproved: approved(o)}
 	onPods := object{}
 	if slices.ContainsFunc(w.chosen, func(c container) bool { return c.image != o.Image() }) {
@@ -127,14 +128,19 @@ func applied(o promotion.Order, w found) object {
 			}
 		}
 	}
-	spec := object{}
-	for _, c := range w.chosen {
-		field := "containers"
-		if c.init {
-			field = "initContainers"
+	lists := map[string][]object{}
+	for _, c := range w.containers {
+		image := c.image
+		if slices.Contains(w.chosen, c) {
+			image = o.Image()
+		} else if !c.ours {
+			continue
 		}
-		list, _ := spec[field].([]object)
-		spec[field] = append(list, object{"name": c.name, "image": o.Image()})
+		field := fieldContainers
+		if c.init {
+			field = fieldInit
+		}
+		lists[field] = append(lists[field], object{"name": c.name, "image": image})
 	}
 	kind := kinds[w.kind]
 	root := object{
@@ -142,11 +148,11 @@ func applied(o promotion.Order, w found) object {
 		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": marks},
 	}
 	under := root
-	for _, step := range kind.template {
+	for _, step := range templateOf(w.kind) {
 		next := object{}
 		under[step], under = next, next
 	}
-	under["spec"] = spec
+	under["spec"] = lists
 	if len(onPods) > 0 {
 		under["metadata"] = object{"annotations": onPods}
 	}

@@ -41,7 +41,8 @@ type Cluster struct {
 	name    string // for people
 	clients map[schema.GroupVersion]rest.Interface
 	log     *slog.Logger
-	linger  time.Duration
+	spell   time.Duration // for which an observer waits for a change
+	linger  time.Duration // for which a watch stays that nobody looks at
 
 	ctx   context.Context // of the watches; ends with Close
 	close context.CancelFunc
@@ -95,7 +96,7 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 	codecs := serializer.NewCodecFactory(known).WithoutConversion()
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{})) // what fails is said by feeds
 	c := &Cluster{
-		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, linger: 5 * time.Minute,
+		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, spell: 30 * time.Second, linger: 5 * time.Minute,
 		ctx: ctx, close: cancel,
 		workloads: feeds[workload]{read: func(object any) (key, group string, w workload) {
 			w = seen(object)

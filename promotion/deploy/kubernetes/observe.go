@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	spell  = 30 * time.Second // for which an observer waits for a change
-	notice = 3 * time.Second  // before the end of its context, to have an answer in time
+	notice = 3 * time.Second // before the end of its context, an observer answers
 
 	maxLines  = 24 // of what failed, in all
 	logPods   = 2  // whose logs are read
@@ -30,7 +29,7 @@ const (
 // has failed is said at once, and else the next change, or after a while that
 // there was none.
 func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
-	until := time.Now().Add(spell)
+	until := time.Now().Add(d.cluster.spell)
 	if end, ok := ctx.Deadline(); ok && end.Add(-notice).Before(until) {
 		until = end.Add(-notice)
 	}
@@ -44,7 +43,7 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	defer giveBack()
 	var first *promotion.Rollout
 	for {
-		r, ailing, changed, err := d.look(wait, o, set, feeds)
+		r, ailing, changed, err := d.look(ctx, o, set, feeds)
 		if err != nil {
 			return promotion.Rollout{Handle: o.Handle}, err
 		}
