@@ -90,7 +90,7 @@ func conflict(w workload, namespace string, owned []claim, err error) error {
 
 // apply sends one server-side apply, bound to the version that was read.
 func (d *Deployer) apply(ctx context.Context, o promotion.Order, w found, dry, force bool) (workload, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(quiet(ctx), patience)
 	defer cancel()
 	kind := kinds[w.kind]
 	body, err := json.Marshal(wanted(o, w))

@@ -94,7 +94,7 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 		metav1.AddToGroupVersion(known, version)
 	}
 	codecs := serializer.NewCodecFactory(known).WithoutConversion()
-	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{})) // what fails is said by feeds
+	ctx, cancel := context.WithCancel(quiet(context.Background()))
 	c := &Cluster{
 		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, spell: 30 * time.Second, linger: 5 * time.Minute,
 		ctx: ctx, close: cancel,
@@ -121,6 +121,9 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 	}
 	return c, nil
 }
+
+// quiet keeps client-go from logging on its own: what fails is said by who asked.
+func quiet(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
 // Close ends the watches and waits for them.
 func (c *Cluster) Close() {

@@ -168,8 +168,15 @@ func (f *feed[T]) follow(ctx context.Context, client rest.Interface, at place, o
 			return w, err
 		},
 	}
-	cache.NewReflectorWithOptions(source, object, f, cache.ReflectorOptions{Name: at.resource}).RunWithContext(ctx)
+	cache.NewReflectorWithOptions(listing{source}, object, f, cache.ReflectorOptions{Name: at.resource}).RunWithContext(ctx)
 }
+
+// listing has the reflector begin with a list, which every server has, instead of
+// a watch that sends a list first. So the same rights are used on all of them.
+type listing struct{ *cache.ListWatch }
+
+// IsWatchListSemanticsUnSupported is how a reflector is told.
+func (listing) IsWatchListSemanticsUnSupported() bool { return true }
 
 // use is a feed in use, or about to be ended.
 type use[T any] struct {

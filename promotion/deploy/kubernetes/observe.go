@@ -162,7 +162,7 @@ func (d *Deployer) look(ctx context.Context, o promotion.Order, set []member, fr
 	r.Handle, r.Phase = o.Handle, promotion.RolloutDone
 	var details []string
 	for _, m := range set {
-		s, err := d.stand(o, m, from)
+		s, err := d.stand(ctx, o, m, from)
 		if err != nil {
 			return r, nil, nil, err
 		}
@@ -191,12 +191,19 @@ func rank(p promotion.RolloutPhase) int {
 	return slices.Index([]promotion.RolloutPhase{promotion.RolloutFailed, promotion.RolloutAsked, promotion.RolloutUnder, promotion.RolloutDone}, p)
 }
 
-func (d *Deployer) stand(o promotion.Order, m member, from sources) (stand, error) {
+func (d *Deployer) stand(ctx context.Context, o promotion.Order, m member, from sources) (stand, error) {
 	some, err := from.workloads[m.kind].of(m.key())
 	if err != nil {
 		return stand{}, err
 	}
 	if len(some) == 0 {
+		// A watch may be behind; the server is not.
+		switch there, err := d.read(ctx, Selection{Kind: m.kind, Name: m.name}); {
+		case err != nil:
+			return stand{}, err
+		case len(there) > 0:
+			return stand{phase: promotion.RolloutAsked, detail: "it is not seen yet that it was set"}, nil
+		}
 		return stand{phase: promotion.RolloutFailed, detail: "somebody has taken it out of the namespace " + d.target.Namespace}, nil
 	}
 	var pods []pod
@@ -212,14 +219,15 @@ func (d *Deployer) stand(o promotion.Order, m member, from sources) (stand, erro
 
 // logs adds the last words of what failed, where they may be read.
 func (d *Deployer) logs(ctx context.Context, r *promotion.Rollout, ail []ailing) {
-	ctx, cancel := context.WithTimeout(ctx, logBudget)
+	ctx, cancel := context.WithTimeout(quiet(ctx), logBudget)
 	defer cancel()
 	for _, a := range ail[:min(len(ail), logPods)] {
-		text, err := d.cluster.clients[corev1.SchemeGroupVersion].Get().Namespace(d.target.Namespace).Resource("pods").Name(a.pod).SubResource("log").
+		answer := d.cluster.clients[corev1.SchemeGroupVersion].Get().Namespace(d.target.Namespace).Resource("pods").Name(a.pod).SubResource("log").
 			Param("container", a.container).Param("previous", strconv.FormatBool(a.again)).
-			Param("tailLines", strconv.Itoa(logLines)).Param("limitBytes", strconv.Itoa(logBytes)).DoRaw(ctx)
+			Param("tailLines", strconv.Itoa(logLines)).Param("limitBytes", strconv.Itoa(logBytes)).Do(ctx)
+		text, err := answer.Raw()
 		if err != nil {
-			err = d.cluster.fault("get", "", place{"pods/log", d.target.Namespace}, err)
+			err = d.cluster.fault("get", "", place{"pods/log", d.target.Namespace}, answer.Error()) // which has what the server said
 			r.Lines = append(r.Lines, fmt.Sprintf("the log of pod %s can't be read: %s", a.pod, err))
 			continue
 		}
