@@ -113,21 +113,13 @@ func (d *Deployer) apply(ctx context.Context, o promotion.Order, w found, dry, f
 type object map[string]any
 
 // wanted is all that we own of a workload. What is left out of it and was ours
-// is taken away by the server. So it names the images that we have set in other
-// containers as they are; and where no image changes, the annotations of the pod
-// template as they are too, since a changed template is another rollout.
+// is taken away by the server, so it names the images that we have set in other
+// containers as they are.
+//
+// The pod template is annotated with nothing. The promotion in it would make
+// another template of every digest that comes back, and a rollback would replace
+// the pods of before, which run it still.
 func wanted(o promotion.Order, w found) object {
-	marks := object{keyPromotion: asked(o), keyApproved: approved(o)}
-	onPods := object{}
-	if slices.ContainsFunc(w.chosen, func(c container) bool { return c.image != o.Image() }) {
-		onPods = marks
-	} else {
-		for _, key := range []string{keyPromotion, keyApproved} {
-			if value, ok := w.marks[key]; ok {
-				onPods[key] = value
-			}
-		}
-	}
 	lists := map[string][]object{}
 	for _, c := range w.containers {
 		image := c.image
@@ -145,7 +137,7 @@ func wanted(o promotion.Order, w found) object {
 	kind := kinds[w.kind]
 	root := object{
 		"apiVersion": kind.version.String(), "kind": string(w.kind),
-		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": marks},
+		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": object{keyPromotion: asked(o), keyApproved: approved(o)}},
 	}
 	under := root
 	for _, step := range templateOf(w.kind) {
@@ -153,9 +145,6 @@ func wanted(o promotion.Order, w found) object {
 		under[step], under = next, next
 	}
 	under["spec"] = lists
-	if len(onPods) > 0 {
-		under["metadata"] = object{"annotations": onPods}
-	}
 	return root
 }
 

@@ -43,6 +43,7 @@ type Cluster struct {
 	log     *slog.Logger
 	spell   time.Duration // for which an observer waits for a change
 	linger  time.Duration // for which a watch stays that nobody looks at
+	grace   time.Duration // after which a watch that loses its rights has lost them
 
 	ctx   context.Context // of the watches; ends with Close
 	close context.CancelFunc
@@ -96,7 +97,7 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 	codecs := serializer.NewCodecFactory(known).WithoutConversion()
 	ctx, cancel := context.WithCancel(quiet(context.Background()))
 	c := &Cluster{
-		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, spell: 30 * time.Second, linger: 5 * time.Minute,
+		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, spell: 30 * time.Second, linger: 5 * time.Minute, grace: time.Minute,
 		ctx: ctx, close: cancel,
 		workloads: feeds[workload]{read: func(object any) (key, group string, w workload) {
 			w = seen(object)

@@ -110,7 +110,7 @@ func TestCredentialsAreInNoErrorAndInNoLog(t *testing.T) {
 	t.Parallel()
 	s := kubeapi.Start(t)
 	c, log := open(t, s.Kubeconfig())
-	c.Hurry(time.Millisecond, time.Minute)
+	c.Hurry(time.Millisecond, time.Minute, 0)
 	o := order(1)
 	o.Handle = "Deployment/api@1"
 	var told []string

@@ -59,7 +59,6 @@ type workload struct {
 	name, uid, version   string
 	generation, observed int64
 	labels, annotations  map[string]string
-	marks                map[string]string // annotations of its pod template
 	containers           []container
 
 	wanted, total, updated, available int32 // of its pods, as its controller counts them
@@ -138,7 +137,7 @@ func seen(object any) (w workload) {
 func described(kind Kind, m metav1.ObjectMeta, template corev1.PodTemplateSpec) workload {
 	w := workload{
 		kind: kind, name: m.Name, uid: string(m.UID), version: m.ResourceVersion, generation: m.Generation,
-		labels: m.Labels, annotations: m.Annotations, marks: template.Annotations,
+		labels: m.Labels, annotations: m.Annotations,
 	}
 	ours := applied(m.ManagedFields, templateOf(kind))
 	for _, c := range template.Spec.InitContainers {

@@ -192,25 +192,21 @@ func rank(p promotion.RolloutPhase) int {
 }
 
 func (d *Deployer) stand(ctx context.Context, o promotion.Order, m member, from sources) (stand, error) {
-	some, err := from.workloads[m.kind].of(m.key())
-	if err != nil {
-		return stand{}, err
-	}
-	if len(some) == 0 {
-		// A watch may be behind; the server is not.
+	some := from.workloads[m.kind].of(m.key())
+	if len(some) == 0 || some[0].generation < m.generation { // a watch may be behind; the server is not
 		switch there, err := d.read(ctx, Selection{Kind: m.kind, Name: m.name}); {
 		case err != nil:
 			return stand{}, err
-		case len(there) > 0:
+		case len(there) == 0:
+			return stand{phase: promotion.RolloutFailed, detail: "somebody has taken it out of the namespace " + d.target.Namespace}, nil
+		case len(some) == 0 || there[0].uid != some[0].uid || there[0].generation >= m.generation:
 			return stand{phase: promotion.RolloutAsked, detail: "it is not seen yet that it was set"}, nil
 		}
-		return stand{phase: promotion.RolloutFailed, detail: "somebody has taken it out of the namespace " + d.target.Namespace}, nil
+		m.generation = some[0].generation // it was made anew, and counts from 1 again
 	}
 	var pods []pod
 	if from.pods != nil {
-		if pods, err = from.pods.of(m.key()); err != nil {
-			return stand{}, err
-		}
+		pods = from.pods.of(m.key())
 	}
 	names := d.named(some[0])
 	chosen, _ := d.chosen(some[0], o, names)

@@ -60,7 +60,7 @@ func TestARolloutIsJudgedByItsControllerAndByWhatMachinesReport(t *testing.T) {
 		{"given up", ``, `"updatedReplicas": 1, "availableReplicas": 0, "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]`, []string{runs(fine)}, promotion.RolloutFailed, 1, 1, "did not get on within its progress deadline", ``},
 		{"refused pods", ``, `"updatedReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]`, nil, promotion.RolloutUnder, 0, 1, "0 of 1", "Deployment api: exceeded quota"},
 		{"paused", `"paused": true`, `"updatedReplicas": 0`, nil, promotion.RolloutUnder, 0, 1, "it is paused: nothing is rolled out before somebody resumes it", ``},
-		{"scaled to none", `"replicas": 0`, `"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0`, nil, promotion.RolloutDone, 0, 0, "it is scaled to 0", ``},
+		{"scaled to none", `"replicas": 0`, `"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0`, nil, promotion.RolloutDone, 0, 0, "it is set, and no pods are asked of it", ``},
 		{"no image to pull", ``, `"availableReplicas": 0`, []string{strings.Replace(runs(""), `{"running": {}}`, `{"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}`, 1)}, promotion.RolloutUnder, 0, 1, "0 of 1 pods are available", "container api: ImagePullBackOff: manifest unknown"},
 		{"crashing", ``, `"availableReplicas": 0`, []string{strings.Replace(strings.Replace(runs(fine), `{"running": {}}`, `{"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}`, 1), `"True"`, `"False"`, 1)}, promotion.RolloutUnder, 0, 1, "0 of 1", "container api: CrashLoopBackOff: OOMKilled, exit code 137: back-off"},
 		{"on no machine", ``, `"availableReplicas": 0`, []string{strings.Replace(runs(""), `"conditions": [`, `"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no memory"}, `, 1)}, promotion.RolloutUnder, 0, 1, "0 of 1", "is on no machine: Unschedulable: no memory"},
@@ -215,24 +215,46 @@ func TestAnImageThatSomebodyElseSetsIsAFailure(t *testing.T) {
 	})
 }
 
-// What was read before the order was set says nothing about it.
-func TestWhatWasSeenBeforeTheOrderIsNotTakenForItsEnd(t *testing.T) {
+func TestWithoutAHandleNothingIsConcludedFromAnotherImage(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
 	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 1))
 	o := order(1)
-	o.Handle = "Deployment/api@2"
 	if r := observe(t, c.Deployer(api()), o); r.Phase != promotion.RolloutAsked || r.Detail != "Deployment api: it is not seen yet that it was set" {
 		t.Errorf("it is %s: %s", r.Phase, r.Detail)
 	}
-	o.Handle = ""
-	if r := observe(t, c.Deployer(api()), o); r.Phase != promotion.RolloutAsked {
-		t.Errorf("without a handle it is %s: %s", r.Phase, r.Detail)
-	}
 	o.Handle = "a commit"
-	if _, err := c.Deployer(api()).Observe(t.Context(), o); promotion.KindOf(err) != promotion.Invalid {
+	if _, err := c.Deployer(api()).Observe(t.Context(), o); promotion.KindOf(err) != promotion.Invalid || err.Error() != `"a commit" is not a handle of this target` {
 		t.Errorf("a handle of another target: %v", err)
 	}
+}
+
+// A digest that comes back was complete once: what a watch that is behind still
+// has of that time is not the end of the order that brought it back.
+func TestWhatIsLeftOfAnEarlierRolloutIsNotTakenForTheEndOfThisOne(t *testing.T) {
+	t.Parallel()
+	s, c := world(t)
+	text := manifest(image, 1)
+	s.Put(apps+"deployments/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status("")+`}}`)
+	d := c.Deployer(api())
+	o := deploy(t, d, order(1))
+	s.Put(core+"pods/api-0", "kubelet", podOf("api", o.Image(), o.Image()))
+	within(t, "it is done", func() bool { return observe(t, d, o).Phase == promotion.RolloutDone })
+	s.Hold(true)
+	deploy(t, d, order(2))
+	back := order(1)
+	back.Promotion = 3
+	back = deploy(t, d, back)
+	if r := observe(t, d, back); r.Phase != promotion.RolloutAsked || r.Detail != "Deployment api: it is not seen yet that it was set" {
+		t.Errorf("it is %s: %s", r.Phase, r.Detail)
+	}
+	s.Hold(false)
+	within(t, "the watch is up to date", func() bool {
+		return observe(t, d, back).Detail == "Deployment api: its controller has not seen it yet"
+	})
+	s.Delete(apps + "deployments/api")
+	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(back.Image(), 1))
+	within(t, "it is done where it was made anew", func() bool { return observe(t, d, back).Phase == promotion.RolloutDone })
 }
 
 func TestSeveralWorkloadsStandAsTheOneThatIsWorstOff(t *testing.T) {
@@ -255,7 +277,7 @@ func TestSeveralWorkloadsStandAsTheOneThatIsWorstOff(t *testing.T) {
 func TestAnObserverWaitsForAChange(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
-	c.Hurry(time.Hour, time.Minute)
+	c.Hurry(time.Hour, time.Minute, 0)
 	text := manifest(image, 1)
 	s.Put(apps+"deployments/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status("")+`}}`)
 	d := c.Deployer(api())
@@ -274,7 +296,7 @@ func TestAnObserverWaitsForAChange(t *testing.T) {
 func TestTwoHundredWorkloadsShareTheirWatches(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
-	c.Hurry(time.Hour, time.Minute)
+	c.Hurry(time.Hour, time.Minute, 0)
 	var under sync.WaitGroup
 	done := make(chan string, 200)
 	for i := range 200 {
@@ -328,7 +350,7 @@ func TestTwoHundredWorkloadsShareTheirWatches(t *testing.T) {
 func TestAWatchEndsWhenNobodyHasLookedForAWhile(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
-	c.Hurry(time.Millisecond, time.Millisecond)
+	c.Hurry(time.Millisecond, time.Millisecond, 0)
 	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 1))
 	d := c.Deployer(api())
 	o := deploy(t, d, order(1))
@@ -364,30 +386,33 @@ func TestAWatchGoesOnAfterAServerHungUpOrForgot(t *testing.T) {
 	}
 }
 
-// While a watch is cut off, what it had seen is not taken for what is.
+// While a watch is cut off, what it had seen is not taken for what is. Rights
+// that it had are missed for a moment too when a server starts: only after a
+// while has somebody taken them away.
 func TestAWatchThatIsCutOffIsNoAnswer(t *testing.T) {
 	t.Parallel()
-	s := kubeapi.Start(t)
-	c, _ := open(t, s.Kubeconfig())
-	c.Hurry(20*time.Millisecond, time.Minute)
-	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 1))
-	d := c.Deployer(api())
-	o := deploy(t, d, order(1))
-	observe(t, d, o)
-	s.Refuse(func(r *http.Request) *kubeapi.Status {
-		if strings.HasSuffix(r.URL.Path, "/pods") {
-			return &kubeapi.Status{Code: 403, Reason: "Forbidden", Message: `pods is forbidden: User "x" cannot ` + verb(r) + ` resource "pods" in API group "" in the namespace "shop"`}
+	for grace, kind := range map[time.Duration]promotion.Kind{time.Hour: promotion.Unavailable, 0: promotion.Forbidden} {
+		s, c := world(t)
+		c.Hurry(20*time.Millisecond, time.Minute, grace)
+		s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 1))
+		d := c.Deployer(api())
+		o := deploy(t, d, order(1))
+		observe(t, d, o)
+		s.Refuse(func(r *http.Request) *kubeapi.Status {
+			if strings.HasSuffix(r.URL.Path, "/pods") {
+				return &kubeapi.Status{Code: 403, Reason: "Forbidden", Message: `pods is forbidden: User "x" cannot ` + verb(r) + ` resource "pods" in API group "" in the namespace "shop"`}
+			}
+			return nil
+		})
+		s.HangUp()
+		var err error
+		within(t, "it is noticed", func() bool { _, err = d.Observe(t.Context(), o); return err != nil })
+		if promotion.KindOf(err) != kind || !strings.Contains(err.Error(), "promotebot may not ") || !strings.Contains(err.Error(), " pods in the namespace shop") {
+			t.Errorf("within %s it is %s: %v", grace, promotion.KindOf(err), err)
 		}
-		return nil
-	})
-	s.HangUp()
-	var err error
-	within(t, "it is noticed", func() bool { _, err = d.Observe(t.Context(), o); return err != nil })
-	if promotion.KindOf(err) != promotion.Forbidden || !strings.Contains(err.Error(), "promotebot may not ") || !strings.Contains(err.Error(), " pods in the namespace shop") {
-		t.Errorf("got %v", err)
+		s.Refuse(nil)
+		within(t, "it is over", func() bool { _, err = d.Observe(t.Context(), o); return err == nil })
 	}
-	s.Refuse(nil)
-	within(t, "it is over", func() bool { _, err = d.Observe(t.Context(), o); return err == nil })
 }
 
 func verb(r *http.Request) string {

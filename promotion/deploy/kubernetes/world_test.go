@@ -51,7 +51,7 @@ func world(t *testing.T) (*kubeapi.Server, *kubernetes.Cluster) {
 	t.Helper()
 	s := kubeapi.Start(t)
 	c, _ := open(t, s.Kubeconfig())
-	c.Hurry(20*time.Millisecond, time.Minute)
+	c.Hurry(20*time.Millisecond, time.Minute, 0)
 	return s, c
 }
 
@@ -65,7 +65,7 @@ func api() kubernetes.Target {
 
 // manifest is a workload with one container, in a rollout that is complete.
 func manifest(image string, replicas int) string {
-	return fmt.Sprintf(`{"metadata": {"labels": {"app": "shop"}}, "spec": {"replicas": %d, "template": {"metadata": {"annotations": {"team": "shop"}},
+	return fmt.Sprintf(`{"metadata": {"labels": {"app": "shop"}}, "spec": {"replicas": %d, "template": {"metadata": {},
 		"spec": {"containers": [{"name": "api", "image": %q}, {"name": "proxy", "image": "registry.example.com/proxy:1"}]}}},
 		"status": {"observedGeneration": 1, "replicas": %[1]d, "updatedReplicas": %[1]d, "readyReplicas": %[1]d, "availableReplicas": %[1]d}}`, replicas, image)
 }
