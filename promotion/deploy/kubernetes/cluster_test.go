@@ -2,7 +2,6 @@ package kubernetes_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -91,7 +90,7 @@ func TestAKubeconfigLeadsToTheClusterThatItNamesOrNowhere(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := kubernetes.Open(path, f.context, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		_, err := kubernetes.Open(path, f.context, slog.New(slog.DiscardHandler))
 		if promotion.KindOf(err) != promotion.Invalid || !strings.Contains(err.Error(), f.says) {
 			t.Errorf("%s: %v\nwant %s", name, err, f.says)
 			continue
@@ -100,7 +99,7 @@ func TestAKubeconfigLeadsToTheClusterThatItNamesOrNowhere(t *testing.T) {
 			t.Errorf("%s: the credentials are told: %s", name, told)
 		}
 	}
-	if _, err := kubernetes.Open("", "", slog.New(slog.NewTextHandler(io.Discard, nil))); promotion.KindOf(err) != promotion.Invalid || !strings.Contains(err.Error(), "promotebot does not run in a cluster") {
+	if _, err := kubernetes.Open("", "", slog.New(slog.DiscardHandler)); promotion.KindOf(err) != promotion.Invalid || !strings.Contains(err.Error(), "promotebot does not run in a cluster") {
 		t.Errorf("outside of a cluster: %v", err)
 	}
 }

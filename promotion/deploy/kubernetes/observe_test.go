@@ -14,17 +14,19 @@ import (
 	"github.com/promotebot/promotebot/promotion/deploy/kubernetes"
 )
 
-// status is what a controller says of a workload whose rollout is complete,
-// after it was set once, with one change.
-func status(with string) string {
-	all := map[string]any{"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "currentReplicas": 1}
-	text := with
-	for key, value := range all {
-		if !strings.Contains(with, `"`+key+`"`) {
-			text += fmt.Sprintf(`, %q: %v`, key, value)
+// with is a manifest with another status: what is not given in it is that of a
+// rollout that is complete, after the workload was set once.
+func with(manifest, status string) string {
+	for _, count := range []string{"replicas", "updatedReplicas", "readyReplicas", "availableReplicas"} {
+		if !strings.Contains(status, `"`+count+`"`) {
+			status += `, "` + count + `": 1`
 		}
 	}
-	return strings.TrimPrefix(text, ", ")
+	if !strings.Contains(status, `"observedGeneration"`) {
+		status += `, "observedGeneration": 2`
+	}
+	before, _, _ := strings.Cut(manifest, `"status"`)
+	return before + `"status": {` + strings.TrimPrefix(status, ", ") + `}}`
 }
 
 func TestARolloutIsJudgedByItsControllerAndByWhatMachinesReport(t *testing.T) {
@@ -72,7 +74,7 @@ func TestARolloutIsJudgedByItsControllerAndByWhatMachinesReport(t *testing.T) {
 			if strings.Contains(f.spec, "replicas") {
 				text = strings.Replace(manifest(image, 1), `"replicas": 1`, f.spec, 1)
 			}
-			s.Put(apps+"deployments/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status(f.status)+`}}`)
+			s.Put(apps+"deployments/api", kubernetes.Manager, with(text, f.status))
 			d := c.Deployer(api())
 			o := deploy(t, d, o)
 			for i, p := range f.pods {
@@ -122,7 +124,7 @@ func TestTheOtherKindsAreJudgedByTheirOwnRules(t *testing.T) {
 			t.Parallel()
 			s, c := world(t)
 			text := manifest(image, 1)
-			text = text[:strings.Index(text, `"status"`)] + `"status": {` + status(f.status) + `}}`
+			text = with(text, f.status)
 			if f.kind == kubernetes.CronJob {
 				text = `{"metadata": {}, "spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {"metadata": {}, "spec": {"containers": [{"name": "api", "image": "` + image + `"}]}}}}}}`
 			}
@@ -144,8 +146,7 @@ func TestTheOtherKindsAreJudgedByTheirOwnRules(t *testing.T) {
 func TestABrokenPodOfAStatefulSetIsNamedThatHasToBeDeleted(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
-	text := manifest(image, 1)
-	s.Put(apps+"statefulsets/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status(`"currentRevision": "a", "updateRevision": "b", "readyReplicas": 0`)+`}}`)
+	s.Put(apps+"statefulsets/api", kubernetes.Manager, with(manifest(image, 1), `"currentRevision": "a", "updateRevision": "b", "readyReplicas": 0`))
 	d := c.Deployer(target(kubernetes.Selection{Kind: kubernetes.StatefulSet, Name: "api"}))
 	o := deploy(t, d, order(1))
 	s.Put(core+"pods/api-0", "kubelet", strings.NewReplacer(`"ReplicaSet"`, `"StatefulSet"`, `"api-5c9"`, `"api"`, `"True"`, `"False"`).Replace(podOf("api", image, "")))
@@ -234,8 +235,7 @@ func TestWithoutAHandleNothingIsConcludedFromAnotherImage(t *testing.T) {
 func TestWhatIsLeftOfAnEarlierRolloutIsNotTakenForTheEndOfThisOne(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
-	text := manifest(image, 1)
-	s.Put(apps+"deployments/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status("")+`}}`)
+	s.Put(apps+"deployments/api", kubernetes.Manager, with(manifest(image, 1), ""))
 	d := c.Deployer(api())
 	o := deploy(t, d, order(1))
 	s.Put(core+"pods/api-0", "kubelet", podOf("api", o.Image(), o.Image()))
@@ -261,8 +261,7 @@ func TestSeveralWorkloadsStandAsTheOneThatIsWorstOff(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
 	for _, name := range []string{"api", "worker"} {
-		text := manifest(image, 1)
-		s.Put(apps+"deployments/"+name, kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status("")+`}}`)
+		s.Put(apps+"deployments/"+name, kubernetes.Manager, with(manifest(image, 1), ""))
 	}
 	d := c.Deployer(target(kubernetes.Selection{Kind: kubernetes.Deployment, Selector: "app=shop"}))
 	o := deploy(t, d, order(1))
@@ -278,8 +277,7 @@ func TestAnObserverWaitsForAChange(t *testing.T) {
 	t.Parallel()
 	s, c := world(t)
 	c.Hurry(time.Hour, time.Minute, 0)
-	text := manifest(image, 1)
-	s.Put(apps+"deployments/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status("")+`}}`)
+	s.Put(apps+"deployments/api", kubernetes.Manager, with(manifest(image, 1), ""))
 	d := c.Deployer(api())
 	o := deploy(t, d, order(1))
 	answers := make(chan promotion.Rollout, 1)
@@ -371,8 +369,7 @@ func TestAWatchGoesOnAfterAServerHungUpOrForgot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, c := world(t)
-			text := manifest(image, 1)
-			s.Put(apps+"deployments/api", kubernetes.Manager, text[:strings.Index(text, `"status"`)]+`"status": {`+status("")+`}}`)
+			s.Put(apps+"deployments/api", kubernetes.Manager, with(manifest(image, 1), ""))
 			d := c.Deployer(api())
 			o := deploy(t, d, order(1))
 			observe(t, d, o)

@@ -371,15 +371,13 @@ func unable(s kubernetes.Selection, right string) func(*real) {
 	return func(r *real) {
 		r.make(s.Kind, "api")
 		d := r.deployer(s)
-		o, err := r.order(1, sum("unable")), error(nil)
+		o := r.order(1, sum("unable"))
 		rollout, err := d.Deploy(r.t.Context(), o)
-		if err == nil {
-			o.Handle = rollout.Handle
-			ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
-			defer cancel()
-			for err == nil && ctx.Err() == nil { // the list is there at once, and the watch fails a moment later
-				_, err = d.Observe(ctx, o)
-			}
+		o.Handle = rollout.Handle
+		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
+		defer cancel()
+		for err == nil && ctx.Err() == nil { // the list is there at once, and the watch fails a moment later
+			_, err = d.Observe(ctx, o)
 		}
 		want := fmt.Sprintf("promotebot may not %s in the namespace %s of the cluster test: apply there what \"promotebot manifest kubernetes %[2]s\" prints", right, r.namespace)
 		if promotion.KindOf(err) != promotion.Forbidden || err.Error() != want {
