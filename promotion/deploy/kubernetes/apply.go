@@ -49,9 +49,6 @@ func (d *Deployer) set(ctx context.Context, o promotion.Order, w found, dry bool
 		if w, err = d.again(ctx, o, w); err != nil {
 			return workload{}, err
 		}
-		if w.holds(o) {
-			return w.workload, nil
-		}
 	}
 	return workload{}, promotion.Errorf(promotion.Unavailable, "%s in the namespace %s changes faster than it can be set", w.workload, d.target.Namespace)
 }

@@ -52,6 +52,10 @@ func TestARolloutIsJudgedByItsControllerAndByWhatMachinesReport(t *testing.T) {
 		{"an old pod that is over", ``, ``, []string{runs(fine), strings.Replace(old, "Running", "Failed", 1)}, promotion.RolloutDone, 1, 1, ``, ``},
 		{"a pod that nobody has seen", ``, ``, nil, promotion.RolloutUnder, 0, 1, "0 of 1 pods report what they run", ``},
 		{"a pod of somebody else", ``, ``, []string{runs(fine), strings.Replace(old, "api-5c9", "apis-5c9", 1)}, promotion.RolloutDone, 1, 1, ``, ``},
+		{"a pod of a ReplicaSet that belongs to nothing", ``, ``, []string{runs(fine), strings.Replace(old, "api-5c9", "api-xyz", 1)}, promotion.RolloutDone, 1, 1, ``, ``},
+		{"a pod whose init container is through", ``, `"availableReplicas": 0`, []string{strings.NewReplacer(`"True"`, `"False"`, `"spec": {`, `"spec": {"initContainers": [{"name": "wait", "image": "x"}], `,
+			`"status": {"phase"`, `"status": {"initContainerStatuses": [{"name": "wait", "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}], "phase"`).Replace(runs(fine))},
+			promotion.RolloutUnder, 0, 1, "0 of 1 pods are available", ``},
 		{"a pod that is not ready, but counted", ``, ``, []string{strings.Replace(runs(fine), `"status": "True"`, `"status": "False"`, 1)}, promotion.RolloutDone, 0, 1, ``, ``},
 		{"the platform's manifest", ``, ``, []string{runs("docker-pullable://registry.example.com/shop/api@" + string(digest(9)))}, promotion.RolloutDone, 1, 1, ``, ``},
 		{"from a mirror", ``, ``, []string{podOf("api", "mirror.example.com/shop/api@"+string(o.Digest), "mirror.example.com/shop/api@"+string(o.Digest))}, promotion.RolloutDone, 1, 1, ``, ``},
@@ -289,6 +293,31 @@ func TestAnObserverWaitsForAChange(t *testing.T) {
 	}
 }
 
+// It may begin at any moment, so the world goes on changing until it is told.
+func TestAChangeThatIsNotTheEndIsToldToo(t *testing.T) {
+	t.Parallel()
+	s, c := world(t)
+	c.Hurry(time.Hour, time.Minute, 0)
+	s.Put(apps+"deployments/api", kubernetes.Manager, with(manifest(image, 1), ""))
+	d := c.Deployer(api())
+	o := deploy(t, d, order(1))
+	answers := make(chan promotion.Rollout, 1)
+	go func() { answers <- observe(t, d, o) }()
+	available := 0
+	within(t, "it is told", func() bool {
+		available = 1 - available
+		s.Change(apps+"deployments/api", func(o kubeapi.Object) {
+			o["status"].(kubeapi.Object)["availableReplicas"] = available
+		})
+		select {
+		case r := <-answers:
+			return r.Phase != promotion.RolloutDone
+		case <-time.After(20 * time.Millisecond):
+			return false
+		}
+	})
+}
+
 // However many targets a cluster has, there is one watch for each resource of a
 // namespace.
 func TestTwoHundredWorkloadsShareTheirWatches(t *testing.T) {
@@ -410,6 +439,30 @@ func TestAWatchThatIsCutOffIsNoAnswer(t *testing.T) {
 		s.Refuse(nil)
 		within(t, "it is over", func() bool { _, err = d.Observe(t.Context(), o); return err == nil })
 	}
+}
+
+// A server that asks for a pause is watched again without being listed anew.
+func TestAWatchThatIsSlowedDownIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	s, c := world(t)
+	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 1))
+	d := c.Deployer(api())
+	o := deploy(t, d, order(1))
+	observe(t, d, o)
+	s.Refuse(func(r *http.Request) *kubeapi.Status {
+		if r.URL.Query().Get("watch") == "true" {
+			return &kubeapi.Status{Code: 429, Reason: "TooManyRequests", Message: "slower"}
+		}
+		return nil
+	})
+	s.HangUp()
+	var err error
+	within(t, "it is noticed", func() bool { _, err = d.Observe(t.Context(), o); return err != nil })
+	if promotion.KindOf(err) != promotion.Unavailable || err.Error() != "the cluster test is in trouble (429)" {
+		t.Errorf("got %v", err)
+	}
+	s.Refuse(nil)
+	within(t, "it is over", func() bool { _, err = d.Observe(t.Context(), o); return err == nil })
 }
 
 func verb(r *http.Request) string {
