@@ -19,6 +19,7 @@ type Order struct {
 	Approvers   []string  // as people know them
 	OrderedAt   time.Time // when the target was first to be asked
 	Deadline    time.Time // when it counts as failed
+	Attempt     int       // how often this was begun, with this time; whoever performs it says so
 	Handle      string    // what the target calls it: a commit, the id of a job; empty before it has answered
 }
 
@@ -47,10 +48,31 @@ type Running struct {
 // RolloutPhase says how an order stands.
 type RolloutPhase string
 
-// The phases.
+// The phases. A target speaks only of those from "asked" on.
 const (
+	RolloutPlanned RolloutPhase = "planned" // its turn has not come
+	RolloutOrdered RolloutPhase = "ordered" // the order is written down, and whether the target has heard of it is not known
+
 	RolloutAsked  RolloutPhase = "asked"   // the target knows of it, and nothing is to be seen yet
 	RolloutUnder  RolloutPhase = "rolling" // it is under way
 	RolloutDone   RolloutPhase = "done"    // the target runs the digest everywhere and nothing else
 	RolloutFailed RolloutPhase = "failed"  // it says that it does not come to that
 )
+
+// Ended tells whether nothing follows by itself.
+func (p RolloutPhase) Ended() bool { return p == RolloutDone || p == RolloutFailed }
+
+// Deployment is what has become of the order for one target. It is planned with
+// the intent to execute: a target that the configuration gets afterwards is not
+// among those that were agreed to.
+type Deployment struct {
+	Place   int // among the targets of the promotion, from 0
+	Order   Order
+	Rollout Rollout    // as it was last read; before that only its phase says something
+	Fault   string     // why the target could not be asked or read since; empty when it could
+	EndedAt *time.Time // when it was done or had failed
+}
+
+// Deploys tells whether targets are told to run the digest. What puts tags right,
+// or accepts them, leaves alone what runs.
+func (p *Promotion) Deploys() bool { return p.Purpose == Forward || p.Purpose == Rollback }

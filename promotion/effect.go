@@ -22,17 +22,30 @@ const (
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
 
+	// Performed by the deployer of a target.
+	EffectDeploy  EffectKind = "deploy"  // DeployWork → Result.Rollout
+	EffectObserve EffectKind = "observe" // DeployWork → Result.Rollout
+
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
 	EffectNotice EffectKind = "notice" // NoticeWork
 	EffectTell   EffectKind = "tell"   // TellWork
+	EffectSay    EffectKind = "say"    // SayWork
 	EffectPerson EffectKind = "person" // PersonWork → Result.Person
 	EffectGroup  EffectKind = "group"  // GroupWork → Result.Group
+	EffectHome   EffectKind = "home"   // HomeWork → Result.Home
+	EffectDigest EffectKind = "digest" // DigestWork: tell a channel what has happened and what waits
+	EffectDirect EffectKind = "direct" // DirectWork: remind one person of everything that waits for them
 
 	// Wakes: nothing is performed, their time has come.
 	EffectWake    EffectKind = "wake"    // evaluate Effect.Promotion again
 	EffectRemind  EffectKind = "remind"  // RemindWork: a reminder schedule is due
 	EffectRefresh EffectKind = "refresh" // read again who holds the roles
+	EffectStirred EffectKind = "stirred" // what homes show may have changed
+	EffectNudge   EffectKind = "nudge"   // NudgeWork: those who live in a time zone are to be reminded
+	EffectAgain   EffectKind = "again"   // AgainWork: somebody wanted to be reminded now
+	EffectSum     EffectKind = "sum"     // SumWork: a digest is due
+	EffectCallOn  EffectKind = "call-on" // Effect.Promotion has waited long enough for others to be told
 )
 
 // Effect is a row of the outbox: what to do, when, and under which key it may
@@ -112,6 +125,9 @@ type MoveWork struct {
 // There is a move for each digest that some of the tags pointed at before.
 type UndoWork struct{ Moves []MoveWork }
 
+// DeployWork is an order to one target, or asks how far it is with it.
+type DeployWork struct{ Order Order }
+
 // NoticeKind names a reply in the thread of a card.
 type NoticeKind string
 
@@ -133,6 +149,13 @@ const (
 	NoticeBroken     NoticeKind = "broken"   // shown in the channel too
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
+	NoticeFailing    NoticeKind = "failing"  // shown in the channel too
+	NoticeRolledBack NoticeKind = "rolled-back"
+	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
+	NoticeReinstated NoticeKind = "reinstated"
+
+	NoticeDelegated   NoticeKind = "delegated"
+	NoticeUndelegated NoticeKind = "undelegated"
 )
 
 // NoticeWork is a reply in the thread of the card of Effect.Promotion.
@@ -147,16 +170,37 @@ type NoticeWork struct {
 
 	Incident IncidentID `json:",omitempty"`
 	Severity Severity   `json:",omitempty"`
-	Until    *time.Time `json:",omitempty"` // of a freeze that ends by itself
+	Until    *time.Time `json:",omitempty"` // of a freeze or a delegation that ends by itself
 	Whose    []PersonID `json:",omitempty"` // whose holds were lifted
+	Rollback ID         `json:",omitempty"`
+	By       PersonID   `json:",omitempty"` // who has delegated
+	Whom     PersonID   `json:",omitempty"` // to whom
+
+	Named bool `json:",omitempty"` // of a reminder: those who could are named, because each is reminded directly
 }
 
-// TellWork is a private answer to one person.
-type TellWork struct {
-	Channel     string
+// Reply is where an answer goes to.
+type Reply struct {
+	Channel     string // empty for the conversation of the person with the bot
 	Person      PersonID
 	ResponseURL string // used when the bot is not in the channel; lives 30 minutes
-	Answer      Answer
+	Message     string `json:",omitempty"` // the timestamp of what is answered; empty for a command or a click
+	Thread      string `json:",omitempty"`
+	Aloud       bool   `json:",omitempty"` // for whoever reads the channel; else for the person alone
+}
+
+// TellWork is an answer to what somebody did, private unless it is Aloud.
+type TellWork struct {
+	Reply
+	Answer Answer
+}
+
+// SayWork is an answer to what somebody asked, as it was made when they did.
+type SayWork struct {
+	Reply
+	Replace bool            // what the response URL belongs to is replaced
+	Text    string          // complete by itself
+	Blocks  json.RawMessage // Block Kit
 }
 
 // PersonWork asks who a user is.
@@ -180,9 +224,11 @@ type Result struct {
 	Copy    *Copy
 	Proof   *Proof
 	Moves   []Move
+	Rollout *Rollout
 	Card    *Card
 	Person  *Person
 	Group   *Group
+	Home    *Home
 	Failure *Failure
 }
 

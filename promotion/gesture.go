@@ -17,6 +17,16 @@ const (
 	GestureUnfreeze GestureKind = "unfreeze"
 	GestureHold     GestureKind = "hold" // an app, or one candidate, is not promoted until it is lifted
 	GestureUnhold   GestureKind = "unhold"
+	GestureSnooze   GestureKind = "snooze" // not to be reminded directly before Until
+
+	GestureRollback   GestureKind = "rollback"  // go back to what was in an environment before
+	GestureWithdraw   GestureKind = "withdraw"  // a digest is known to be bad
+	GestureReinstate  GestureKind = "reinstate" // it is not, after all
+	GestureDelegate   GestureKind = "delegate"  // have Whom approve in one's place, until an end
+	GestureUndelegate GestureKind = "undelegate"
+	GestureRemind     GestureKind = "remind" // ask for the approvals that are missing
+
+	GestureAsk GestureKind = "ask" // whose answer was given from rows and changes nothing
 )
 
 // Gesture is something that a person did in Slack, as it was received. It is
@@ -30,6 +40,12 @@ type Gesture struct {
 	Channel     string    // where it was made, and where it is answered
 	ResponseURL string
 	Reply       bool // the answer has to be sent; else whoever took it can give it at once
+
+	// Written in a message, which has no acknowledgement that could carry the
+	// answer and can be read by whoever reads it.
+	Message string `json:",omitempty"` // its timestamp; empty for a command or a click
+	Thread  string `json:",omitempty"` // in which it is answered; empty for where it stands
+	Direct  bool   `json:",omitempty"` // to the bot alone, so that there is nobody to keep the answer from
 
 	// A vote.
 	Promotion ID
@@ -46,12 +62,14 @@ type Gesture struct {
 
 	// A request.
 	App string
-	Ref string // tag, digest, or empty for what is in the environment now; of a hold, the first digits of a digest
+	Ref string // tag, digest, or empty for what is in the environment now; of a hold, a rollback or a withdrawal, the first digits of a digest
 
 	// An incident, or a freeze.
 	Incident IncidentID `json:",omitempty"` // which one is resolved; 0 for the one of the app
 	Severity Severity   `json:",omitempty"`
 	Until    string     `json:",omitempty"` // as ReadUntil understood it; empty until it is lifted
+
+	Whom PersonID `json:",omitempty"` // it is delegated to, or whose delegation ends
 
 	Token string `json:",omitempty"` // the name of the token, when a machine asks and no person
 }
@@ -80,6 +98,7 @@ const (
 	Existing  Verb = "existing"  // there is one open already
 	Missing   Verb = "missing"   // no such promotion, app or digest
 	Differs   Verb = "differs"   // the key was used before, for something else
+	Answered  Verb = "answered"  // what was asked has been said
 )
 
 // Answer is what the person is told. It holds facts, not sentences.
@@ -103,6 +122,16 @@ type Answer struct {
 	Until    *time.Time  `json:",omitempty"` // when the freeze ends by itself
 	Whose    []PersonID  `json:",omitempty"` // whose holds were lifted
 	Others   int         `json:",omitempty"` // how many holds are left
+	Bad      Digest      `json:",omitempty"` // what a rollback takes back
+	In       []string    `json:",omitempty"` // in which environments
+	By       PersonID    `json:",omitempty"` // who delegates
+	Whom     PersonID    `json:",omitempty"` // to whom
+	Next     *time.Time  `json:",omitempty"` // when it can be done again
+}
+
+// Public tells whether everybody is to read it, because it changes something.
+func (a Answer) Public() bool {
+	return a.Deed != GestureRemind && (a.Verb == Counted || a.Verb == Noted || a.Verb == Requested)
 }
 
 // Sighting is one complete look at the watched tags of an app in an

@@ -48,13 +48,19 @@ type Promotion struct {
 	Copy       *Copy     // nil until the digest is brought into another repository, if it has to be
 	Plan       string    // how it would be taken back, in somebody's words; empty until given
 	WayBack    *WayBack  // nil until what it would replace has been looked for
+	Former     *Former   // nil until it is known what it would replace
 	Moves      []Move    // what became of each target, once executed
+	Back       *Back     // nil unless it is a rollback
+	UndoneBy   ID        // the rollback that took back what it brought, if any
 	Broken     *Broken   // nil unless somebody broke the glass
 
 	ObservedAt time.Time // when the digest was first seen in From
 	OpenedAt   time.Time
 	SoakedAt   *time.Time // when the completed soak was announced
+	RemindedAt *time.Time // when the missing approvals were last asked for
 	StartedAt  *time.Time // when the intent to execute was written
+	MovedAt    *time.Time // when its tags were read back, where something follows that
+	WatchUntil *time.Time // until when what happens still counts; nil before it runs everywhere
 	FinishedAt *time.Time // set exactly when State is final
 
 	Card Card
@@ -65,13 +71,17 @@ type Card struct {
 	Channel  string
 	TS       string // message timestamp, Slack's name for a message; empty before the first post
 	Revision int64  // set only after Slack has answered
+	Link     string // its address in Slack; empty before it is known
 }
 
 // Image is what was read from the manifest and the config of a digest.
 type Image struct {
 	MediaType string
-	Size      int64 // bytes of all layers, compressed; 0 for an index
+	Of        string  // of an index, the platform whose labels and layers these are
+	Layers    []Layer // empty when there are none, or too many to be kept
+	Size      int64   // bytes of all layers, compressed
 	Platforms []string
+	Manifests []Digest `json:",omitempty"` // of the platforms of an index
 	Created   *time.Time
 	Labels    map[string]string
 	ReadAt    time.Time
@@ -85,6 +95,9 @@ const (
 	LabelVersion  = "org.opencontainers.image.version"
 	LabelCreated  = "org.opencontainers.image.created"
 	LabelAuthors  = "org.opencontainers.image.authors"
+
+	LabelBaseName   = "org.opencontainers.image.base.name"
+	LabelBaseDigest = "org.opencontainers.image.base.digest"
 )
 
 // Target is one tag that the promotion sets.
@@ -134,6 +147,10 @@ const (
 // nothing has to come from anywhere: what they are about is in the environment
 // already.
 //
+// A rollback goes back, on purpose, to what was promoted to the environment
+// before. It is the one promotion that may put something older in the place of
+// something newer.
+//
 // And there are trains: several apps that are decided as one. The train has the
 // card, the votes and the verdict; each of its rides has a digest, tags and what
 // became of them. A ride decides nothing and never goes ahead by itself.
@@ -146,6 +163,8 @@ const (
 	Adopt   Purpose = "adopt"   // accept what somebody else put behind a tag
 	Train   Purpose = "train"   // bring several apps to the next environment, or none
 	Ride    Purpose = "ride"    // the part of a train that is about one app
+
+	Rollback Purpose = "rollback" // go back to a digest that was promoted before
 )
 
 // Repairs tells whether the promotion is about what somebody else did to the
@@ -183,6 +202,8 @@ const (
 
 	Withdraw Decision = "withdraw" // take an approval back
 	Lift     Decision = "lift"     // take a rejection back, one's own or another's; no vote by itself
+
+	Keep Decision = "keep" // leave what is failing as it is; no vote by itself
 
 	BreakGlass Decision = "break-glass" // go ahead without what is missing; no vote by itself
 	Fine       Decision = "fine"        // a review of that

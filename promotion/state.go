@@ -9,10 +9,16 @@ import (
 //
 //	open ──▶ executing ──▶ promoted
 //	  │          ├───────▶ conflict
-//	  │          └───────▶ failed
+//	  │          ├───────▶ failed
+//	  │          └───────▶ deploying ──▶ watching ──▶ promoted
+//	  │                        └──▶ failing ◀─┘
 //	  ├──▶ rejected ──▶ open, when the rejection is lifted
 //	  ├──▶ expired
 //	  └──▶ superseded
+//
+// Without targets it goes from executing to watching, and without a watch to
+// promoted. What is failing is promoted all the same when somebody keeps it, and
+// has failed when something else has taken its place.
 //
 // Soaking, waiting for approvals and ready are not states: they are what the
 // policy says about an open promotion at an instant.
@@ -21,7 +27,10 @@ type State string
 // The states.
 const (
 	Open       State = "open"
-	Executing  State = "executing"
+	Executing  State = "executing" // its tags are being moved
+	Deploying  State = "deploying" // its tags have been moved; the targets are being told to run it
+	Watching   State = "watching"  // it runs everywhere, and what happens now still counts
+	Failing    State = "failing"   // it did not come to run, or something went wrong after that: a person decides
 	Promoted   State = "promoted"
 	Conflicted State = "conflict"
 	Failed     State = "failed"
@@ -32,13 +41,23 @@ const (
 
 var next = map[State][]State{
 	Open:      {Executing, Rejected, Superseded, Expired},
-	Executing: {Promoted, Conflicted, Failed},
+	Executing: {Promoted, Conflicted, Failed, Deploying, Watching},
+	Deploying: {Watching, Promoted, Failing},
+	Watching:  {Promoted, Failing, Failed},
+	Failing:   {Promoted, Failed},
 	Rejected:  {Open},
 }
 
 // Final tells whether the promotion has come to its end: nothing follows by
 // itself. That of a rejection can be taken back.
-func (s State) Final() bool { return s != Open && s != Executing }
+func (s State) Final() bool { return !slices.Contains(Unfinished(), s) }
+
+// Unfinished are the states that are not final.
+func Unfinished() []State { return []State{Open, Executing, Deploying, Watching, Failing} }
+
+// Moves tells whether the promotion changes what runs in its environment: nothing
+// else does that to the same app meanwhile.
+func (s State) Moves() bool { return s == Executing || s == Deploying }
 
 // Step moves the promotion to another state. It is the only way: it keeps
 // "finished exactly when final", and it bumps the revision so that the card is

@@ -23,9 +23,10 @@ func (f Freeze) At(now time.Time) bool {
 // lifted. Several people can hold the same; all of them have to be lifted.
 type Hold struct {
 	ID       int64
-	App      string // an app or a train
-	Digest   Digest // empty for every candidate, also those that come later
-	By       PersonID
+	App      string   // an app or a train
+	Digest   Digest   // empty for every candidate, also those that come later
+	By       PersonID // empty when it was nobody's decision
+	Rollback ID       // the rollback after which it is held, so that nothing brings it again by itself; 0 when it is held for its own sake
 	Reason   string
 	At       time.Time
 	LiftedAt *time.Time

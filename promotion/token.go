@@ -27,18 +27,19 @@ const (
 	ScopeChecks     Scope = "checks"     // report checks
 	ScopeIncidents  Scope = "incidents"  // open and resolve incidents
 	ScopeHealth     Scope = "health"     // report the health and the use of environments
+	ScopeDeploy     Scope = "deploy"     // say how far an order to a target is
 	ScopeRead       Scope = "read"       // see what is where, and why it is not further
 )
 
 // Scopes are all of them.
 func Scopes() []Scope {
-	return []Scope{ScopeCandidates, ScopeChecks, ScopeIncidents, ScopeHealth, ScopeRead}
+	return []Scope{ScopeCandidates, ScopeChecks, ScopeIncidents, ScopeHealth, ScopeDeploy, ScopeRead}
 }
 
 // ParseScope accepts one of the scopes. Its error is Invalid.
 func ParseScope(s string) (Scope, error) {
 	if !slices.Contains(Scopes(), Scope(s)) {
-		return "", Errorf(Invalid, "%q is not a scope: there are candidates, checks, incidents, health and read", clip(s))
+		return "", Errorf(Invalid, "%q is not a scope: there are candidates, checks, incidents, health, deploy and read", clip(s))
 	}
 	return Scope(s), nil
 }

@@ -28,8 +28,12 @@ type ProveWork struct {
 	Digests    []Digest
 }
 
-// WaysBack are the digests behind the tags that the promotion would move.
+// WaysBack are the digests behind the tags that the promotion would move. A
+// rollback goes that way, so there it is where it goes.
 func (p *Promotion) WaysBack() []Digest {
+	if p.Purpose == Rollback {
+		return []Digest{p.Digest}
+	}
 	var back []Digest
 	for _, t := range p.Targets {
 		if t.Floating && t.Now != "" && t.Now != p.Digest && !slices.Contains(back, t.Now) {

@@ -43,6 +43,22 @@ func (t *tx) AddCheck(c *promotion.Check) (err error) {
 	return err
 }
 
+func (t *tx) Authors(app string, d promotion.Digest) ([]string, error) {
+	return scan(t, "read authors", func(r row) (author string, err error) {
+		return author, r.Scan(&author)
+	}, `SELECT author FROM author WHERE app = $1 AND digest = $2 ORDER BY author`, app, string(d))
+}
+
+func (t *tx) AddAuthors(a promotion.Authorship) error {
+	for _, author := range a.Authors {
+		if _, err := t.exec("record an author", `INSERT INTO author (app, digest, author, revisions, token, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (app, digest, author) DO NOTHING`,
+			a.App, string(a.Digest), author, a.Range, a.Token, micros(a.At)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const tokenColumns = `id, name, hash, scopes, apps, created_at, expires_at, revoked_at` //nolint:gosec // names of columns
 
 func scanToken(r row) (promotion.Token, error) {

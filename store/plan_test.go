@@ -46,6 +46,10 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"what gives way", gate.Query{App: app, To: production, States: open}, "promotion_live (state=? AND app=? AND to_env=?)"},
 		{"what is in the way", gate.Query{App: app, To: production, States: []promotion.State{promotion.Executing}, Limit: 2}, "promotion_live (state=? AND app=? AND to_env=?)"},
 		{"what would be overwritten", gate.Query{App: app, To: production, States: []promotion.State{promotion.Promoted}, ObservedAfter: &now, Limit: 1}, "promotion_promoted (app=? AND to_env=? AND observed_at>?)"},
+		{"what was promoted before", gate.Query{App: app, To: production, States: []promotion.State{promotion.Promoted}, Limit: 100}, "promotion_arrived (app=? AND to_env=?)"},
+		{"who brought what is there", gate.Query{App: app, To: production, Digest: d, States: []promotion.State{promotion.Promoted}, Standing: true, Limit: 1}, "promotion_by_digest (app=? AND to_env=? AND digest=?)"},
+		{"what was promoted lately", gate.Query{States: []promotion.State{promotion.Promoted}, FinishedSince: &now}, "promotion_lately (finished_at>?)"},
+		{"what of an app was promoted lately", gate.Query{App: app, States: []promotion.State{promotion.Promoted}, FinishedSince: &now}, "promotion_lately (finished_at>?)"},
 		{"whether it is open", gate.Query{App: app, To: production, Digest: d, States: live, Limit: 1}, "promotion_one_open (app=? AND to_env=? AND digest=?)"},
 		{"whether it was decided", gate.Query{App: app, To: production, Digest: d, States: []promotion.State{promotion.Open, promotion.Promoted, promotion.Rejected}, Limit: 1}, "promotion_by_digest (app=? AND to_env=? AND digest=?)"},
 		{"whether it was put back", gate.Query{App: app, To: production, Digest: d, Purposes: []promotion.Purpose{promotion.Restore}, Limit: 1}, "promotion_by_digest (app=? AND to_env=? AND digest=?)"},
@@ -53,9 +57,14 @@ func TestQuestionsAboutThePresentDoNotReadThePast(t *testing.T) {
 		{"what has not been reviewed", gate.Query{Unreviewed: true}, "promotion_unreviewed"},
 		{"what of an app has not been reviewed", gate.Query{App: "shop", Unreviewed: true}, "promotion_unreviewed"},
 		{"what goes with a train", gate.Query{Train: 7}, "promotion_by_train (train=?)"},
+		{"what a card leads to this one", gate.Query{Successor: 7}, "promotion_by_successor (successor=?)"},
+		{"what was read before", gate.Query{App: app, Limit: 10}, "promotion_by_app (app=?)"},
 		{"what is decided by itself", gate.Query{Apart: true, States: live}, "promotion_live (state=?)"},
+		{"what has ended lately", gate.Query{Apart: true, FinishedSince: &now}, "promotion_finished (finished_at>?)"},
 		{"a vote that was typed", gate.Query{App: app, DigestPrefix: "abcd", States: open}, "promotion_live (state=? AND app=?)"},
 		{"the history of an app, a page at a time", gate.Query{App: app, Before: 7, Limit: 20}, "promotion_by_app (app=? AND id<?)"},
+		{"the page before that", gate.Query{App: app, After: 7, Limit: 20}, "promotion_by_app (app=? AND id>?)"},
+		{"a message that may be a card", gate.Query{CardChannel: "C1", CardTS: "1.000001"}, "promotion_by_card (card_ts=?)"},
 	} {
 		query, args := store.Selection(c.query)
 		if plan := explain(t, db, query, args); plan != c.plan {

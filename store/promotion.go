@@ -14,34 +14,42 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, moved_at, watch_until, back, undone_by, reminded_at`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
-	var image, copied, back, broken sql.NullString
-	var successor, train *int64
+	var image, copied, way, broken, former, back sql.NullString
+	var successor, train, undone *int64
 	var observed, opened int64
-	var soaked, started, finished, due *int64 // due is what broken says, for whoever looks for it
+	var moved, watch *int64
+	var soaked, started, finished, reminded, due *int64 // due is what broken says, for whoever looks for it
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &back, &p.Plan, &broken, &due)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &way, &p.Plan, &broken, &due, &former, &p.Card.Link, &moved, &watch, &back, &undone, &reminded)
 	if err != nil {
 		return p, err
 	}
-	p.Successor, p.Train = idOrNone(successor), idOrNone(train)
+	p.Successor, p.Train, p.UndoneBy = idOrNone(successor), idOrNone(train), idOrNone(undone)
 	p.ObservedAt, p.OpenedAt = at(observed), at(opened)
-	p.SoakedAt, p.StartedAt, p.FinishedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished)
+	p.SoakedAt, p.StartedAt, p.FinishedAt, p.RemindedAt = atOrNil(soaked), atOrNil(started), atOrNil(finished), atOrNil(reminded)
+	p.MovedAt, p.WatchUntil = atOrNil(moved), atOrNil(watch)
 	if p.Image, err = unmarshal[promotion.Image](image); err != nil {
 		return p, err
 	}
 	if p.Copy, err = unmarshal[promotion.Copy](copied); err != nil {
 		return p, err
 	}
-	if p.WayBack, err = unmarshal[promotion.WayBack](back); err != nil {
+	if p.WayBack, err = unmarshal[promotion.WayBack](way); err != nil {
 		return p, err
 	}
 	if p.Broken, err = unmarshal[promotion.Broken](broken); err != nil {
+		return p, err
+	}
+	if p.Former, err = unmarshal[promotion.Former](former); err != nil {
+		return p, err
+	}
+	if p.Back, err = unmarshal[promotion.Back](back); err != nil {
 		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
@@ -78,14 +86,17 @@ func values(p promotion.Promotion) ([]any, error) {
 	moves, err3 := marshal(p.Moves)
 	image, err4 := marshalOrNull(p.Image)
 	copied, err5 := marshalOrNull(p.Copy)
-	back, err6 := marshalOrNull(p.WayBack)
+	way, err6 := marshalOrNull(p.WayBack)
 	broken, err7 := marshalOrNull(p.Broken)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	former, err8 := marshalOrNull(p.Former)
+	back, err9 := marshalOrNull(p.Back)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 		return nil, err
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
-		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), back, p.Plan, broken, microsOrNull(p.Owed())}, nil
+		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), way, p.Plan, broken, microsOrNull(p.Owed()), former, p.Card.Link,
+		microsOrNull(p.MovedAt), microsOrNull(p.WatchUntil), back, orNull(p.UndoneBy), microsOrNull(p.RemindedAt)}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {
@@ -117,7 +128,11 @@ func (t *tx) Promotion(id promotion.ID) (promotion.Promotion, error) {
 
 func (t *tx) Promotions(q gate.Query) ([]promotion.Promotion, error) {
 	query, args := selection(q)
-	return scan(t, "read promotions", scanPromotion, query, args...)
+	found, err := scan(t, "read promotions", scanPromotion, query, args...)
+	if q.After != 0 {
+		slices.Reverse(found)
+	}
+	return found, err
 }
 
 // selection is the statement for a query. What it costs must depend on what is
@@ -129,7 +144,7 @@ func selection(q gate.Query) (query string, args []any) {
 		args = append(args, value)
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
-	if q.App != "" && q.Unreviewed { // of which there are few, whatever the app
+	if q.App != "" && (q.Unreviewed || q.FinishedSince != nil) { // of which there are few, whatever the app
 		and("app || '' = $%d", q.App)
 	} else if q.App != "" {
 		and("app = $%d", q.App)
@@ -150,6 +165,9 @@ func selection(q gate.Query) (query string, args []any) {
 	if len(q.States) > 0 {
 		where = append(where, states(q.States))
 		order = "+id" // sorts what is found, instead of walking through everything in the order of the key
+		if slices.Equal(q.States, []promotion.State{promotion.Promoted}) && q.Limit > 0 && q.Digest == "" && q.ObservedAfter == nil {
+			order = "id" // which an index has
+		}
 	}
 	if len(q.Purposes) > 0 {
 		where = append(where, "purpose IN ("+in(&args, q.Purposes)+")")
@@ -157,11 +175,17 @@ func selection(q gate.Query) (query string, args []any) {
 	if q.Train != 0 {
 		and("train = $%d", int64(q.Train))
 	}
+	if q.Successor != 0 {
+		and("successor = $%d", int64(q.Successor))
+	}
 	if q.Apart {
 		where = append(where, "train IS NULL")
 	}
 	if q.NotSucceeded {
 		where = append(where, "successor IS NULL")
+	}
+	if q.Standing {
+		where = append(where, "undone_by IS NULL")
 	}
 	if q.Unreviewed {
 		where, order = append(where, "review_due IS NOT NULL"), "+id"
@@ -175,12 +199,26 @@ func selection(q gate.Query) (query string, args []any) {
 	if q.ObservedAfter != nil {
 		and("observed_at > $%d", micros(*q.ObservedAfter))
 	}
+	if q.FinishedSince != nil {
+		and("finished_at >= $%d", micros(*q.FinishedSince))
+		order = "+id"
+	}
 	if q.Before != 0 {
 		and("id < $%d", int64(q.Before))
 	}
-	query = `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order + ` DESC`
+	if q.CardTS != "" {
+		and("card_ts = $%d", q.CardTS)
+		and("card_channel = $%d", q.CardChannel)
+		order = "+id"
+	}
+	direction := " DESC"
+	if q.After != 0 {
+		and("id > $%d", int64(q.After))
+		direction = " ASC"
+	}
+	query = `SELECT ` + columns + ` FROM promotion WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order + direction
 	if q.Limit > 0 {
-		query += fmt.Sprintf(" LIMIT %d", q.Limit)
+		query += fmt.Sprintf(" LIMIT %d OFFSET %d", q.Limit, q.Skip)
 	}
 	return query, args
 }

@@ -147,8 +147,8 @@ func (t *tx) AddHold(h *promotion.Hold) (err error) {
 	if h.ID, err = t.sequence("hold"); err != nil {
 		return err
 	}
-	_, err = t.exec("record a hold", `INSERT INTO hold (id, app, digest, held_by, reason, held_at, lifted_at, lifted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		h.ID, h.App, string(h.Digest), string(h.By), h.Reason, micros(h.At), microsOrNull(h.LiftedAt), string(h.LiftedBy))
+	_, err = t.exec("record a hold", `INSERT INTO hold (id, app, digest, held_by, rollback, reason, held_at, lifted_at, lifted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		h.ID, h.App, string(h.Digest), string(h.By), orNull(h.Rollback), h.Reason, micros(h.At), microsOrNull(h.LiftedAt), string(h.LiftedBy))
 	return err
 }
 
@@ -156,10 +156,11 @@ func (t *tx) Holds(app string) ([]promotion.Hold, error) {
 	return scan(t, "read holds", func(r row) (promotion.Hold, error) {
 		var h promotion.Hold
 		var us int64
-		err := r.Scan(&h.ID, &h.App, &h.Digest, &h.By, &h.Reason, &us)
-		h.At = at(us)
+		var of *int64
+		err := r.Scan(&h.ID, &h.App, &h.Digest, &h.By, &of, &h.Reason, &us)
+		h.At, h.Rollback = at(us), idOrNone(of)
 		return h, err
-	}, `SELECT id, app, digest, held_by, reason, held_at FROM hold WHERE app = $1 AND lifted_at IS NULL ORDER BY id`, app)
+	}, `SELECT id, app, digest, held_by, rollback, reason, held_at FROM hold WHERE app = $1 AND lifted_at IS NULL ORDER BY id`, app)
 }
 
 func (t *tx) LiftHold(id int64, when time.Time, by promotion.PersonID) error {

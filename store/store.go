@@ -277,22 +277,28 @@ func newest(migrations []*goose.Migration) int64 {
 // Current refuses a schema that is not exactly what this program knows: whoever
 // works on a database beside the bot must not change it under the bot.
 func (db *DB) Current(ctx context.Context) error {
+	has, knows, err := db.Schema(ctx)
+	if err == nil && has != knows {
+		return promotion.Errorf(promotion.Conflict, "the database has schema %d and this program knows %d: use the program that the bot runs", has, knows)
+	}
+	return err
+}
+
+// Schema is the version that the database has, and the one that this program
+// knows.
+func (db *DB) Schema(ctx context.Context) (has, knows int64, err error) {
 	migrations, err := db.migrations()
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	p, err := goose.NewProvider(db.dialect.Goose, db.write, nil, goose.WithGoMigrations(migrations...), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("prepare migrations: %w", err)
+		return 0, 0, fmt.Errorf("prepare migrations: %w", err)
 	}
-	has, err := p.GetDBVersion(ctx)
-	if err != nil {
-		return broken("read the schema version", err)
+	if has, err = p.GetDBVersion(ctx); err != nil {
+		return 0, 0, broken("read the schema version", err)
 	}
-	if knows := newest(migrations); has != knows {
-		return promotion.Errorf(promotion.Conflict, "the database has schema %d and this program knows %d: use the program that the bot runs", has, knows)
-	}
-	return nil
+	return has, newest(migrations), nil
 }
 
 func (db *DB) migrate(ctx context.Context, migrations []*goose.Migration) error {

@@ -60,7 +60,7 @@ func (o *office) until(what string, is func() bool) {
 // idle tells whether nothing is being performed, or will be soon.
 func (o *office) idle() bool {
 	due, any, err := o.db.NextDue(o.t.Context(), []promotion.EffectKind{
-		promotion.EffectCard, promotion.EffectNotice, promotion.EffectTell, promotion.EffectPerson, promotion.EffectInspect, promotion.EffectReadTags,
+		promotion.EffectCard, promotion.EffectNotice, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectInspect, promotion.EffectReadTags,
 	})
 	return err == nil && (!any || time.Until(due) > time.Hour)
 }

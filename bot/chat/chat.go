@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,16 +40,6 @@ type Options struct {
 	Log        *slog.Logger
 }
 
-// Scopes are the bot token scopes that promotebot uses, and what for.
-var Scopes = []struct{ Name, For string }{
-	{"chat:write", "post and update cards"},
-	{"commands", "the /promote command"},
-	{"users:read", "who clicked, and in which standing"},
-	{"usergroups:read", "the members of user groups that are named as roles"},
-	{"channels:history", "find a card again after a crash instead of posting a second one"},
-	{"groups:history", "the same in private channels"},
-}
-
 // callTimeout bounds one Web API call. slack-go sets no timeout of its own, and
 // a call that hangs would hold its slot for ever.
 const callTimeout = 20 * time.Second
@@ -62,6 +51,7 @@ type Chat struct {
 	gate       *gate.Gate
 	team       string
 	enterprise string
+	self       string // our user id
 	log        *slog.Logger
 	connected  atomic.Int32
 	reconnects atomic.Int64
@@ -72,9 +62,27 @@ type Chat struct {
 // It opens no connection yet. Its errors name the token and what is wrong with
 // it.
 func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
-	if err := tokenKinds(opts); err != nil {
+	for _, t := range tokens(opts) {
+		if err := t.kind(); err != nil {
+			return nil, err
+		}
+	}
+	c := &Chat{opts: opts, api: client(opts), gate: g, log: opts.Log}
+	auth, err := c.api.AuthTestContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("SLACK_BOT_TOKEN: %w", apiError("auth.test", err))
+	}
+	c.team, c.enterprise, c.self = auth.TeamID, auth.EnterpriseID, auth.UserID
+	if missing := missingScopes(auth.Header.Get("X-OAuth-Scopes")); len(missing) > 0 {
+		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_BOT_TOKEN lacks the scopes %s: add them under OAuth & Permissions (or paste the output of \"promotebot manifest\") and install the app again", strings.Join(missing, ", "))
+	}
+	if err := c.mayConnect(ctx); err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+func client(opts Options) *slack.Client {
 	if opts.HTTPClient == nil {
 		opts.HTTPClient = &http.Client{Timeout: callTimeout}
 	}
@@ -82,52 +90,43 @@ func Dial(ctx context.Context, opts Options, g *gate.Gate) (*Chat, error) {
 	if opts.APIURL != "" {
 		options = append(options, slack.OptionAPIURL(opts.APIURL))
 	}
-	c := &Chat{opts: opts, api: slack.New(opts.BotToken.Reveal(), options...), gate: g, log: opts.Log}
-	auth, err := c.api.AuthTestContext(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("SLACK_BOT_TOKEN: %w", apiError("auth.test", err))
-	}
-	c.team, c.enterprise = auth.TeamID, auth.EnterpriseID
-	if missing := missingScopes(auth.Header.Get("X-OAuth-Scopes")); len(missing) > 0 {
-		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_BOT_TOKEN lacks the scopes %s: add them under OAuth & Permissions (or paste the output of \"promotebot manifest\") and install the app again", strings.Join(missing, ", "))
-	}
-	if _, _, err := c.api.StartSocketModeContext(ctx); isCode(err, "missing_scope") {
-		return nil, promotion.Errorf(promotion.Forbidden, "SLACK_APP_TOKEN lacks the scope connections:write: generate one that has it under Basic Information → App-Level Tokens")
-	} else if err != nil {
-		return nil, fmt.Errorf("SLACK_APP_TOKEN: %w", apiError("apps.connections.open", err))
-	}
-	return c, nil
+	return slack.New(opts.BotToken.Reveal(), options...)
 }
 
-func tokenKinds(opts Options) error {
-	for _, token := range []struct {
-		name, prefix, where string
-		value               promotion.Secret
-	}{
-		{"SLACK_APP_TOKEN", "xapp-", "Basic Information → App-Level Tokens, with the scope connections:write", opts.AppToken},
-		{"SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions → Bot User OAuth Token", opts.BotToken},
-	} {
-		switch value := token.value.Reveal(); {
-		case value == "":
-			return promotion.Errorf(promotion.Invalid, "%s is not set: find it in the Slack app's settings under %s; set it, or %s_FILE", token.name, token.where, token.name)
-		case !strings.HasPrefix(value, token.prefix):
-			return promotion.Errorf(promotion.Invalid, "%s does not begin with %q: it is another kind of token; find the right one under %s", token.name, token.prefix, token.where)
-		}
+// mayConnect asks for a connection and opens none.
+func (c *Chat) mayConnect(ctx context.Context) error {
+	_, _, err := c.api.StartSocketModeContext(ctx)
+	switch {
+	case isCode(err, "missing_scope"):
+		return promotion.Errorf(promotion.Forbidden, "SLACK_APP_TOKEN lacks the scope connections:write: generate one that has it under Basic Information → App-Level Tokens")
+	case err != nil:
+		return fmt.Errorf("SLACK_APP_TOKEN: %w", apiError("apps.connections.open", err))
 	}
 	return nil
 }
 
-func missingScopes(header string) []string {
-	var granted, missing []string
-	for scope := range strings.SplitSeq(header, ",") {
-		granted = append(granted, strings.TrimSpace(scope))
+// token is one of the two that are needed.
+type token struct {
+	name, prefix, where string
+	value               promotion.Secret
+}
+
+func tokens(opts Options) [2]token {
+	return [2]token{
+		{"SLACK_APP_TOKEN", "xapp-", "Basic Information → App-Level Tokens, with the scope connections:write", opts.AppToken},
+		{"SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions → Bot User OAuth Token", opts.BotToken},
 	}
-	for _, s := range Scopes {
-		if !slices.Contains(granted, s.Name) {
-			missing = append(missing, s.Name)
-		}
+}
+
+// kind refuses a token that is not there, or whose prefix is another's.
+func (t token) kind() error {
+	switch value := t.value.Reveal(); {
+	case value == "":
+		return promotion.Errorf(promotion.Invalid, "%s is not set: find it in the Slack app's settings under %s; set it, or %s_FILE", t.name, t.where, t.name)
+	case !strings.HasPrefix(value, t.prefix):
+		return promotion.Errorf(promotion.Invalid, "%s does not begin with %q: it is another kind of token; find the right one under %s", t.name, t.prefix, t.where)
 	}
-	return missing
+	return nil
 }
 
 // Health is how the connection to Slack is doing.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +92,13 @@ func inWorkspace(t *testing.T, options fakeslack.Options, test func(t *testing.T
 // workspace has these people in it, Eve, who holds no role, and the bot.
 func workspace(options fakeslack.Options, people []promotion.PersonID) *fakeslack.Server {
 	options.AppToken, options.BotToken = "xapp-1", "xoxb-1"
+	m := chat.Manifest() // the app is what it says, and no more is granted or sent
+	if options.Scopes == nil {
+		options.Scopes = m.OAuthConfig.Scopes.Bot
+	}
+	if options.Events == nil {
+		options.Events = m.Settings.EventSubscriptions.BotEvents
+	}
 	s := fakeslack.New(options)
 	members := []string{eve}
 	for _, id := range people {
@@ -190,10 +198,11 @@ func (o *office) lanes() []*pipeline.Lane {
 	due := func(context.Context, promotion.Effect) (promotion.Result, error) { return promotion.Result{}, nil }
 	return []*pipeline.Lane{
 		lane("slack", map[promotion.EffectKind]pipeline.Perform{
-			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell,
-			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup,
+			promotion.EffectCard: o.chat.DrawCard, promotion.EffectNotice: o.chat.PostNotice, promotion.EffectTell: o.chat.Tell, promotion.EffectSay: o.chat.Say,
+			promotion.EffectPerson: o.chat.ReadPerson, promotion.EffectGroup: o.chat.ReadGroup, promotion.EffectHome: o.chat.ShowHome, promotion.EffectDirect: o.chat.Remind, promotion.EffectDigest: o.chat.PostDigest,
 		}),
-		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due}),
+		lane("clock", map[promotion.EffectKind]pipeline.Perform{promotion.EffectWake: due, promotion.EffectRemind: due, promotion.EffectRefresh: due, promotion.EffectStirred: due,
+			promotion.EffectNudge: due, promotion.EffectAgain: due, promotion.EffectCallOn: due, promotion.EffectSum: due}),
 		lane("registry", map[promotion.EffectKind]pipeline.Perform{
 			promotion.EffectInspect: func(context.Context, promotion.Effect) (promotion.Result, error) {
 				return promotion.Result{Image: &promotion.Image{Labels: map[string]string{promotion.LabelVersion: "1.4 <!channel>"}}}, nil
@@ -216,9 +225,14 @@ func (o *office) lanes() []*pipeline.Lane {
 // stage has a digest arrive in staging, seen by the watcher.
 func (o *office) stage(c string) {
 	o.t.Helper()
+	o.stageOf("shop", c)
+}
+
+func (o *office) stageOf(app, c string) {
+	o.t.Helper()
 	err := o.gate.Sight(o.t.Context(), []promotion.Sighting{
-		{App: "shop", Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
-		{App: "shop", Environment: "staging", Side: promotion.Source, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
+		{App: app, Environment: "production", Side: promotion.Held, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "production", Digest: o.tags["production"]}}},
+		{App: app, Environment: "staging", Side: promotion.Source, At: time.Now(), Tags: []promotion.TaggedDigest{{Tag: "staging", Digest: digest(c)}}},
 	})
 	if err != nil {
 		o.t.Fatal(err)
@@ -234,11 +248,16 @@ func (o *office) pause() {
 
 func (o *office) card() fakeslack.Message {
 	o.t.Helper()
-	all := o.slack.Messages(channel)
-	if len(all) != 1 {
-		o.t.Fatalf("%d messages in the channel, want the one card", len(all))
+	var cards []fakeslack.Message
+	for _, m := range o.slack.Messages(channel) {
+		if m.Source == "chat.postMessage" { // not what people say, nor what their commands are answered
+			cards = append(cards, m)
+		}
 	}
-	return all[0]
+	if len(cards) != 1 {
+		o.t.Fatalf("%d cards in the channel, want one", len(cards))
+	}
+	return cards[0]
 }
 
 func (o *office) click(who, action string) *fakeslack.Delivery {
@@ -249,6 +268,23 @@ func (o *office) click(who, action string) *fakeslack.Delivery {
 	}
 	o.pause()
 	return d
+}
+
+// choose takes an entry of the card's menu.
+func (o *office) choose(who, entry string) {
+	o.t.Helper()
+	card := o.card()
+	for _, m := range regexp.MustCompile(`"value":"(\w+ [^"]+)"`).FindAllStringSubmatch(string(card.Blocks), -1) {
+		if action, _ := render.ParseEntry(m[1]); action != entry {
+			continue
+		}
+		if _, err := o.slack.Choose(who, channel, card.TS, render.ActionMore, m[1]); err != nil {
+			o.t.Fatal(err)
+		}
+		o.pause()
+		return
+	}
+	o.t.Fatalf("the card has no menu with %s: %s", entry, card.Blocks)
 }
 
 func (o *office) replies(text string) int {

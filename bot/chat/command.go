@@ -13,17 +13,47 @@ import (
 	"github.com/promotebot/promotebot/promotion/gate"
 )
 
+// asked is a command with what its answer takes, whichever way it came in.
+type asked struct {
+	key     string // the same in every delivery
+	person  promotion.PersonID
+	channel string
+	text    string
+
+	responseURL string // of a slash command
+	trigger     string
+
+	message, thread string // of a message
+	direct          bool
+}
+
+func (a asked) gesture() promotion.Gesture {
+	return promotion.Gesture{
+		Key: a.key, Person: a.person, Channel: a.channel, ResponseURL: a.responseURL,
+		Reply: a.message != "", Message: a.message, Thread: a.thread, Direct: a.direct,
+	}
+}
+
 // command answers a slash command. Whatever is asked is answered from the
 // database, so the answer travels in the acknowledgement; only what changes
 // something is said to the whole channel.
 func (c *Chat) command(ctx context.Context, sc slack.SlashCommand) response {
-	cmd, err := command.Parse(sc.Text, c.gate.Catalog().Names())
+	return c.respond(ctx, asked{
+		// A trigger id is Slack's name for one use of a command; it is the same in
+		// every delivery.
+		key:    "command/" + sc.TeamID + "/" + sc.TriggerID,
+		person: promotion.PersonID(sc.UserID), channel: sc.ChannelID, text: sc.Text, responseURL: sc.ResponseURL, trigger: sc.TriggerID,
+	})
+}
+
+func (c *Chat) respond(ctx context.Context, a asked) response {
+	cmd, err := command.Parse(a.text, c.gate.Catalog().Names())
 	if usage, ok := errors.AsType[*command.Usage](err); ok {
-		return privately(render.Usage(usage.Problem, usage.Lines))
+		return privately(render.Usage(usage.Problem, usage.Next, usage.Lines))
 	}
 	if err == nil {
 		var r response
-		if r, err = c.answer(ctx, sc, cmd); err == nil {
+		if r, err = c.answer(ctx, a, cmd); err == nil {
 			return fitting(r)
 		}
 	}
@@ -33,44 +63,29 @@ func (c *Chat) command(ctx context.Context, sc slack.SlashCommand) response {
 	return privately(render.Problem(err))
 }
 
-// historyPage is how many past promotions are listed: as many as fit into one
-// message and one acknowledgement.
-const historyPage = 20
-
-func (c *Chat) answer(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
+func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (response, error) {
 	switch cmd.Name {
-	case command.Status:
-		all, err := c.gate.Status(ctx, cmd.App)
-		return privately(render.Status(all, c.gate.Now())), err
-	case command.List:
-		open, err := c.gate.Views(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
-		if err != nil {
-			return response{}, err
-		}
-		owed, err := c.gate.Views(ctx, gate.Query{Unreviewed: true})
-		for _, v := range owed {
-			if v.Facts.Promotion.State.Final() { // the others are there already
-				open = append(open, v)
-			}
-		}
-		return privately(render.List(open)), err
-	case command.History:
-		past, err := c.gate.Promotions(ctx, gate.Query{App: cmd.App, Apart: cmd.App == "", Limit: historyPage})
-		return privately(render.History(past)), err
+	case command.Status, command.List, command.History:
+		return c.page(ctx, render.Turn{List: string(cmd.Name), App: cmd.App, Page: cmd.Page})
+	case command.Figures:
+		return c.figures(ctx, cmd)
 	case command.Show, command.Why:
 		return c.explain(ctx, cmd)
 	case command.WhatIf:
 		return c.whatIf(ctx, cmd)
 	case command.Request:
-		return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
+		return c.take(ctx, a, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
 	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift, command.Plan, command.BreakGlass:
-		return c.vote(ctx, sc, cmd)
+		return c.vote(ctx, a, cmd)
 	case command.Review:
-		return c.review(ctx, sc, cmd)
+		return c.review(ctx, a, cmd)
 	case command.Check:
-		return c.sign(ctx, sc, cmd)
-	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve:
-		return c.deed(ctx, sc, cmd)
+		return c.sign(ctx, a, cmd)
+	case command.Hold, command.Unhold, command.Freeze, command.Unfreeze, command.Incident, command.Resolve, command.Rollback, command.WithdrawDigest, command.RestoreDigest,
+		command.Delegate, command.Undelegate, command.Remind:
+		return c.deed(ctx, a, cmd)
+	case command.Audit:
+		return privately(render.WhereTheRecordIs()), nil
 	default:
 		return privately(render.Help(command.Lines(cmd.Topic))), nil
 	}
@@ -117,7 +132,7 @@ func (c *Chat) whatIf(ctx context.Context, cmd command.Command) (response, error
 	return privately(render.WhatIf(person, tries)), nil
 }
 
-func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
+func (c *Chat) vote(ctx context.Context, a asked, cmd command.Command) (response, error) {
 	q := gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, Apart: true, States: []promotion.State{promotion.Open}}
 	decision := promotion.Approve
 	switch cmd.Name {
@@ -144,9 +159,9 @@ func (c *Chat) vote(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 		return response{}, promotion.Errorf(promotion.Conflict, "%d promotions of %s are open: name the digest, as in %s@%s", len(open), cmd.App, cmd.App, open[0].Digest.Short())
 	}
 	if cmd.Name == command.BreakGlass {
-		return c.breakGlass(ctx, sc, cmd, open[0])
+		return c.breakGlass(ctx, a, cmd, open[0])
 	}
-	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason, Terms: open[0].TermsNow().Hash()})
+	return c.take(ctx, a, promotion.Gesture{Kind: promotion.GestureVote, Promotion: open[0].ID, Decision: decision, Reason: cmd.Reason, Terms: open[0].TermsNow().Hash()})
 }
 
 // nothingToVoteOn says so, and where what was meant is decided when it goes with
@@ -168,19 +183,21 @@ func (c *Chat) nothingToVoteOn(ctx context.Context, cmd command.Command) (respon
 	return response{}, promotion.Errorf(promotion.Conflict, "%s %s goes with the train %s and is decided with it: /promote %s %s", cmd.App, rides[0].Digest.Short(), train.App, cmd.Name, train.App)
 }
 
-func (c *Chat) take(ctx context.Context, sc slack.SlashCommand, g promotion.Gesture) (response, error) {
-	// A trigger id is Slack's name for one use of a command; it is the same in
-	// every delivery.
-	g.Key = "command/" + sc.TeamID + "/" + sc.TriggerID
-	g.Person, g.Channel, g.ResponseURL = promotion.PersonID(sc.UserID), sc.ChannelID, sc.ResponseURL
+func (c *Chat) take(ctx context.Context, a asked, of promotion.Gesture) (response, error) {
+	g := a.gesture()
+	g.Kind, g.Promotion, g.Decision, g.Reason, g.Terms = of.Kind, of.Promotion, of.Decision, of.Reason, of.Terms
+	g.App, g.Ref, g.Check, g.Status = of.App, of.Ref, of.Check, of.Status
+	g.Incident, g.Severity, g.Until, g.Whom = of.Incident, of.Severity, of.Until, of.Whom
 	answer, err := c.gate.Take(ctx, g)
 	if err != nil {
 		return response{}, err
 	}
-	if answer.Verb == promotion.Counted || answer.Verb == promotion.Noted || answer.Verb == promotion.Requested {
-		return publicly(render.Answer(answer)), nil
+	r := privately(render.Answer(answer))
+	if answer.Public() {
+		r = publicly(render.Answer(answer))
 	}
-	return privately(render.Answer(answer)), nil
+	r.sent = g.Reply
+	return r, nil
 }
 
 // ackLimit keeps a margin to the 20 kB beyond which Slack drops an
@@ -190,12 +207,13 @@ const ackLimit = 18_000
 // fitting drops blocks from the end until the acknowledgement is small enough.
 // The text is complete by itself, within Slack's advice of 4,000 characters.
 func fitting(r response) response {
-	for len(r.Blocks) > 0 {
-		b, err := json.Marshal(r)
-		if err == nil && len(b) < ackLimit {
-			return r
-		}
+	for len(r.Blocks) > 0 && !arrives(r) {
 		r.Blocks = r.Blocks[:len(r.Blocks)-1]
 	}
 	return r
+}
+
+func arrives(r response) bool {
+	b, err := json.Marshal(r)
+	return err == nil && len(b) < ackLimit
 }

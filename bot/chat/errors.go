@@ -38,7 +38,11 @@ var codes = map[string]struct {
 	"invalid_blocks":         {promotion.Invalid, "Slack refused the layout of a message"},
 	"invalid_arguments":      {promotion.Invalid, "Slack refused a message"},
 	"msg_too_long":           {promotion.Invalid, "Slack refused a message as too long"},
-	"view_too_large":         {promotion.Invalid, "Slack refused a dialog as too large"},
+	"view_too_large":         {promotion.Invalid, "Slack refused a dialog or a home as too large"},
+	"hash_conflict":          {promotion.Stale, "somebody else was faster to publish the home"},
+	"not_enabled":            {promotion.Forbidden, "the app has no home tab: paste the output of \"promotebot manifest\" into the app's settings and install it again"},
+	"user_disabled":          {promotion.NotFound, "the account is deactivated"},
+	"cannot_dm_bot":          {promotion.NotFound, "nobody can write to a bot"},
 }
 
 // apiError is the one place where Slack's errors become ours.

@@ -88,7 +88,7 @@ func TestTheButtonShowsWhatIsSkippedAndAnOldDialogDoesNothing(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
 		o.glazed()
 		o.stage("a")
-		o.click(eve, render.ActionGlass)
+		o.choose(eve, render.ActionGlass)
 		v, open := o.slack.View(eve)
 		if !open {
 			t.Fatal("no dialog shows what is skipped")
@@ -105,7 +105,7 @@ func TestTheButtonShowsWhatIsSkippedAndAnOldDialogDoesNothing(t *testing.T) {
 		if o.pause(); o.tags["production"] == digest("a") {
 			t.Fatal("it went past a hold that the dialog did not show")
 		}
-		o.click(eve, render.ActionGlass)
+		o.choose(eve, render.ActionGlass)
 		v, _ = o.slack.View(eve)
 		if _, err := o.slack.Submit(v.ID, fakeslack.Values{"reason": {"the checkout is down"}}); err != nil {
 			t.Fatal(err)

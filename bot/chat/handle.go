@@ -2,12 +2,14 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -34,7 +36,9 @@ func (c *Chat) handle(j job) {
 		c.interaction(ctx, j, data)
 	case *socketmode.ErrorBadMessage:
 		c.badMessage(j)
-	default: // events are not subscribed to, but an unanswered one comes again
+	case slackevents.EventsAPIEvent:
+		c.event(ctx, j, data)
+	default: // an unanswered one comes again
 		c.ack(j, j.event.Request.EnvelopeID, nil)
 	}
 }
@@ -45,14 +49,20 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 	switch {
 	case cb.Type == slack.InteractionTypeBlockActions && len(cb.ActionCallback.BlockActions) > 0:
 		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
+	case cb.Type == slack.InteractionTypeMessageAction && cb.CallbackID == render.ShortcutWhatIs:
+		err = c.whatIsThis(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
 		payload, err = c.submitted(ctx, cb, promotion.Reject)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackHold:
 		payload, err = c.held(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackPlan:
 		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackKeep:
+		payload, err = c.submitted(ctx, cb, promotion.Keep)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
 		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
+	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
+		payload, err = c.rolledBack(ctx, cb)
 	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReview:
 		payload, err = c.reviewed(ctx, cb)
 	}
@@ -75,9 +85,18 @@ var decisions = map[string]promotion.Decision{
 }
 
 // dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionDetails}
+var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionKeep, render.ActionDetails}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
+	switch {
+	case action.ActionID == render.ActionNext || action.ActionID == render.ActionPrevious:
+		return c.turned(ctx, cb, action)
+	case strings.HasPrefix(action.ActionID, render.ActionSnooze):
+		return c.snooze(ctx, cb, action)
+	}
+	if action.ActionID == render.ActionMore { // one of the dialogs, by way of a menu
+		action.ActionID, action.Value = render.ParseEntry(action.SelectedOption.Value)
+	}
 	id, value, err := render.ParseValue(action.Value)
 	if err != nil {
 		return nil //nolint:nilerr // a button of ours without a meaning, such as a link
@@ -87,12 +106,7 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	}
 	switch decision, once := decisions[action.ActionID]; {
 	case once:
-		_, err = c.gate.Take(ctx, promotion.Gesture{
-			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
-			Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-			Promotion: id, Decision: decision, Terms: value, CardTS: cb.Message.Timestamp,
-		})
-		return err
+		return c.decided(ctx, cb, action, id, decision, value)
 	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
 	}
@@ -102,24 +116,53 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	return nil
 }
 
+// decided takes a click that says all there is to say.
+func (c *Chat) decided(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID, d promotion.Decision, terms string) error {
+	_, err := c.gate.Take(ctx, promotion.Gesture{
+		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
+		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
+		Promotion: id, Decision: d, Terms: terms, CardTS: cardOf(cb),
+	})
+	return err
+}
+
+// cardOf is the timestamp of the card on which somebody clicked; empty when that
+// was elsewhere: at home, or in a direct message.
+func cardOf(cb slack.InteractionCallback) string {
+	if strings.HasPrefix(cb.Channel.ID, "D") {
+		return ""
+	}
+	return cb.Message.Timestamp
+}
+
 // openModal asks for what a decision has to be said with, or shows the details. Whoever is too late for that is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
 		return err
 	}
+	if v.Facts.Promotion.State == promotion.Open && action.ActionID == render.ActionReject {
+		// Who is known not to be allowed to is not asked why first.
+		if barred, err := c.gate.Barred(ctx, id, promotion.PersonID(cb.User.ID)); err != nil || barred {
+			return errors.Join(err, c.decided(ctx, cb, action, id, promotion.Reject, ""))
+		}
+	}
 	modal := render.Details(v)
 	switch open := v.Facts.Promotion.State == promotion.Open; {
 	case open && action.ActionID == render.ActionPlan:
-		modal = render.PlanModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.PlanModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionReject:
-		modal = render.RejectModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.RejectModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionKeep && v.Facts.Promotion.State == promotion.Failing:
+		modal = render.KeepModal(v, cb.Channel.ID, cardOf(cb))
 	case action.ActionID == render.ActionGlass && render.Breakable(v):
 		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
 	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
-		modal = render.ReviewModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.ReviewModal(v, cb.Channel.ID, cardOf(cb))
+	case action.ActionID == render.ActionRollback && render.Returnable(v):
+		modal = render.RollbackModal(v, cb.Channel.ID, cardOf(cb))
 	case open && action.ActionID == render.ActionHold:
-		modal = render.HoldModal(v, cb.Channel.ID, cb.Message.Timestamp)
+		modal = render.HoldModal(v, cb.Channel.ID, cardOf(cb))
 	}
 	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
 		return apiError("views.open", err)
@@ -148,6 +191,8 @@ type response struct {
 	Type   string        `json:"response_type"`
 	Text   string        `json:"text"`
 	Blocks []slack.Block `json:"blocks,omitempty"`
+
+	sent bool // the gate has it sent
 }
 
 func privately(m render.Message) response {

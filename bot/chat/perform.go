@@ -30,17 +30,18 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 		return promotion.Result{}, err
 	}
 	p := v.Facts.Promotion
-	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision}
+	card := promotion.Card{Channel: p.Card.Channel, TS: p.Card.TS, Revision: p.Revision, Link: p.Card.Link}
 	options := message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10))
 	if card.TS == "" && e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if card.TS, err = c.findCard(ctx, p); err != nil {
+		if card.TS, err = c.find(ctx, card.Channel, metadataCard, strconv.FormatInt(int64(p.ID), 10), since(p.OpenedAt)); err != nil {
 			return promotion.Result{}, err
 		}
 	}
 	if card.TS != "" {
 		_, _, _, err = c.api.UpdateMessageContext(ctx, card.Channel, card.TS, options...)
 		if err == nil {
+			card.Link = c.link(ctx, card)
 			return promotion.Result{Card: &card}, nil
 		}
 		if err = apiError("chat.update", err); promotion.KindOf(err) != promotion.NotFound || isCode(err, "channel_not_found") {
@@ -50,7 +51,35 @@ func (c *Chat) DrawCard(ctx context.Context, e promotion.Effect) (promotion.Resu
 	if _, card.TS, err = c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
 		return promotion.Result{}, fmt.Errorf("channel %s: %w", card.Channel, apiError("chat.postMessage", err))
 	}
+	card.Link = "" // of the one before, if that is gone
+	card.Link = c.link(ctx, card)
 	return promotion.Result{Card: &card}, nil
+}
+
+// maxLink is the longest address of a message that is kept, and linkWithin how
+// long is waited for it.
+const (
+	maxLink    = 500
+	linkWithin = 5 * time.Second
+)
+
+// link asks where a card is, so that others can lead there. It is drawn whether
+// Slack says so or not: the next time is soon enough.
+func (c *Chat) link(ctx context.Context, card promotion.Card) string {
+	if card.Link != "" {
+		return card.Link
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkWithin)
+	defer cancel()
+	link, err := c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: card.Channel, Ts: card.TS})
+	if err != nil {
+		c.log.Warn("where a card is could not be asked", "channel", card.Channel, "error", apiError("chat.getPermalink", err))
+		return ""
+	}
+	if len(link) > maxLink || promotion.ParseLink(link) != nil {
+		return ""
+	}
+	return link
 }
 
 func message(m render.Message, event, key string) []slack.MsgOption {
@@ -59,25 +88,6 @@ func message(m render.Message, event, key string) []slack.MsgOption {
 		slack.MsgOptionBlocks(m.Blocks...),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: event, EventPayload: map[string]any{metadataKey: key}}),
-	}
-}
-
-func (c *Chat) findCard(ctx context.Context, p promotion.Promotion) (ts string, err error) {
-	params := &slack.GetConversationHistoryParameters{
-		ChannelID: p.Card.Channel, Limit: 200, IncludeAllMetadata: true,
-		Oldest: strconv.FormatInt(p.OpenedAt.Add(-time.Minute).Unix(), 10),
-	}
-	for {
-		page, err := c.api.GetConversationHistoryContext(ctx, params)
-		if err != nil {
-			return "", apiError("conversations.history", err)
-		}
-		if ts := carrying(page.Messages, metadataCard, strconv.FormatInt(int64(p.ID), 10)); ts != "" {
-			return ts, nil
-		}
-		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" {
-			return "", nil
-		}
 	}
 }
 
@@ -112,12 +122,12 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	}
 	if e.Attempt > 1 {
 		// A performer before this one may have posted it and died.
-		if posted, err := c.findReply(ctx, card, e.Key); err != nil || posted {
+		if posted, err := c.findReply(ctx, card.Channel, card.TS, e.Key); err != nil || posted {
 			return promotion.Result{}, err
 		}
 	}
 	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
-	if w.Kind == promotion.NoticeBroken { // nobody is to overlook it in a thread
+	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeFailing || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
 	}
 	if _, _, err := c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
@@ -126,8 +136,9 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	return promotion.Result{}, nil
 }
 
-func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (posted bool, err error) {
-	params := &slack.GetConversationRepliesParameters{ChannelID: card.Channel, Timestamp: card.TS, Limit: 200, IncludeAllMetadata: true}
+// findReply looks for a notice in a thread.
+func (c *Chat) findReply(ctx context.Context, channel, thread, key string) (posted bool, err error) {
+	params := &slack.GetConversationRepliesParameters{ChannelID: channel, Timestamp: thread, Limit: 200, IncludeAllMetadata: true}
 	for {
 		replies, _, next, err := c.api.GetConversationRepliesContext(ctx, params)
 		if err != nil {
@@ -142,49 +153,34 @@ func (c *Chat) findReply(ctx context.Context, card promotion.Card, key string) (
 	}
 }
 
-// Tell answers one person privately. Where the bot is not in the channel, the
-// response URL of the gesture still gets there for thirty minutes.
-func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-	w, err := promotion.Work[promotion.TellWork](e)
-	if err != nil {
-		return promotion.Result{}, err
-	}
-	m := render.Answer(w.Answer)
-	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
-	_, err = c.api.PostEphemeralContext(ctx, w.Channel, string(w.Person), options...)
-	if err == nil {
-		return promotion.Result{}, nil
-	}
-	err = apiError("chat.postEphemeral", err)
-	if promotion.KindOf(err) == promotion.Unavailable || w.ResponseURL == "" {
-		return promotion.Result{}, err
-	}
-	options = append(options, slack.MsgOptionResponseURL(w.ResponseURL, slack.ResponseTypeEphemeral))
-	if _, _, err := c.api.PostMessageContext(ctx, w.Channel, options...); err != nil {
-		return promotion.Result{}, apiError("response_url", err)
-	}
-	return promotion.Result{}, nil
-}
-
-// ReadPerson asks Slack who a user is. That there is no such user is an
-// answer, not an error.
+// ReadPerson asks Slack who a user is.
 func (c *Chat) ReadPerson(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 	w, err := promotion.Work[promotion.PersonWork](e)
 	if err != nil {
 		return promotion.Result{}, err
 	}
-	u, err := c.api.GetUserInfoContext(ctx, string(w.ID))
+	who, err := c.whoIs(ctx, w.ID)
+	if err != nil {
+		return promotion.Result{}, err
+	}
+	return promotion.Result{Person: &who}, nil
+}
+
+// whoIs asks Slack who a user is. That there is no such user is an answer, not
+// an error.
+func (c *Chat) whoIs(ctx context.Context, id promotion.PersonID) (promotion.Person, error) {
+	u, err := c.api.GetUserInfoContext(ctx, string(id))
 	if err != nil {
 		if err = apiError("users.info", err); promotion.KindOf(err) == promotion.NotFound {
-			return promotion.Result{Person: &promotion.Person{ID: w.ID, Standing: promotion.Unknown}}, nil
+			return promotion.Person{ID: id, Standing: promotion.Unknown}, nil
 		}
-		return promotion.Result{}, err
+		return promotion.Person{}, err
 	}
 	name := u.Profile.DisplayName
 	if name == "" {
 		name = u.RealName
 	}
-	return promotion.Result{Person: &promotion.Person{ID: w.ID, Name: name, TimeZone: u.TZ, Standing: c.standing(u)}}, nil
+	return promotion.Person{ID: id, Name: name, TimeZone: u.TZ, Standing: c.standing(u)}, nil
 }
 
 func (c *Chat) standing(u *slack.User) promotion.Standing {

@@ -18,14 +18,14 @@ func (c *Chat) signed(ctx context.Context, cb slack.InteractionCallback, action 
 	_, err := c.gate.Take(ctx, promotion.Gesture{
 		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
 		Kind: promotion.GestureSign, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-		Promotion: id, Check: check, Status: promotion.CheckPassed, CardTS: cb.Message.Timestamp,
+		Promotion: id, Check: check, Status: promotion.CheckPassed, CardTS: cardOf(cb),
 	})
 	return err
 }
 
 // sign takes what somebody types about a check: of what is open, the digest is
 // meant whose policy asks for it.
-func (c *Chat) sign(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
+func (c *Chat) sign(ctx context.Context, a asked, cmd command.Command) (response, error) {
 	open, err := c.gate.Views(ctx, gate.Query{App: cmd.App, DigestPrefix: cmd.Digest, States: []promotion.State{promotion.Open},
 		Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride, promotion.Restore, promotion.Adopt}})
 	if err != nil {
@@ -49,5 +49,5 @@ func (c *Chat) sign(ctx context.Context, sc slack.SlashCommand, cmd command.Comm
 			return response{}, promotion.Errorf(promotion.Conflict, "several builds of %s are open: name the digest, as in %s@%s", cmd.App, cmd.App, p.Digest.Short())
 		}
 	}
-	return c.take(ctx, sc, promotion.Gesture{Kind: promotion.GestureSign, Promotion: p.ID, Check: cmd.Check, Status: cmd.Status, Reason: cmd.Reason})
+	return c.take(ctx, a, promotion.Gesture{Kind: promotion.GestureSign, Promotion: p.ID, Check: cmd.Check, Status: cmd.Status, Reason: cmd.Reason})
 }

@@ -11,16 +11,19 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// deeds are the commands that stop promotions or let them go on.
+// deeds are the commands that change something besides votes and requests.
 var deeds = map[command.Name]promotion.GestureKind{
 	command.Hold: promotion.GestureHold, command.Unhold: promotion.GestureUnhold,
 	command.Freeze: promotion.GestureFreeze, command.Unfreeze: promotion.GestureUnfreeze,
 	command.Incident: promotion.GestureIncident, command.Resolve: promotion.GestureResolve,
+	command.Delegate: promotion.GestureDelegate, command.Undelegate: promotion.GestureUndelegate,
+	command.Remind:   promotion.GestureRemind,
+	command.Rollback: promotion.GestureRollback, command.WithdrawDigest: promotion.GestureWithdraw, command.RestoreDigest: promotion.GestureReinstate,
 }
 
-func (c *Chat) deed(ctx context.Context, sc slack.SlashCommand, cmd command.Command) (response, error) {
-	return c.take(ctx, sc, promotion.Gesture{
-		Kind: deeds[cmd.Name], App: cmd.App, Ref: cmd.Digest, Reason: cmd.Reason, Incident: cmd.Incident, Severity: promotion.Severity(cmd.Severity), Until: cmd.Until,
+func (c *Chat) deed(ctx context.Context, a asked, cmd command.Command) (response, error) {
+	return c.take(ctx, a, promotion.Gesture{
+		Kind: deeds[cmd.Name], App: cmd.App, Ref: cmd.Digest, Reason: cmd.Reason, Incident: cmd.Incident, Severity: promotion.Severity(cmd.Severity), Until: cmd.Until, Whom: promotion.PersonID(cmd.Person),
 	})
 }
 

@@ -16,14 +16,7 @@ func TestACardIsHeldWithAReasonAndLetGo(t *testing.T) {
 		o.click(ann, render.ActionApprove)
 		o.click(bob, render.ActionApprove)
 		o.click(eve, render.ActionHold)
-		v, open := o.slack.View(eve)
-		if !open {
-			t.Fatal("no modal asks why")
-		}
-		if d, err := o.slack.Submit(v.ID, fakeslack.Values{"reason": {"the load test runs"}}); err != nil || d.Err() != nil {
-			t.Fatal(err, d)
-		}
-		o.pause()
+		o.submitted(eve, "the load test runs")
 		if c := o.card(); !strings.Contains(c.Text, "the load test runs") || !strings.Contains(string(c.Blocks), render.ActionUnhold) || o.replies("the load test runs") != 1 {
 			t.Errorf("the card: %s", c.Text)
 		}
@@ -72,4 +65,32 @@ func TestCommandsThatStopThings(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAHeldCardCanBeHeldBySomebodyElseTooByWayOfItsMenu(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.stage("a")
+		o.click(eve, render.ActionHold)
+		o.submitted(eve, "the load test runs")
+		o.choose(ann, render.ActionHold)
+		o.submitted(ann, "so does mine")
+		for _, reason := range []string{"the load test runs", "so does mine"} {
+			if c := o.card(); !strings.Contains(c.Text, reason) {
+				t.Errorf("%q is not on the card: %s", reason, c.Text)
+			}
+		}
+	})
+}
+
+// submitted sends the dialog that the person has open.
+func (o *office) submitted(who, reason string) {
+	o.t.Helper()
+	v, open := o.slack.View(who)
+	if !open {
+		o.t.Fatalf("nothing asks %s for a reason", who)
+	}
+	if d, err := o.slack.Submit(v.ID, fakeslack.Values{"reason": {reason}}); err != nil || d.Err() != nil {
+		o.t.Fatal(err, d)
+	}
+	o.pause()
 }

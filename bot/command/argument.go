@@ -30,6 +30,12 @@ const (
 	until
 	severity
 	appOrNumber
+	oneApp
+	pageNumber
+	end
+	somebody
+	toDigest
+	build
 )
 
 // arguments is what each kind looks like in a usage, what is said where it is
@@ -64,6 +70,13 @@ func init() { //nolint:gochecknoinits // written as a value, the two would be an
 		until:       {"[until]", whyOrWhat, takeUntil},
 		severity:    {"<severity>", func([]string) string { return "How bad is it? Name a severity as the policies do, such as critical." }, takeSeverity},
 		appOrNumber: {"<app|number>", nameTheApp, takeAppOrNumber},
+
+		oneApp:     {"<app>", nameTheApp, takeOneApp},
+		pageNumber: {"<page n>", nameTheApp, takePage},
+		end:        {"until <when>", whenItEnds, takeEnd},
+		somebody:   {"<@person>", nameTheApp, takeSomebody},
+		toDigest:   {"[to digest]", func([]string) string { return "Say why: the reason is shown to everybody on the card." }, takeTo},
+		build:      {"<app>@<digest>", nameTheApp, takeBuild},
 	}
 }
 
@@ -97,12 +110,15 @@ func takeApp(c *Command, words, apps []string) ([]string, *Usage) {
 	return words[1:], u
 }
 
+// reasoned are the commands in which a reason follows the app.
+var reasoned = []Name{Reject, Hold, Check, Plan, BreakGlass, Review, WithdrawDigest, RestoreDigest}
+
 func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 	word := words[0]
 	words = words[1:]
 	// Phones put spaces around the @. Before a reason, which may begin with one
 	// ("@ann says no"), that is not forgiven.
-	if c.Name != Reject && c.Name != Hold && c.Name != Check && c.Name != Plan && c.Name != BreakGlass && c.Name != Review && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
+	if !slices.Contains(reasoned, c.Name) && len(words) > 0 && (strings.HasSuffix(word, "@") || strings.HasPrefix(words[0], "@")) {
 		word, words = word+strings.Join(words, ""), nil
 	}
 	name, digest, at := strings.Cut(bare(word), "@")
@@ -115,6 +131,30 @@ func takeAppAndDigest(c *Command, words, apps []string) ([]string, *Usage) {
 		return words, &Usage{Problem: fmt.Sprintf("“%s” is not a digest: after the @ come at least six of its hexadecimal digits.", clip(digest))}
 	}
 	return words, nil
+}
+
+// takeBuild takes an app and, whatever else, a digest.
+func takeBuild(c *Command, words, apps []string) ([]string, *Usage) {
+	words, u := takeAppAndDigest(c, words, apps)
+	if u == nil && c.Digest == "" {
+		u = &Usage{Problem: fmt.Sprintf("Which build? Write its digest after the app, as in %s@4f1c2a9b.", c.App)}
+	}
+	return words, u
+}
+
+// takeTo takes the digest to go back to, if one is named. A reason can't begin with
+// that word: what is nearly a digest is not taken for one.
+func takeTo(c *Command, words, _ []string) ([]string, *Usage) {
+	if !strings.EqualFold(bare(words[0]), "to") {
+		return words, nil
+	}
+	if len(words) > 1 {
+		c.Digest = strings.TrimPrefix(strings.ToLower(bare(words[1])), "sha256:")
+	}
+	if !digits.MatchString(c.Digest) {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not a digest: after “to” come at least six of its hexadecimal digits. A reason has to begin with another word.", clip(c.Digest))}
+	}
+	return words[2:], nil
 }
 
 // digits is a digest or the beginning of one. Below six digits, two builds of
@@ -255,6 +295,67 @@ func takeAppOrNumber(c *Command, words, apps []string) ([]string, *Usage) {
 		return words[1:], nil
 	}
 	return takeApp(c, words, apps)
+}
+
+// pageWord begins the number of a page. An app that is called so comes first.
+const pageWord = "page"
+
+// takeOneApp leaves the number of a page.
+func takeOneApp(c *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) == pageWord && (len(words) > 1 || !slices.Contains(apps, pageWord)) {
+		return words, nil
+	}
+	return takeApp(c, words, apps)
+}
+
+func takePage(c *Command, words, _ []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) != pageWord {
+		return words, nil
+	}
+	if len(words) == 1 {
+		return words, &Usage{Problem: "Which page? Say page 2."}
+	}
+	n, err := strconv.Atoi(bare(words[1]))
+	if err != nil || n < 1 || n > maxPage {
+		return words, &Usage{Problem: fmt.Sprintf("“%s” is not the number of a page.", clip(words[1]))}
+	}
+	c.Page = n
+	return words[2:], nil
+}
+
+// maxPage is beyond what anybody turns to.
+const maxPage = 100_000
+
+func whenItEnds([]string) string {
+	return "Until when? Say 18:00, monday, monday 9:00, 2d or 2026-12-24, in your time zone."
+}
+
+// takeEnd takes an end that has to be there. Nothing is said after it that could
+// be confused with it, so a day needs no time.
+func takeEnd(c *Command, words, apps []string) ([]string, *Usage) {
+	if strings.ToLower(bare(words[0])) == "until" {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return words, &Usage{Problem: whenItEnds(apps)}
+	}
+	until, n := readUntil(words)
+	if n == 0 {
+		if until, n = promotion.ReadUntil([]string{strings.ToLower(bare(words[0])), "0:00"}); n != 2 {
+			return words, &Usage{Problem: fmt.Sprintf("“%s” is not a time. %s", clip(words[0]), whenItEnds(apps))}
+		}
+		n = 1
+	}
+	c.Until = until
+	return words[n:], nil
+}
+
+// takeSomebody takes a person, if there is one.
+func takeSomebody(c *Command, words, apps []string) ([]string, *Usage) {
+	if !strings.HasPrefix(bare(words[0]), "@") {
+		return words, nil
+	}
+	return takePerson(c, words, apps)
 }
 
 func sayHow([]string) string {

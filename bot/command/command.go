@@ -48,6 +48,17 @@ const (
 	Unfreeze Name = "unfreeze"
 	Hold     Name = "hold"
 	Unhold   Name = "unhold"
+
+	Delegate   Name = "delegate"
+	Undelegate Name = "undelegate"
+	Remind     Name = "remind"
+
+	Rollback       Name = "rollback"
+	WithdrawDigest Name = "withdraw-digest"
+	RestoreDigest  Name = "restore-digest"
+	Figures        Name = "figures"
+
+	Audit Name = "audit"
 )
 
 // Command is what was meant.
@@ -65,7 +76,9 @@ type Command struct {
 
 	Severity string               // of an incident
 	Incident promotion.IncidentID // to be resolved; 0 for that of the app
-	Until    string               // when a freeze ends, as promotion.ReadUntil understands it; empty for when it is lifted
+	Until    string               // when a freeze or a delegation ends, as promotion.ReadUntil understands it; empty for when it is lifted
+
+	Page int // of a long list, from 1; 0 for the first
 }
 
 // What can be said of a broken glass.
@@ -85,8 +98,8 @@ type row struct {
 
 var grammar = []row{
 	{Help, []argument{topic}, 0, "what there is", "help reject"},
-	{Status, []argument{app}, 0, "what is where, and which registry can't be read", "status shop"},
-	{List, nil, 0, "everything that is open", "list"},
+	{Status, []argument{oneApp, pageNumber}, 0, "what is where, and which registry can't be read", "status shop"},
+	{List, []argument{pageNumber}, 0, "everything that is open", "list page 2"},
 	{Show, []argument{appAndDigest}, 1, "the newest promotion of an app, in full", "show shop@4f1c2a9b"},
 	{Why, []argument{appAndDigest}, 1, "why it is not out yet, and who could change that", "why shop"},
 	{WhatIf, []argument{approval, person, appAndDigest}, 2, "what one more approval would do", "what-if approve @ann shop"},
@@ -104,21 +117,34 @@ var grammar = []row{
 	{Unhold, []argument{appAndDigest}, 1, "lift what you hold yourself, or else what others do", "unhold shop"},
 	{Freeze, []argument{someApp, until, reason}, 3, "promote nothing of an app, or nothing at all, for now; until 18:00, monday 9:00, 2h or a date", "freeze shop monday 9:00 nobody is here over the weekend"},
 	{Unfreeze, []argument{app}, 0, "lift that", "unfreeze shop"},
+	{Rollback, []argument{app, toDigest, reason}, 3, "go back to what was there before, or to a build that was; what is there now is held after that", "rollback shop to 4f1c2a9b the checkout fails"},
+	{WithdrawDigest, []argument{build, reason}, 2, "say that a build is known to be bad: it is not promoted any more, nor gone back to, anywhere", "withdraw-digest shop@4f1c2a9b it leaks keys"},
+	{RestoreDigest, []argument{build, reason}, 2, "say, as another person, that it is not", "restore-digest shop@4f1c2a9b it was another build"},
 	{Incident, []argument{app, severity, reason}, 3, "say that something is wrong with an app; its soak may pause or begin again", "incident shop critical the checkout fails"},
 	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
-	{History, []argument{app}, 0, "past promotions", "history shop"},
+	{Delegate, []argument{person, end, app}, 2, "have somebody approve in your place for a while, of one app or of all; until then you are together one person", "delegate @ann until monday 9:00 shop"},
+	{Undelegate, []argument{somebody, app}, 0, "end that: what you have delegated, or else what was delegated to you", "undelegate @ann"},
+	{Remind, []argument{appAndDigest}, 1, "ask those now whose approval is missing", "remind shop"},
+	{History, []argument{oneApp, pageNumber}, 0, "past promotions, and how long they took", "history shop page 2"},
+	{Figures, []argument{app}, 0, "how often, how fast and how well: of the last week and the last month", "figures shop"},
+	{Audit, nil, 0, "where the record of all decisions is read, which is not here yet", "audit"},
 }
 
-func (r row) usage() string {
-	s := string(r.name)
+func (r row) usage() string { return strings.TrimSpace(string(r.name) + " " + r.rest(0)) }
+
+// rest is the usage from one of the arguments on.
+func (r row) rest(from int) (s string) {
 	for i, a := range r.args {
+		if i < from {
+			continue
+		}
 		if shape := arguments[a].shape; i < r.need {
 			s += " " + shape
 		} else {
 			s += " " + strings.NewReplacer("<", "[", ">", "]").Replace(shape)
 		}
 	}
-	return s
+	return strings.TrimSpace(s)
 }
 
 // The length of a reason, in characters: long enough to say something, short
@@ -128,9 +154,19 @@ const (
 	MaxReason = 500
 )
 
+// Hint is what Slack shows beside the command while somebody types.
+func Hint() string {
+	var names []string
+	for _, r := range grammar {
+		names = append(names, string(r.name))
+	}
+	return strings.Join(names, " | ")
+}
+
 // Usage says what can't be understood and what could have been meant.
 type Usage struct {
 	Problem string
+	Next    string   // what can stand where it was not understood, and after it; empty when nothing can
 	Command Name     // what was typed; empty when it is no command
 	Nearest string   // the command or app that was probably meant; empty when none is near
 	Lines   []string // the usage of what was probably meant
@@ -199,12 +235,13 @@ func (r row) parse(c *Command, words, apps []string) *Usage {
 	for i, kind := range r.args {
 		if len(words) == 0 {
 			if i < r.need {
-				return &Usage{Problem: arguments[kind].missing(apps)}
+				return &Usage{Problem: arguments[kind].missing(apps), Next: r.rest(i)}
 			}
 			return nil
 		}
 		rest, u := arguments[kind].take(c, words, apps)
 		if u != nil {
+			u.Next = r.rest(i)
 			return u
 		}
 		words = rest
@@ -213,27 +250,4 @@ func (r row) parse(c *Command, words, apps []string) *Usage {
 		return &Usage{Problem: fmt.Sprintf("“%s” is one word too many.", clip(words[0]))}
 	}
 	return nil
-}
-
-// Format writes the command as Slack would deliver it: Parse understands it as
-// the same command.
-func Format(c Command) string {
-	words := []string{string(c.Name)}
-	if c.Name == WhatIf {
-		words = append(words, string(Approve), "@"+c.Person)
-	}
-	target := c.App
-	if c.Digest != "" {
-		target += "@" + c.Digest
-	}
-	number := ""
-	if c.Incident != 0 {
-		number = fmt.Sprintf("#%d", c.Incident)
-	}
-	for _, w := range []string{string(c.Topic), target, number, c.Severity, c.Until, c.Ref, c.Check, string(c.Status), c.Opinion, c.Reason} {
-		if w != "" {
-			words = append(words, w)
-		}
-	}
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.Join(words, " "))
 }

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,22 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"an app is frozen until a time on a day", "freeze Shop Monday 9:00 “nobody is here”", command.Command{Name: command.Freeze, App: "shop", Until: "monday 9:00", Reason: "nobody is here"}},
 		{"a day without a time is a part of the reason", "freeze shop monday is no day for it", command.Command{Name: command.Freeze, App: "shop", Reason: "monday is no day for it"}},
 		{"an end within quotation marks", "freeze \"2h is enough\"", command.Command{Name: command.Freeze, Until: "2h", Reason: `is enough"`}},
+		{"somebody stands for another until a day", "delegate <@U024BE7LH|ann> until Monday", command.Command{Name: command.Delegate, Person: "U024BE7LH", Until: "monday 0:00"}},
+		{"somebody stands for another until a time, of one app", "delegate <@U024BE7LH> monday 9:00 “shop”", command.Command{Name: command.Delegate, Person: "U024BE7LH", Until: "monday 9:00", App: "shop"}},
+		{"somebody stands for another for a while", "delegate <@U024BE7LH> until 2d pay", command.Command{Name: command.Delegate, Person: "U024BE7LH", Until: "2d", App: "payments"}},
+		{"nobody stands for anybody", "undelegate", command.Command{Name: command.Undelegate}},
+		{"of one person it ends", "undelegate <@U024BE7LH|ann>", command.Command{Name: command.Undelegate, Person: "U024BE7LH"}},
+		{"of one app it ends", "undelegate shop", command.Command{Name: command.Undelegate, App: "shop"}},
+		{"of one person and app it ends", "undelegate <@U024BE7LH> wiki", command.Command{Name: command.Undelegate, Person: "U024BE7LH", App: "wiki"}},
+		{"a reminder", "remind shop", command.Command{Name: command.Remind, App: "shop"}},
+		{"a page of everything", "list page 2", command.Command{Name: command.List, Page: 2}},
+		{"a page of an app", "history pay Page “3”", command.Command{Name: command.History, App: "payments", Page: 3}},
+		{"a page of all apps", "history page 3", command.Command{Name: command.History, Page: 3}},
+		{"back to what was there before", "rollback shop the checkout fails", command.Command{Name: command.Rollback, App: "shop", Reason: "the checkout fails"}},
+		{"back to a build", "rollback pay To sha256:4f1c2a “it fails”", command.Command{Name: command.Rollback, App: "payments", Digest: "4f1c2a", Reason: "it fails"}},
+		{"a build that is bad", "withdraw-digest shop@4f1c2a @ann says so", command.Command{Name: command.WithdrawDigest, App: "shop", Digest: "4f1c2a", Reason: "@ann says so"}},
+		{"a build that is not", "restore-digest shop@4f1c2a it was another", command.Command{Name: command.RestoreDigest, App: "shop", Digest: "4f1c2a", Reason: "it was another"}},
+		{"figures of everything", "figures", command.Command{Name: command.Figures}},
 		{"everything thaws", "unfreeze", command.Command{Name: command.Unfreeze}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -118,7 +135,20 @@ func TestWhatIsNot(t *testing.T) {
 		{"a freeze of nothing", "freeze", "Say why", "", "/promote freeze"},
 		{"an incident without a severity", "incident shop", "How bad", "", "/promote incident <app> <severity> <reason>"},
 		{"an incident of a severity that is none", "incident shop !! down", "not a severity", "", "/promote incident"},
+		{"a rollback for no reason", "rollback shop", "Say why", "", "/promote rollback <app> [to digest] <reason>"},
+		{"a rollback to a build, for no reason", "rollback shop to 4f1c2a", "Say why", "", "/promote rollback"},
+		{"a rollback to no build", "rollback shop to stop the errors", "“stop” is not a digest", "", "/promote rollback"},
+		{"a rollback to nothing", "rollback shop to", "is not a digest", "", "/promote rollback"},
+		{"a build that is bad, whichever", "withdraw-digest shop it leaks", "Which build?", "", "/promote withdraw-digest <app>@<digest> <reason>"},
+		{"a build that is bad for no reason", "withdraw-digest shop@4f1c2a", "Say why", "", "/promote withdraw-digest"},
 		{"nothing that is over", "resolve", "shop, shop-api", "", "/promote resolve <app|number>"},
+		{"nobody to stand for one", "delegate", "Whose", "", "/promote delegate <@person> until <when> [app]"},
+		{"somebody who is typed", "delegate ann 2d", "“ann”", "", "/promote delegate"},
+		{"without an end", "delegate <@U024BE7LH|ann>", "Until when", "", "/promote delegate"},
+		{"with half an end", "delegate <@U024BE7LH|ann> until", "Until when", "", "/promote delegate"},
+		{"with no end", "delegate <@U024BE7LH|ann> until friday-ish", "“friday-ish” is not a time", "", "/promote delegate"},
+		{"page nought", "list page 0", "not the number of a page", "", "/promote list [page n]"},
+		{"no page", "history shop page", "Which page", "", "/promote history [app] [page n]"},
 		{"a number that is none", "resolve #0", "There is no app “#0”", "", "/promote resolve"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -155,7 +185,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 23 {
+	if len(all) != 31 {
 		t.Errorf("%d commands", len(all))
 	}
 }
@@ -164,7 +194,10 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "help", "help why", "status", "list", "show shop@4f1c2a", "request shop v1", "approve pay", "reject shop “no & <http://x|y> &amp;lt;”",
 		"reject shop '\"``\"'", "check shop review failed no", "<@U1|a> <", "why shop @", "\xff", "reject shop >|<a|b|c>|", "/promote",
-		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay",
+		"freeze shop monday 9:00 x y", "freeze \" 2h x \"", "freeze '' shop 2h ab", "unfreeze", "incident shop critical x y", "resolve #17", "hold shop@4f1c2a x y", "unhold pay", "rollback shop to 4f1c2a x y", "rollback shop to x", "withdraw-digest shop@4f1c2a x y",
+		"delegate <@U024BE7LH|ann> until monday 9:00 shop", "delegate @U024BE7LH until", "delegate <@U024BE7LH> tomorrow", "delegate <@U024BE7LH> until until 2h pay",
+		"undelegate", "undelegate <@U024BE7LH> shop", "undelegate shop", "remind shop@4f1c2a", "audit", "list page 2", "history shop page 3", "status page 0",
+		"history page", "list “page” ‘2’", "history page page 2",
 	} {
 		f.Add(seed)
 	}
@@ -180,9 +213,81 @@ func FuzzParse(f *testing.F) {
 		if c.App != "" && !slices.Contains(apps, c.App) {
 			t.Fatalf("%q names the app %q", text, c.App)
 		}
-		again, err := command.Parse(command.Format(c), apps)
+		again, err := command.Parse(written(c), apps)
 		if err != nil || again != c {
-			t.Fatalf("%q is %+v, written %q, which is %+v, %v", text, c, command.Format(c), again, err)
+			t.Fatalf("%q is %+v, written %q, which is %+v, %v", text, c, written(c), again, err)
 		}
 	})
+}
+
+// written is the command as Slack would deliver it.
+func written(c command.Command) string {
+	words := []string{string(c.Name)}
+	if c.Name == command.WhatIf {
+		words = append(words, string(command.Approve))
+	}
+	if c.Person != "" {
+		words = append(words, "<@"+c.Person+">")
+	}
+	target := c.App
+	switch {
+	case c.Digest != "" && c.Name == command.Rollback:
+		target += " to " + c.Digest
+	case c.Digest != "":
+		target += "@" + c.Digest
+	}
+	if c.Incident != 0 {
+		target = fmt.Sprintf("#%d", c.Incident)
+	}
+	until := []string{target, c.Until} // a freeze names the app first
+	if c.Name == command.Delegate {
+		until = []string{"until", c.Until, target}
+	}
+	for _, w := range append(append([]string{string(c.Topic), c.Severity}, until...), c.Ref, c.Check, string(c.Status), c.Opinion, c.Reason) {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	if c.Name == command.Incident {
+		words[1], words[2] = target, c.Severity
+	}
+	if c.Page != 0 {
+		words = append(words, fmt.Sprintf("page %d", c.Page))
+	}
+	for i, w := range words {
+		if i > 0 && w == c.Person || strings.HasPrefix(w, "<@") {
+			continue
+		}
+		words[i] = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(w)
+	}
+	return strings.Join(words, " ")
+}
+
+func TestAUsageErrorSaysWhatComesNext(t *testing.T) {
+	for text, next := range map[string]string{
+		"check shop":                     "<check> <passed|failed> [reason]",
+		"check shop review perhaps":      "<passed|failed> [reason]",
+		"approve":                        "<app>[@digest]",
+		"approve shop now":               "",
+		"delegate <@U024BE7LH|ann> soon": "until <when> [app]",
+		"deploy":                         "",
+	} {
+		_, err := command.Parse(text, apps)
+		u, _ := errors.AsType[*command.Usage](err)
+		if u == nil || u.Next != next {
+			t.Errorf("after %q comes %+v, want %q", text, u, next)
+		}
+	}
+}
+
+func TestTheHintNamesEveryCommand(t *testing.T) {
+	names := strings.Split(command.Hint(), " | ")
+	if len(names) != len(command.Lines("")) || len(command.Hint()) > 1000 {
+		t.Errorf("%q", command.Hint())
+	}
+	for _, name := range names {
+		if len(command.Lines(command.Name(name))) == 0 {
+			t.Errorf("the hint names %q, which the help does not know", name)
+		}
+	}
 }

@@ -3,8 +3,8 @@ package command
 import (
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 // Slack delivers a typed name or address as a control sequence (<@U1|ann>,
@@ -38,24 +38,7 @@ func split(text string) []string {
 		}
 		return kind + strings.TrimPrefix(label, kind)
 	})
-	return strings.Fields(tidy(unescape.Replace(text)))
-}
-
-// tidy makes one line of a text and drops what can't be seen, above all what
-// turns the direction in which text is read.
-func tidy(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case r == '\u200c', r == '\u200d': // they join letters in some scripts, and emoji
-			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == utf8.RuneError:
-			return -1
-		}
-		return r
-	}, s)
-	return strings.Join(strings.Fields(s), " ")
+	return strings.Fields(promotion.Line(unescape.Replace(text)))
 }
 
 // bare takes off a word what people put around names when they copy them.

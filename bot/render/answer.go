@@ -30,6 +30,14 @@ func answer(a promotion.Answer) page.Text {
 	if a.Check != "" {
 		return signAnswer(a, it)
 	}
+	if a.Deed == promotion.GestureDelegate || a.Deed == promotion.GestureUndelegate || a.Deed == promotion.GestureRemind {
+		if m := stoodFor(a, it); m != "" {
+			return m
+		}
+	}
+	if m, some := aboutBuild(a, it); some {
+		return m
+	}
 	if a.Deed != "" {
 		return deedAnswer(a, it)
 	}
@@ -74,6 +82,8 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 	switch a.Decision {
 	case promotion.Reject:
 		return page.Writef("Rejected %s: %s. No tag was moved.", it, objection(a.Ground, a.Reason))
+	case promotion.Keep:
+		return page.Writef("%s stays as it is, and counts as promoted: %s.", it, because(a.Reason))
 	case promotion.Lift:
 		return page.Writef("The rejection of %s is lifted: it is open again.", it)
 	case promotion.Withdraw:
@@ -117,6 +127,8 @@ func deed(d promotion.Decision) page.Text {
 		return "withdrawal"
 	case promotion.Lift:
 		return "lifting of the rejection"
+	case promotion.Keep:
+		return "decision to keep it"
 	case promotion.BreakGlass:
 		return "breaking of the glass"
 	case promotion.Fine, promotion.NotFine:
@@ -130,6 +142,12 @@ func ended(state string) page.Text {
 	switch promotion.State(state) {
 	case promotion.Executing:
 		return "is being promoted already"
+	case promotion.Deploying:
+		return "is being deployed already"
+	case promotion.Watching:
+		return "runs already, and is being watched"
+	case promotion.Failing:
+		return "has been promoted, and is failing; its card says what can be done"
 	case promotion.Promoted:
 		return "has been promoted already"
 	case promotion.Rejected:
@@ -163,6 +181,11 @@ func Why(v policy.View) Message {
 		lines = append(append(lines, tree(v.Verdict.Findings, "")...), discounted(v, nil)...)
 	}
 	return page.Say(lines...)
+}
+
+// Abroad is said where members of other organisations read and write along.
+func Abroad() Message {
+	return page.Say("In a channel that is shared with other organisations, promotebot answers only `/promote`. Nothing was changed.")
 }
 
 // Problem is the one place where an error becomes words in Slack. Only texts

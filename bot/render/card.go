@@ -2,11 +2,8 @@ package render
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -14,27 +11,6 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
-
-// What the buttons are called in Slack's payloads.
-const (
-	ActionApprove = "promotebot_approve"
-	ActionReject  = "promotebot_reject"
-	ActionDetails = "promotebot_details"
-)
-
-// Value is what a button carries: which promotion, and on which terms it was
-// shown. Everything else is looked up when it is clicked.
-func Value(id promotion.ID, terms string) string { return fmt.Sprintf("%d.%s", id, terms) }
-
-// ParseValue reads what Value wrote. The error is Invalid.
-func ParseValue(s string) (promotion.ID, string, error) {
-	number, terms, ok := strings.Cut(s, ".")
-	id, err := strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil || id <= 0 {
-		return 0, "", promotion.Errorf(promotion.Invalid, "a button without a promotion")
-	}
-	return promotion.ID(id), terms, nil
-}
 
 // Card is the message that stands for a promotion from its beginning to its
 // end. It is redrawn whenever something on it changes.
@@ -48,18 +24,23 @@ func Card(v policy.View) Message {
 	word, sentence := state(v, c)
 	p.Header(title(promoted, word))
 	if promoted.State == promotion.Open {
-		// On a phone the facts fill a screen: what holds it up stands before them.
-		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v), ends(v)}, hindrances(v, sentence), stopped(v, c))...)
+		// On a phone the facts fill a screen: what holds it up, what changes and who
+		// has agreed stand before them.
+		p.Section(slices.Concat([]page.Text{sentence}, glass(v, c), []page.Text{soak(v)}, pauses(v), []page.Text{ends(v)}, withdrawn(v.Facts.Withdrawn, c), hindrances(v, sentence), stopped(v, c))...)
 		carriage(&p, v)
+		p.Section(changes(promoted)...)
 		p.Section(evidence(v)...)
-		p.Fields(facts(promoted, c)...)
-		p.Section(planned(promoted)...)
 		p.Section(approvals(v, c)...)
 		p.Context(discounted(v, c)...)
+		p.Section(planned(promoted)...)
+		p.Section(following(v))
+		p.Fields(facts(promoted, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(append([]page.Text{sentence}, glass(v, c)...)...)
+		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
+		p.Section(deployments(v)...)
 		carriage(&p, v)
+		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
 		p.Section(planned(promoted)...)
 		p.Section(approvers(v, c))
@@ -87,15 +68,17 @@ func summary(v policy.View) string {
 	c := cast(v.Facts.People)
 	_, sentence := state(v, c)
 	s := []page.Text{page.Writef("%s %s, %s: ", p.App, p.Digest.Short(), way(p)) + sentence}
-	s = append(s, glass(v, c)...)
+	s = append(append(s, withdrawn(v.Facts.Withdrawn, c)...), glass(v, c)...)
 	if p.State == promotion.Open {
-		s = append(append(s, ends(v)), hindrances(v, sentence)...)
+		s = slices.Concat(s, pauses(v), []page.Text{ends(v)}, hindrances(v, sentence))
+		s = append(s, changes(p)...)
 		s = append(s, evidence(v)...)
 		s = append(s, stopped(v, c)...)
 		s = append(s, approvals(v, c)...)
 		s = append(s, discounted(v, c)...)
+		s = append(s, following(v))
 	} else {
-		s = append(s, approvers(v, c))
+		s = append(append(s, deployments(v)...), approvers(v, c))
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))
@@ -110,14 +93,22 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	if p.Repairs() {
 		noticed = page.Writef("*Noticed in %s*\n%s", p.To, p.OpenedAt)
 	}
+	if p.Purpose == promotion.Rollback {
+		noticed = page.Writef("*Asked for*\n%s", p.OpenedAt)
+	}
 	if p.SourceTag != "" {
 		noticed += ", behind " + page.Code(p.SourceTag)
 	}
-	all := []page.Text{page.Writef("*Digest*\n%s", p.Digest), noticed}
+	all := []page.Text{noticed}
+	if !tells(p) {
+		all = append([]page.Text{page.Writef("*Digest*\n%s", p.Digest)}, noticed)
+	}
 	if p.Requester != "" {
 		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}
-	all = append(all, image(p.Image)...)
+	if !tells(p) {
+		all = append(all, image(p.Image)...)
+	}
 	if len(p.Targets) == 0 {
 		return append(all, page.Writef("*Tags of %s*\nnot known yet", p.To))
 	}
@@ -127,7 +118,7 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 	}
 	// What was read is kept when it ends: it is what a rollback would go back to.
 	since := "now"
-	if p.State.Final() {
+	if p.State.Final() || p.MovedAt != nil {
 		since = "before"
 	}
 	to := page.Join(set, maxTags)
@@ -180,26 +171,6 @@ func image(i *promotion.Image) []page.Text {
 	return all
 }
 
-// commit is a link where the labels name a forge that has such pages, as
-// GitHub, GitLab and their kin do. The host is shown: a label can name any.
-func commit(source, revision string) page.Text {
-	if len(revision) < 7 || len(revision) > 64 || strings.Trim(revision, "0123456789abcdef") != "" {
-		return page.Code(revision)
-	}
-	short := revision[:min(12, len(revision))]
-	u, err := url.Parse(source)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(source) > 500 || strings.Trim(u.Path, "/") == "" {
-		return page.Code(short)
-	}
-	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")+"/commit/"+revision, ""
-	u.RawQuery, u.Fragment = "", ""
-	address := strings.ReplaceAll(u.String(), "&", "&amp;")
-	if strings.ContainsAny(address, "<>|` ") || address != page.Clean(address) {
-		return page.Code(short)
-	}
-	return page.Writef("<%s|%s> on %s", page.Text(address), short, u.Host)
-}
-
 // soak is a picture and the words for it. The share is that of the moment of
 // drawing, and says so.
 func soak(v policy.View) page.Text {
@@ -221,9 +192,10 @@ func approvals(v policy.View, c cast) []page.Text {
 	top, _ := v.Verdict.Finding(policy.RuleApprovals)
 	lines := []page.Text{page.Writef("*Approvals*: %s", strings.TrimSuffix(top.Reason, " approvals"))}
 	for _, f := range top.Children {
-		lines = append(lines, required(f, "", c)...)
+		lines = append(lines, required(v, f, "", c)...)
 	}
-	if top.ChangesAt != nil {
+	lines = append(lines, standIns(v, c)...)
+	if top.ChangesAt != nil && !slices.ContainsFunc(v.Facts.Delegations, func(d promotion.Delegation) bool { return d.Until.Equal(*top.ChangesAt) }) {
 		lines = append(lines, page.Writef("The first of these approvals expires %s.", *top.ChangesAt))
 	}
 	return lines
@@ -231,7 +203,7 @@ func approvals(v policy.View, c cast) []page.Text {
 
 // required is one requirement, or several with what is enough of them. Of a
 // choice that has been made, only what was chosen is told.
-func required(f policy.Finding, indent page.Text, c cast) []page.Text {
+func required(v policy.View, f policy.Finding, indent page.Text, c cast) []page.Text {
 	made := f.Rule == policy.RuleChoice && f.Outcome == policy.Met
 	if len(f.Children) > 0 {
 		var lines []page.Text
@@ -242,7 +214,7 @@ func required(f policy.Finding, indent page.Text, c cast) []page.Text {
 		}
 		for _, child := range f.Children {
 			if !made || child.Outcome == policy.Met {
-				lines = append(lines, required(child, below, c)...)
+				lines = append(lines, required(v, child, below, c)...)
 			}
 		}
 		return lines
@@ -252,7 +224,7 @@ func required(f policy.Finding, indent page.Text, c cast) []page.Text {
 		line = indent + "• *Blocked*: " + because(f.Reason)
 	}
 	if len(f.By) > 0 {
-		line += ": " + c.all(f.By, maxPeople)
+		line += ": " + page.Join(voices(v, f.By, c), maxPeople)
 	}
 	if len(f.Who) > 0 && f.Outcome != policy.Met {
 		line += ". Could approve: " + c.all(f.Who, maxPeople)
@@ -288,7 +260,7 @@ func approvers(v policy.View, c cast) page.Text {
 			continue
 		}
 		said[vote.Person] = false
-		who := c.call(vote.Person)
+		who := voice(v, vote.Person, c)
 		if role := as[vote.Person]; role != "" {
 			who += page.Writef(" (%s)", role)
 		}
@@ -307,7 +279,7 @@ func discounted(v policy.View, c cast) []page.Text {
 			lines = append(lines, page.Writef("%d more approvals don't count; the details say why.", len(v.Verdict.Discounted)-i))
 			break
 		}
-		lines = append(lines, page.Writef("Not counted: the approval of %s: %s.", c.call(d.Person), because(d.Reason)))
+		lines = append(lines, page.Writef("Not counted: the approval of %s: %s.", c.call(d.Person), against(d, c)))
 	}
 	return lines
 }
@@ -318,7 +290,7 @@ func discounted(v policy.View, c cast) []page.Text {
 func hindrances(v policy.View, said page.Text) []page.Text {
 	var lines []page.Text
 	for _, f := range v.Verdict.Findings {
-		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
+		own := f.Rule == policy.RuleSoak || f.Rule == policy.RuleChecks || f.Rule == policy.RuleWithdrawn || f.Rule == policy.RuleHold || f.Rule == policy.RuleFreeze || f.Rule == policy.RuleApprovals && (f.Outcome != policy.Blocked || len(f.Children) > 0)
 		if why := because(f.Reason); f.Outcome != policy.Met && !own && !strings.Contains(string(said), string(why)) {
 			begins := page.Writef("*%s*: ", outcome(f))
 			if strings.HasPrefix(string(said), string(begins)) {
@@ -341,68 +313,4 @@ func outcome(f policy.Finding) page.Text {
 		return "Waiting"
 	}
 	return "Blocked"
-}
-
-// buttons are there only while they can do something; Details always can.
-// Nobody can agree to a plan that is not there yet, but anybody with a role can
-// say no to it.
-func buttons(v policy.View) []slack.BlockElement {
-	p := &v.Facts.Promotion
-	value := Value(p.ID, p.TermsNow().Hash())
-	details := slack.NewButtonBlockElement(ActionDetails, value, page.Words("Details"))
-	more := append(reviewButtons(v, value), details)
-	if lift, ok := liftButton(v, value); ok {
-		return append([]slack.BlockElement{lift}, more...)
-	}
-	if p.State != promotion.Open {
-		return more
-	}
-	var taken []slack.BlockElement
-	if withdraw, ok := withdrawButton(v, value); ok {
-		taken = append(taken, withdraw)
-	}
-	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
-	plan, sign := planButton(v, value), signs(v)
-	more = slices.Concat(taken, holdButtons(v, value), glassButton(v, value), more)
-	if !p.Planned() || v.Document.Automatic || len(plan) > 0 && p.Plan == "" {
-		return slices.Concat(plan, sign, []slack.BlockElement{reject}, more)
-	}
-	approve := slack.NewButtonBlockElement(ActionApprove, value, page.Words("Approve")).WithStyle(slack.StylePrimary)
-	approve.Confirm = slack.NewConfirmationBlockObject(
-		page.Words("Approve "+page.Plain(p.App, 40)+" for "+page.Plain(p.To, 40)+"?"), page.Words(confirmation(v)), page.Words("Approve"), page.Words("Not yet"))
-	if adopt, ok := adoptButton(p, value); ok {
-		return slices.Concat([]slack.BlockElement{approve, adopt}, sign, []slack.BlockElement{reject}, more)
-	}
-	return slices.Concat([]slack.BlockElement{approve}, plan, sign, []slack.BlockElement{reject}, more)
-}
-
-// confirmation names what is agreed to, in the room that Slack gives it.
-func confirmation(v policy.View) string {
-	p := &v.Facts.Promotion
-	where := ""
-	if p.Abroad() {
-		where = " in " + page.Plain(string(p.Destination), 80)
-	}
-	switch p.Purpose {
-	case promotion.Restore:
-		return fmt.Sprintf("The tags of %s go back to exactly the digest %s when the policy is met.", page.Plain(p.To, 40), page.Plain(p.Digest.Short(), 12))
-	case promotion.Adopt:
-		return fmt.Sprintf("The digest %s, which somebody else put in %s, is accepted there when the policy is met. No tag is moved.", page.Plain(p.Digest.Short(), 12), page.Plain(p.To, 40))
-	}
-	if p.Purpose == promotion.Train {
-		return agreed(v)
-	}
-	s := fmt.Sprintf("Exactly the digest %s goes from %s to %s"+where+" when the policy is met, as ", page.Plain(p.Digest.Short(), 12), page.Plain(p.From, 40), page.Plain(p.To, 40))
-	const room = 12 // for ", 1234 more."
-	for i, t := range p.Targets {
-		tag := page.Plain(t.Tag, 128) // the longest that a registry takes
-		if i > 0 {
-			tag = ", " + tag
-		}
-		if utf8.RuneCountInString(s+tag) > page.MaxConfirm-room {
-			return s + fmt.Sprintf(", %d more.", len(p.Targets)-i)
-		}
-		s += tag
-	}
-	return s + "."
 }

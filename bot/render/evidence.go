@@ -74,11 +74,10 @@ func link(c promotion.Check) page.Text {
 	if err != nil || promotion.ParseLink(c.URL) != nil {
 		return ""
 	}
-	address := strings.ReplaceAll(c.URL, "&", "&amp;")
-	if strings.ContainsAny(address, "<>|` ") {
-		return page.Writef(" (on %s)", u.Host)
+	if address, ok := linkable(c.URL); ok {
+		return page.Writef(" (<%s|report> on %s)", address, u.Host)
 	}
-	return page.Writef(" (<%s|report> on %s)", page.Text(address), u.Host)
+	return page.Writef(" (on %s)", u.Host)
 }
 
 // signs are the buttons by which somebody of the role says that they have
@@ -89,18 +88,23 @@ func signs(v policy.View) []slack.BlockElement {
 		if i == maxSigns {
 			break
 		}
-		what := page.Plain(s.Check.Name, 40)
-		if v.Facts.Promotion.Purpose == promotion.Train {
-			what += " of " + page.Plain(s.App, 20)
-		}
-		button := slack.NewButtonBlockElement(fmt.Sprintf("%s_%d", ActionSign, i), Value(s.Promotion, page.Plain(s.Check.Name, maxName)), page.Words("Sign off "+what))
-		button.Confirm = slack.NewConfirmationBlockObject(page.Words("Sign off "+what+"?"),
-			page.Words(fmt.Sprintf("You have looked, and have found nothing against it. It counts for somebody of %s. If you have found something: /promote check %s %s failed, and what it is.",
-				page.Plain(s.Check.ReviewedBy, 40), page.Plain(s.App, 40), page.Plain(s.Check.Name, 40))),
-			page.Words("Sign off"), page.Words("Not yet"))
-		all = append(all, button)
+		all = append(all, signButton(fmt.Sprintf("%s_%d", ActionSign, i), v.Facts.Promotion.Purpose == promotion.Train, s))
 	}
 	return all
+}
+
+// signButton is one of them; on a train it says of which app.
+func signButton(action string, train bool, s policy.Signature) *slack.ButtonBlockElement {
+	what := page.Plain(s.Check.Name, 40)
+	if train {
+		what += " of " + page.Plain(s.App, 20)
+	}
+	button := slack.NewButtonBlockElement(action, Value(s.Promotion, page.Plain(s.Check.Name, maxName)), page.Words("Sign off "+what))
+	button.Confirm = slack.NewConfirmationBlockObject(page.Words("Sign off "+what+"?"),
+		page.Words(fmt.Sprintf("You have looked, and have found nothing against it. It counts for somebody of %s. If you have found something: /promote check %s %s failed, and what it is.",
+			page.Plain(s.Check.ReviewedBy, 40), page.Plain(s.App, 40), page.Plain(s.Check.Name, 40))),
+		page.Words("Sign off"), page.Words("Not yet"))
+	return button
 }
 
 // signAnswer is what somebody is told who wanted to sign a check off.

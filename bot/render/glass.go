@@ -134,14 +134,6 @@ func owed(p *promotion.Promotion, now time.Time, c cast) page.Text {
 	return page.Writef("*Review due* until %s, by another person of ", b.Due) + roles(b.Reviewers) + "."
 }
 
-// glassButton is there while there is something behind the glass.
-func glassButton(v policy.View, value string) []slack.BlockElement {
-	if !Breakable(v) {
-		return nil
-	}
-	return []slack.BlockElement{slack.NewButtonBlockElement(ActionGlass, value, page.Words("Break glass…"))}
-}
-
 // reviewButtons are on the card of what has ended, until somebody has said.
 func reviewButtons(v policy.View, value string) []slack.BlockElement {
 	p := &v.Facts.Promotion
@@ -171,27 +163,24 @@ func shattered(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Mess
 		}
 		return page.Say(page.Writef("%s has reviewed that the glass was broken for %s: ", c.call(w.Person), it) + what + ".")
 	case promotion.NoticeReview:
-		return page.Say(page.Writef("Reminder: the glass was broken for %s.", it), owed(p, v.At, c), called(v))
+		return page.Say(page.Writef("Reminder: the glass was broken for %s.", it), owed(p, v.At, c), called(w, v, c))
 	}
 	return page.Say(page.Writef("*Break-glass*: %s has %s go to %s without all that its policy asks for: %s.", c.call(w.Person), it, p.To, because(w.Reason)),
 		"Skipped: "+skipped(p.Broken)+".", owed(p, v.At, c))
 }
 
-// called are those who could give the review.
-func called(v policy.View) page.Text {
-	var who []promotion.PersonID
-	seen := map[promotion.PersonID]bool{v.Facts.Promotion.Broken.By: true}
-	for _, role := range v.Facts.Promotion.Broken.Reviewers {
-		for _, id := range v.Facts.Rosters[role].Members {
-			if !seen[id] && !v.Facts.Identities.Same(id, v.Facts.Promotion.Broken.By) {
-				who, seen[id] = append(who, id), true
-			}
+// called are those who could give the review, mentioned unless each of them is
+// reminded directly.
+func called(w promotion.NoticeWork, v policy.View, c cast) page.Text {
+	if !w.Named {
+		c = nil
+	}
+	for _, want := range v.Wants() {
+		if want.Kind == policy.WantReview {
+			return "Could review: " + c.all(want.Who, maxCalled) + "."
 		}
 	}
-	if len(who) == 0 {
-		return ""
-	}
-	return "Could review: " + cast(nil).all(who, maxCalled) + "."
+	return ""
 }
 
 // glassAnswer is what somebody is told about a glass that they broke, or reviewed.

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -21,7 +22,7 @@ func drawGlass(t *rapid.T, text *rapid.Generator[string], person *rapid.Generato
 	d.BreakGlass = &policy.BreakGlass{Role: text.Draw(t, "commanders"), By: rapid.SliceOfN(text, 1, 60).Draw(t, "reviewers"), Within: 24 * time.Hour}
 	who := person.Draw(t, "breaker")
 	f.Rosters[d.BreakGlass.Role] = promotion.Roster{Members: []promotion.PersonID{who}}
-	f.People[who] = promotion.Person{ID: who, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: monday}
+	f.People[who] = promotion.Person{ID: who, Name: text.Draw(t, "name"), Standing: promotion.Member, ReadAt: sample.Monday}
 	if !rapid.Bool().Draw(t, "broken") {
 		return
 	}
@@ -49,11 +50,11 @@ func TestWhatIsConfirmedIsWhatWasShown(t *testing.T) {
 
 func TestOverdueReviewsAreInTheStatus(t *testing.T) {
 	v := view(t, "review overdue")
-	m := render.Status([]policy.AppStatus{{App: "shop", Unreviewed: []promotion.Promotion{v.Facts.Promotion}}}, v.At)
+	m := render.Status([]policy.AppStatus{{App: "shop", Unreviewed: []promotion.Promotion{v.Facts.Promotion}}}, v.At, render.Pages{})
 	if !strings.Contains(m.Text, "• #12: *Review OVERDUE* since ") {
 		t.Error(m.Text)
 	}
-	if m := render.History([]promotion.Promotion{v.Facts.Promotion}); !strings.Contains(m.Text, "the glass was broken by <@U0000EVE>") {
+	if m := render.History([]promotion.Promotion{v.Facts.Promotion}, nil, render.Pages{}); !strings.Contains(m.Text, "the glass was broken by <@U0000EVE>") {
 		t.Error(m.Text)
 	}
 }

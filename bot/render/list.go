@@ -11,56 +11,69 @@ import (
 
 // List is everything that is open, and what has ended and is still to be
 // reviewed.
-func List(open []policy.View) Message {
+func List(open []policy.View, pages Pages) Message {
 	if len(open) == 0 {
 		return page.Say("Nothing is open. `/promote status` shows what is where.")
 	}
 	var rows []page.Text
 	for _, v := range open {
-		p := &v.Facts.Promotion
-		_, sentence := state(v, nil)
-		row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
-		if p.Owed() != nil {
-			row += " " + owed(p, v.At, nil)
-		}
-		rows = append(rows, row)
+		rows = append(rows, row(v, nil))
 	}
-	return page.Roll("Open promotions", rows, "/promote show <app> shows each of them")
+	return pages.on(page.Roll("Open promotions", listed(rows), "/promote show <app> shows each of them"))
+}
+
+// row is a promotion where it is one of several.
+func row(v policy.View, c cast) page.Text {
+	p := &v.Facts.Promotion
+	_, sentence := state(v, c)
+	row := page.Writef("#%d *%s* %s, %s: ", p.ID, p.App, p.Digest, way(p)) + sentence
+	if p.Owed() != nil {
+		row += " " + owed(p, v.At, c)
+	}
+	return row
 }
 
 // Status is what is where, as far as it could be seen.
-func Status(apps []policy.AppStatus, now time.Time) Message {
+func Status(apps []policy.AppStatus, now time.Time, pages Pages) Message {
 	if len(apps) == 0 {
 		return page.Say("No app is configured.")
 	}
 	var rows []page.Text
 	for _, a := range apps {
-		row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
-		for _, e := range a.Environments {
-			row += page.Writef("\n• %s", e.Name)
-			if e.Images != "" {
-				row += page.Writef(", in %s", page.Code(string(e.Images)))
-			}
-			row += ": " + environment(e)
-		}
-		row += halted(a)
-		for _, p := range a.Unreviewed {
-			row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
-		}
-		var open []page.Text
-		for _, id := range a.Open {
-			open = append(open, page.Writef("#%d", id))
-		}
-		if len(open) > 0 {
-			row += "\n• open: " + page.Join(open, maxTags)
-		}
-		rows = append(rows, row)
+		rows = append(rows, where(a, now))
 	}
 	m := page.Roll("Status", rows, "/promote status <app> shows one of them")
 	p := page.Page{Blocks: m.Blocks}
 	p.Context(page.Writef("As of %s", now))
 	m.Blocks = p.Blocks
-	return m
+	return pages.on(m)
+}
+
+// where is what is where of one app.
+func where(a policy.AppStatus, now time.Time) page.Text {
+	row := page.Writef("*%s* in %s", a.App, page.Code(string(a.Repository)))
+	for _, e := range a.Environments {
+		row += page.Writef("\n• %s", e.Name)
+		if e.Images != "" {
+			row += page.Writef(", in %s", page.Code(string(e.Images)))
+		}
+		row += ": " + environment(e)
+	}
+	for _, f := range a.Following {
+		row += "\n• " + onItsWay(f)
+	}
+	row += halted(a)
+	for _, p := range a.Unreviewed {
+		row += page.Writef("\n• #%d: ", p.ID) + owed(&p, now, nil)
+	}
+	var open []page.Text
+	for _, id := range a.Open {
+		open = append(open, page.Writef("#%d", id))
+	}
+	if len(open) > 0 {
+		row += "\n• open: " + page.Join(open, maxTags)
+	}
+	return row
 }
 
 // environment says first what can't be seen: what follows is then old.
@@ -90,41 +103,71 @@ func environment(e policy.EnvironmentStatus) page.Text {
 	return s + page.Writef("nothing behind %s", page.Code(e.Watch))
 }
 
-// History is past and present promotions, newest first.
-func History(past []promotion.Promotion) Message {
-	if len(past) == 0 {
+// History is past and present promotions and, in between, which digests were
+// withdrawn; newest first.
+func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal, pages Pages) Message {
+	if len(past)+len(withdrawn) == 0 {
 		return page.Say("No promotion is on record.")
 	}
-	var rows []page.Text
+	var all []happening
 	for _, p := range past {
 		at := p.OpenedAt
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
-		if p.Successor != 0 && p.State != promotion.Rejected {
-			row += page.Writef(" by #%d", p.Successor)
-		}
-		if p.EndedBy != "" {
-			row += page.Writef(" by %s", page.Mention(p.EndedBy))
-		}
-		if p.Reason != "" {
-			row += ": " + because(p.Reason)
-		}
-		if p.Broken != nil {
-			row += page.Writef("; the glass was broken by %s", page.Mention(p.Broken.By))
-		}
-		rows = append(rows, row)
+		all = append(all, happening{at, record(p, nil)})
 	}
-	return page.Roll("History", rows, "/promote history <app> shows those of one app")
+	shown := newestFirst(append(all, pages.between(judged(withdrawn))...))
+	return pages.on(page.Roll("History", listed(shown), "/promote history <app> shows those of one app"))
+}
+
+// record is a promotion as it is remembered.
+func record(p promotion.Promotion, c cast) page.Text {
+	at := p.OpenedAt
+	if p.FinishedAt != nil {
+		at = *p.FinishedAt
+	}
+	row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
+	if p.Successor != 0 && p.State != promotion.Rejected {
+		row += page.Writef(" by #%d", p.Successor)
+	}
+	if p.State == promotion.Promoted && p.MovedAt != nil && p.EndedBy != "" {
+		row += ", kept while it was failing"
+	}
+	if p.EndedBy != "" {
+		row += page.Writef(" by %s", c.call(p.EndedBy))
+	}
+	if p.Reason != "" {
+		row += ": " + because(p.Reason)
+	}
+	row += took(&p)
+	if p.Undone() {
+		row += page.Writef("; rolled back in #%d", p.UndoneBy)
+	}
+	if p.Broken != nil {
+		row += page.Writef("; the glass was broken by %s", c.call(p.Broken.By))
+	}
+	return row
 }
 
 // Help is the grammar. In each line, what is to be typed ends at ": ".
 func Help(usage []string) Message { return page.Say(typed(usage)...) }
 
-// Usage says what can't be understood, and what could have been meant.
-func Usage(problem string, usage []string) Message {
-	return page.Say(append([]page.Text{page.Foreign(problem, 2*page.Longest)}, typed(usage)...)...)
+// Usage says what can't be understood, what can come next where it ends, and what
+// could have been meant.
+func Usage(problem, next string, usage []string) Message {
+	lines := []page.Text{page.Foreign(problem, 2*page.Longest)}
+	if next != "" {
+		lines = append(lines, page.Writef("Here comes %s.", page.Code(next)))
+	}
+	return page.Say(append(lines, typed(usage)...)...)
+}
+
+// WhereTheRecordIs is said as long as it can't be read here.
+func WhereTheRecordIs() Message {
+	return page.Say(
+		"The record of all decisions can't be read from here yet.",
+		"What to do instead: where promotebot runs, `promotebot audit list` prints it and `promotebot audit verify` says whether it is whole. Who decided about one promotion is in `/promote show`.")
 }
 
 func typed(usage []string) []page.Text {

@@ -103,6 +103,29 @@ func ReadWritten(view slack.View) (Written, map[string]string) {
 	return r, nil
 }
 
+// ShortcutWhatIs names the shortcut in the menu of a message.
+const ShortcutWhatIs = "promotebot_what_is_this"
+
+// NotThis is what is said of a message that is about no promotion: that of the app
+// that it names there is none, or that it names none of the apps.
+func NotThis(app string, apps []string) slack.ModalViewRequest {
+	var body page.Page
+	if app != "" {
+		body.Section(page.Writef("The message names *%s*. No promotion of %s is on record. `/promote status %s` shows what is where.", app, page.Writef("*%s*", app), app))
+	} else {
+		var names []page.Text
+		for _, a := range apps {
+			names = append(names, page.Writef("%s", a))
+		}
+		body.Section(
+			"The message is no card and no reply to one, and it names no app and no digest that was ever on a card.",
+			"There is "+page.Join(names, maxCalled)+". `/promote list` shows what is open.")
+	}
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, Title: page.Words("Not about a promotion"), Close: page.Words("Close"), Blocks: slack.Blocks{BlockSet: body.Blocks},
+	}
+}
+
 // Details is everything about a promotion, in a modal.
 func Details(v policy.View) slack.ModalViewRequest {
 	return slack.ModalViewRequest{
@@ -120,9 +143,14 @@ func details(v policy.View) []slack.Block {
 		carriage(&p, v)
 	} else {
 		p.Section("*Digest*", page.Code(string(promoted.Digest)), page.Code(string(promoted.Repository)+"@"+string(promoted.Digest)))
+		if f := promoted.Former; f != nil {
+			p.Section("*Takes the place of*", page.Code(string(promoted.Destination)+"@"+string(f.Digest)))
+		}
 	}
+	p.Section(deployments(v)...)
 	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
+	p.Section(changes(promoted)...)
 	rules(&p, "*Rules*", v.Verdict.Findings)
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)

@@ -28,32 +28,38 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("%s approved %s for %s.", c.call(w.Person), it, p.To), missing(v, c))
 	case promotion.NoticeSigned:
 		return page.Say(signedNotice(w, c), missing(v, c))
+	case promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated:
+		return tookBack(w, v, c, it)
 	case promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview:
 		return shattered(w, v, c, it)
+	case promotion.NoticeDelegated, promotion.NoticeUndelegated:
+		return page.Say(delegation(w, c), missing(v, c))
 	case promotion.NoticeExecuting:
 		if p.Broken != nil && len(v.Verdict.Skipped()) > 0 {
 			return page.Say(page.Writef("The glass is broken: exactly %s is being promoted to %s.", it, p.To))
 		}
-		if p.Repairs() {
+		if p.Stays() {
 			return page.Say(page.Writef("The policy is met: the tags of %s are set to exactly %s.", p.To, it))
 		}
 		if p.Purpose == promotion.Train {
 			return page.Say(page.Writef("The policy is met: exactly the %d digests of %s are being promoted to %s.", len(v.Facts.Rides), it, p.To))
 		}
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
+	case promotion.NoticeFailing:
+		return page.Say(page.Writef("%s is *failing* in %s: %s.", it, p.To, because(w.Reason)), "Who could approve it decides on its card what becomes of that.")
 	case promotion.NoticeReminder:
-		if p.Repairs() {
-			return page.Say(page.Writef("Reminder: the tags of %s were moved by somebody else.", p.To), missing(v, nil))
-		}
-		return page.Say(page.Writef("Reminder: %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, nil))
+		return remind(w, v, c, it)
 	case promotion.NoticeSuperseded:
+		if p.Purpose == promotion.Rollback {
+			return page.Say(page.Writef("The rollback to %s is not needed any more: %s. Its buttons are gone.", it, because(p.Reason)))
+		}
 		if p.Successor == 0 {
 			return page.Say(page.Writef("%s was taken back: %s. It was not promoted, and its buttons are gone.", it, because(p.Reason)))
 		}
 		if p.Reason != "" {
-			return page.Say(page.Writef("%s gave way to #%d: %s. Its buttons are gone.", it, p.Successor, because(p.Reason)))
+			return page.Say(page.Writef("%s gave way to %s: %s. Its buttons are gone.", it, successor(v), because(p.Reason)))
 		}
-		return page.Say(page.Writef("%s gave way to a newer build, #%d. It was not promoted, and its buttons are gone.", it, p.Successor))
+		return page.Say(page.Writef("%s gave way to a newer build, %s. It was not promoted, and its buttons are gone.", it, successor(v)))
 	}
 	if w.Kind != promotion.NoticeEnded {
 		return stirred(w, v, c, it)
@@ -95,4 +101,24 @@ func could(r policy.Rule) page.Text {
 		return "could sign off: "
 	}
 	return "could approve: "
+}
+
+// remind calls those who could do something about it, so that Slack tells them;
+// those who are reminded directly are only named.
+func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message {
+	p := &v.Facts.Promotion
+	begins, could := page.Text("Reminder"), c
+	if w.Person != "" {
+		begins += page.Writef(", because %s asks for it", c.call(w.Person))
+	}
+	if !w.Named {
+		could = nil
+	}
+	switch {
+	case p.Repairs():
+		return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, could))
+	case p.Purpose == promotion.Rollback:
+		return page.Say(begins+page.Writef(": it is asked for that %s goes back to %s.", p.To, it), missing(v, could))
+	}
+	return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, could))
 }

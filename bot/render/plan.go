@@ -40,15 +40,5 @@ func planned(p *promotion.Promotion) []page.Text {
 	return []page.Text{page.Writef("*Rollback plan*\n%s", page.Foreign(p.Plan, 2*page.Longest))}
 }
 
-// planButton is there where a plan is asked for.
-func planButton(v policy.View, value string) []slack.BlockElement {
-	p := &v.Facts.Promotion
-	if !v.Document.Plan || p.Repairs() {
-		return nil
-	}
-	b := slack.NewButtonBlockElement(ActionPlan, value, page.Words("Rollback plan…"))
-	if p.Plan == "" {
-		b = b.WithStyle(slack.StylePrimary)
-	}
-	return []slack.BlockElement{b}
-}
+// asksForPlan tells whether a plan has to be there before it can be approved.
+func asksForPlan(v policy.View) bool { return v.Document.Plan && !v.Facts.Promotion.Stays() }

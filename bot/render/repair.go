@@ -19,6 +19,8 @@ func way(p *promotion.Promotion) string {
 		return "restore " + p.To
 	case promotion.Adopt:
 		return "adopt in " + p.To
+	case promotion.Rollback:
+		return "roll back " + p.To
 	}
 	return p.From + " → " + p.To
 }
@@ -53,6 +55,8 @@ func done(p *promotion.Promotion) page.Text {
 		return "Restored"
 	case promotion.Adopt:
 		return "Adopted"
+	case promotion.Rollback:
+		return "Rolled back"
 	}
 	return "Promoted"
 }

@@ -11,6 +11,15 @@ import (
 // state says where a promotion stands: in a word or two, and in a sentence that
 // begins with them.
 func state(v policy.View, c cast) (word string, sentence page.Text) {
+	word, sentence = standing(v, c)
+	if p := &v.Facts.Promotion; p.Back != nil && p.State != promotion.Promoted {
+		sentence = goesBack(p, c) + sentence
+	}
+	return word, sentence
+}
+
+// standing is that, but for what a rollback is about.
+func standing(v policy.View, c cast) (word string, sentence page.Text) {
 	p := &v.Facts.Promotion
 	switch p.State {
 	case promotion.Open:
@@ -20,27 +29,40 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 		if p.Purpose == promotion.Train {
 			return "promoting", underWay(v)
 		}
-		sentence = page.Writef("*Promoting*: exactly this digest is being tagged in %s, since %s.", p.To, when(p.StartedAt))
+		doing := "promoting"
+		if p.Purpose == promotion.Rollback {
+			doing = "rolling back"
+		}
+		sentence = page.Writef("*%s*: exactly this digest is being tagged in %s, since %s.", strings.ToUpper(doing[:1])+doing[1:], p.To, when(p.StartedAt))
 		if p.ReadFault != "" {
 			sentence += page.Writef(" It has not worked so far and is tried again: %s.", because(p.ReadFault))
 		}
-		return "promoting", sentence
+		return doing, sentence
+	case promotion.Deploying, promotion.Watching, promotion.Failing:
+		return afterTags(v)
 	case promotion.Promoted:
-		return strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt)) + moves(p)
+		word, sentence = strings.ToLower(string(done(p))), page.Writef("*%s* %s.", done(p), when(p.FinishedAt))+kept(p)+moves(p)
+		switch {
+		case v.Facts.Undone != nil:
+			return "rolled back", undone(v, c) + sentence
+		case p.Purpose == promotion.Rollback:
+			return "rolled back to " + p.Digest.Short(), sentence + wentBack(p)
+		}
+		return word, sentence
 	case promotion.Conflicted:
 		return "conflict", page.Writef("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
-			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote request %s`.", p.App)
+			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote %s %s`.", again(p), p.App)
 	case promotion.Failed:
 		return "failed", page.Writef("*Failed* %s: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
-			page.Writef("\nNothing more is tried. When the cause is gone, ask again with `/promote request %s`.", p.App)
+			page.Writef("\nNothing more is tried. When the cause is gone, ask again with `/promote %s %s`.", again(p), p.App)
 	case promotion.Rejected:
 		return "rejected", rejected(v, c)
 	case promotion.Expired:
-		return "expired", page.Writef("*Expired* %s: it was open for as long as the policy lets a request live. No tag was moved.\nWhat is still wanted can be asked for again with `/promote request %s`.", when(p.FinishedAt), p.App)
+		return "expired", page.Writef("*Expired* %s: it was open for as long as the policy lets a request live. No tag was moved.\nWhat is still wanted can be asked for again with `/promote %s %s`.", when(p.FinishedAt), again(p), p.App)
 	case promotion.Superseded:
 		sentence = page.Writef("*Superseded* %s", when(p.FinishedAt))
 		if p.Successor != 0 {
-			sentence += page.Writef(" by #%d", p.Successor)
+			sentence += " by " + successor(v)
 		}
 		if p.Reason != "" {
 			sentence += page.Writef(": %s", because(p.Reason))
@@ -48,6 +70,14 @@ func state(v policy.View, c cast) (word string, sentence page.Text) {
 		return "superseded", sentence + ". No tag was moved."
 	}
 	return page.Plain(string(p.State), maxName), page.Writef("*%s*", string(p.State))
+}
+
+// again is the command that asks for the same once more.
+func again(p *promotion.Promotion) string {
+	if p.Purpose == promotion.Rollback {
+		return "rollback"
+	}
+	return "request"
 }
 
 // waiting is the state of an open promotion: what the policy says about it.
@@ -84,7 +114,11 @@ func waiting(v policy.View, c cast) (word string, sentence page.Text) {
 	}
 	// Why stands in lines of their own.
 	if f, held := unmet(policy.RuleHold); held {
-		return "on hold", page.Writef("*On hold* by %s: it goes ahead when nobody holds it any more.", c.all(f.Who, maxPeople))
+		by := page.Text("")
+		if len(f.Who) > 0 {
+			by = " by " + c.all(f.Who, maxPeople)
+		}
+		return "on hold", "*On hold*" + by + ": it goes ahead when nobody holds it any more."
 	}
 	if _, frozen := unmet(policy.RuleFreeze); frozen {
 		return "frozen", "*Frozen*: nothing is promoted for now."

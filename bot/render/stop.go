@@ -43,17 +43,34 @@ func HoldModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	}
 }
 
-// holdButtons are the one to hold, and the one to lift where there is something
-// to lift. Whose hold that lifts depends on who clicks, so it asks first.
-func holdButtons(v policy.View, value string) []slack.BlockElement {
-	all := []slack.BlockElement{slack.NewButtonBlockElement(ActionHold, value, page.Words("Hold…"))}
+// holdButton is the one to hold, or the one to lift where there is something to
+// lift. Whose hold that lifts depends on who clicks, so it asks first.
+func holdButton(v policy.View, value string) []slack.BlockElement {
 	if len(v.Facts.Holds) == 0 {
-		return all
+		return []slack.BlockElement{slack.NewButtonBlockElement(ActionHold, value, page.Words("Hold…"))}
 	}
 	lift := slack.NewButtonBlockElement(ActionUnhold, value, page.Words("Lift hold"))
 	lift.Confirm = slack.NewConfirmationBlockObject(page.Words("Lift the hold?"),
 		page.Words("If you hold it, your hold is lifted. If you don't, those of the others are, which takes a role, and the record says so."), page.Words("Lift"), page.Words("Not yet"))
-	return append(all, lift)
+	return []slack.BlockElement{lift}
+}
+
+// pauses are why a soak takes longer than people may have in mind, while it does.
+func pauses(v policy.View) []page.Text {
+	f, some := v.Verdict.Finding(policy.RuleSoak)
+	if !some || f.Outcome == policy.Met {
+		return nil
+	}
+	var lines []page.Text
+	all := v.Facts.Pauses(v.Document)
+	for i, pause := range all {
+		if i == maxPauses {
+			lines = append(lines, page.Writef("• %d more pauses.", len(all)-i))
+			break
+		}
+		lines = append(lines, page.Writef("• *Stood still* from %s to %s: %s.", pause.From, *pause.Until, because(pause.Why)))
+	}
+	return lines
 }
 
 // stopped is what people and incidents keep it waiting for, and the incidents
@@ -65,7 +82,11 @@ func stopped(v policy.View, c cast) []page.Text {
 		if h.Digest == "" {
 			what += ", with every other build of it,"
 		}
-		lines = append(lines, what+page.Writef(" by %s since %s: %s.", c.call(h.By), h.At, because(h.Reason)))
+		what += by(h.By, c) + page.Writef(" since %s", h.At)
+		if h.Rollback != 0 {
+			what += page.Writef(", when it was rolled back in #%d", h.Rollback)
+		}
+		lines = append(lines, what+page.Writef(": %s.", because(h.Reason)))
 	}
 	for _, z := range append(v.Document.Freezes, v.Facts.Freezes...) {
 		if z.At(v.At) {
@@ -138,7 +159,13 @@ func halted(a policy.AppStatus) page.Text {
 		if h.Digest != "" {
 			it = page.Writef("%s", h.Digest)
 		}
-		lines += page.Writef("\n• %s held by %s: %s", it, page.Mention(h.By), because(h.Reason))
+		if h.Rollback != 0 {
+			it += page.Writef(" rolled back in #%d and", h.Rollback)
+		}
+		lines += page.Writef("\n• %s held", it) + by(h.By, nil) + page.Writef(": %s", because(h.Reason))
+	}
+	for _, w := range a.Withdrawn {
+		lines += page.Writef("\n• %s withdrawn by %s: %s", w.Digest, page.Mention(w.By), because(w.Reason)) + stillIn(a, w.Digest)
 	}
 	return lines
 }
@@ -164,7 +191,10 @@ func deedDone(a promotion.Answer, it page.Text) page.Text {
 		}
 		return m
 	}
-	m := page.Writef("Not held any more by %s: %s.", cast(nil).all(a.Whose, maxCalled), it)
+	m := "Not held any more: " + it + "."
+	if len(a.Whose) > 0 {
+		m = page.Writef("Not held any more by %s: %s.", cast(nil).all(a.Whose, maxCalled), it)
+	}
 	if a.Others > 0 {
 		return m + page.Writef(" Holds that are left: %d.", a.Others)
 	}
@@ -173,6 +203,9 @@ func deedDone(a promotion.Answer, it page.Text) page.Text {
 
 // deedAnswer is what is said about a hold, a freeze or an incident.
 func deedAnswer(a promotion.Answer, it page.Text) page.Text {
+	if a.Deed == promotion.GestureSnooze {
+		return snoozed(a)
+	}
 	switch a.Verb {
 	case promotion.Counted:
 		return deedDone(a, it)
@@ -205,10 +238,17 @@ func stirred(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Messag
 	case promotion.NoticeUnfrozen:
 		return page.Say(page.Writef("%s has lifted the freeze.", c.call(w.Person)), missing(v, c))
 	case promotion.NoticeHeld:
+		if w.Rollback != 0 {
+			return page.Say(page.Writef("%s is held, because it was rolled back in #%d: %s. It can be approved, and goes ahead when somebody lifts the hold.", it, w.Rollback, because(w.Reason)))
+		}
 		return page.Say(page.Writef("%s holds %s: %s. It can be approved all the same.", c.call(w.Person), it, because(w.Reason)))
 	}
 	if len(w.Whose) == 1 && w.Whose[0] == w.Person {
 		return page.Say(page.Writef("%s does not hold %s any more.", c.call(w.Person), it), missing(v, c))
 	}
-	return page.Say(page.Writef("%s has lifted the hold of %s on %s.", c.call(w.Person), c.all(w.Whose, maxPeople), it), missing(v, c))
+	whose := page.Text("")
+	if len(w.Whose) > 0 {
+		whose = " of " + c.all(w.Whose, maxPeople)
+	}
+	return page.Say(page.Writef("%s has lifted the hold%s on %s.", c.call(w.Person), whose, it), missing(v, c))
 }

@@ -8,65 +8,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-func incident(id promotion.IncidentID, s promotion.Severity, since time.Duration) promotion.Incident {
-	return promotion.Incident{ID: id, App: "shop", Severity: s, Summary: "checkout <fails>", From: *at(since), ReportedAt: *at(since), ReportedBy: "token:alerts"}
-}
-
-func interrupted(d *policy.Document, _ *policy.Facts) {
-	d.Incidents = policy.Interruptions{Pause: []promotion.Severity{"warning"}, Reset: []promotion.Severity{"critical"}}
-	d.FreezeOn = []promotion.Severity{"critical"}
-}
-
-// stops are the states of what people, incidents and the calendar hold up.
-func stops() []named {
-	hours, err := policy.ParseWindow("0 9 * * MON-THU", "Europe/Berlin", 8*time.Hour)
-	if err != nil {
-		panic(err)
-	}
-	return []named{
-		{"soak standing still", shop(29*time.Hour, interrupted, with(func(f *policy.Facts) {
-			f.Incidents = []promotion.Incident{incident(3, "critical", 28*time.Hour)}
-		}))},
-		{"soak begun again", shop(49*time.Hour, interrupted, with(func(f *policy.Facts) {
-			over := incident(3, "critical", 28*time.Hour)
-			over.ResolvedAt, over.ResolvedBy = at(30*time.Hour), string(ann)
-			f.Incidents = []promotion.Incident{over}
-		}))},
-		{"incident of no consequence", shop(later, interrupted, with(func(f *policy.Facts) {
-			f.Incidents = []promotion.Incident{incident(3, "info", 28*time.Hour)}
-			f.Incidents[0].ReportedBy = string(eve)
-		}))},
-		{"unhealthy", shop(29*time.Hour, with(func(f *policy.Facts) {
-			f.Unhealthy = []promotion.Unhealth{{Environment: "staging", Reason: "probes fail", From: *at(28 * time.Hour)}}
-		}))},
-		{"not used enough", shop(later, func(d *policy.Document, f *policy.Facts) {
-			d.Exposure, f.Exposure = promotion.Exposure{Requests: 100_000}, promotion.Exposure{Requests: 4_711}
-		}, approved(ann, bob, sam))},
-		{"on hold", shop(later, approved(ann, bob, sam), with(func(f *policy.Facts) {
-			f.Holds = []promotion.Hold{{App: "shop", Digest: build, By: eve, Reason: "the load test runs <!here>", At: *at(30 * time.Hour)}, {App: "shop", By: ann, Reason: "no demo today", At: *at(31 * time.Hour)}}
-		}))},
-		{"frozen", shop(later, approved(ann), with(func(f *policy.Facts) {
-			f.Freezes = []promotion.Freeze{{From: *at(30 * time.Hour), Until: at(90 * time.Hour), Reason: "holidays"}, {App: "shop", From: *at(31 * time.Hour), Reason: "the database moves", By: ann}}
-		}))},
-		{"outside the windows", shop(later-6*time.Hour, func(d *policy.Document, _ *policy.Facts) { d.Windows.Allow, d.Soak = []policy.Window{hours}, time.Hour }, approved(ann, bob, sam))},
-	}
-}
-
 func TestWhatIsStoppedSaysSo(t *testing.T) {
 	all := map[string]policy.View{}
-	for _, s := range stops() {
-		all[s.name] = s.view
-		t.Run(s.name, func(t *testing.T) {
-			golden(t, "card "+s.name, render.Card(s.view))
-			checkAll(t, s.view)
-		})
+	for _, s := range sample.Stops() {
+		all[s.Name] = s.View
 	}
 	for state, words := range map[string][]string{
 		"soak standing still":        {"Not soaking", "stands still since", "because incident #3 (critical: checkout &lt;fails&gt;) is open", "begins again when that is resolved", "Until it is resolved, the soak stands still, nothing is promoted"},
+		"soak that stood still":      {"*Stood still* from <!date^", "staging was reported unhealthy (probes fail)", "incident #3 (warning: checkout &lt;fails&gt;)"},
 		"soak begun again":           {"Soaking", "It began again <!date^", "when incident #3 (critical: checkout &lt;fails&gt;) was resolved"},
 		"incident of no consequence": {"Waiting for approvals", "*Incident #3*, info", "reported by Eve", "takes no notice"},
 		"unhealthy":                  {"staging is reported unhealthy (probes fail)"},
@@ -83,23 +37,23 @@ func TestWhatIsStoppedSaysSo(t *testing.T) {
 	}
 	golden(t, "why on hold", render.Why(all["on hold"]))
 	golden(t, "details frozen", render.Details(all["frozen"]))
-	golden(t, "details of a policy with everything", render.Details(shop(later, interrupted, func(d *policy.Document, _ *policy.Facts) {
+	golden(t, "details of a policy with everything", render.Details(sample.Shop(sample.Later, sample.Interrupted, func(d *policy.Document, _ *policy.Facts) {
 		d.Exposure = promotion.Exposure{Requests: 7, PodTime: 48 * time.Hour}
 		d.Windows = all["outside the windows"].Document.Windows
 		d.Windows.Deny = d.Windows.Allow
-		d.Freezes = []promotion.Freeze{{From: monday, Until: at(time.Hour), Reason: "inventory"}}
+		d.Freezes = []promotion.Freeze{{From: sample.Monday, Until: sample.At(time.Hour), Reason: "inventory"}}
 	})))
 	golden(t, "hold", render.HoldModal(all["frozen"], "C1", "1.1"))
 }
 
 func TestStatusSaysWhatKeepsAnAppFromBeingPromoted(t *testing.T) {
 	s := policy.AppStatus{
-		App: "shop", Repository: "registry.example.com/shop", Incidents: []promotion.Incident{incident(3, "critical", 0)},
-		Freezes: []promotion.Freeze{{From: monday, Until: at(time.Hour), Reason: "holidays"}, {From: monday, Reason: "it is late", By: ann}},
-		Holds:   []promotion.Hold{{By: bob, Reason: "load test"}, {By: eve, Digest: build, Reason: "demo"}},
+		App: "shop", Repository: "registry.example.com/shop", Incidents: []promotion.Incident{sample.Incident(3, "critical", 0)},
+		Freezes: []promotion.Freeze{{From: sample.Monday, Until: sample.At(time.Hour), Reason: "holidays"}, {From: sample.Monday, Reason: "it is late", By: sample.Ann}},
+		Holds:   []promotion.Hold{{By: sample.Bob, Reason: "load test"}, {By: sample.Eve, Digest: sample.Build, Reason: "demo"}},
 	}
 	const when = "<!date^1795424400^{date_short_pretty} {time}|2026-11-23 09:00 UTC>"
-	text := render.Status([]policy.AppStatus{s}, monday).Text
+	text := render.Status([]policy.AppStatus{s}, sample.Monday, render.Pages{}).Text
 	for _, line := range []string{
 		"• incident #3, critical, since " + when + ": checkout &lt;fails&gt;\n", "• frozen until <!date^", ": holidays\n", "• frozen by <@U0000ANN>: it is late\n",
 		"• every build held by <@U0000BOB>: load test\n", "• `4f1c2a9b4f1c` held by <@U0000EVE>: demo",
@@ -116,14 +70,14 @@ func TestAnswersToDeeds(t *testing.T) {
 		answer promotion.Answer
 		want   string
 	}{
-		{"a hold", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureHold, App: "shop", Digest: build, Reason: "load test", Others: 1},
+		{"a hold", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureHold, App: "shop", Digest: sample.Build, Reason: "load test", Others: 1},
 			"On hold: *shop* `4f1c2a9b4f1c`: load test. With others that makes 2; all have to be lifted."},
 		{"a hold twice", promotion.Answer{Verb: promotion.Repeated, Deed: promotion.GestureHold, App: "shop"}, "You hold *shop* already. Nothing was changed."},
-		{"holds that are lifted", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUnhold, App: "shop", Whose: []promotion.PersonID{ann, bob}},
+		{"holds that are lifted", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUnhold, App: "shop", Whose: []promotion.PersonID{sample.Ann, sample.Bob}},
 			"Not held any more by <@U0000ANN>, <@U0000BOB>: *shop*. Nobody holds it now."},
-		{"one of them", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUnhold, App: "shop", Whose: []promotion.PersonID{ann}, Others: 1},
+		{"one of them", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureUnhold, App: "shop", Whose: []promotion.PersonID{sample.Ann}, Others: 1},
 			"Not held any more by <@U0000ANN>: *shop*. Holds that are left: 1."},
-		{"a freeze", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureFreeze, App: "shop", Until: at(0), Reason: "it is late"},
+		{"a freeze", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureFreeze, App: "shop", Until: sample.At(0), Reason: "it is late"},
 			"Frozen, *shop* until <!date^1795424400^{date_short_pretty} {time}|2026-11-23 09:00 UTC>: it is late. Approvals can be given, and nothing is promoted. `/promote unfreeze shop` lifts it."},
 		{"a freeze of everything", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureFreeze, Reason: "it is late"},
 			"Frozen, everything: it is late. Approvals can be given, and nothing is promoted. `/promote unfreeze` lifts it."},
@@ -133,7 +87,7 @@ func TestAnswersToDeeds(t *testing.T) {
 		{"one that is over", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureResolve, App: "shop", Incident: 3, Reason: "checkout fails"}, "Incident #3 of *shop* is resolved: checkout fails."},
 		{"a refusal", promotion.Answer{Verb: promotion.Refused, Deed: promotion.GestureFreeze, App: "shop", Reason: "this takes a role that the person does not hold", Could: []string{"leads"}},
 			"It was not done: this takes a role that the person does not hold. Nothing was changed. Who holds one of these roles could: leads."},
-		{"too late", promotion.Answer{Verb: promotion.Closed, Deed: promotion.GestureHold, App: "shop", Digest: build, Reason: "promoted"}, "It was not done: *shop* `4f1c2a9b4f1c` has been promoted already. Nothing was changed."},
+		{"too late", promotion.Answer{Verb: promotion.Closed, Deed: promotion.GestureHold, App: "shop", Digest: sample.Build, Reason: "promoted"}, "It was not done: *shop* `4f1c2a9b4f1c` has been promoted already. Nothing was changed."},
 		{"by somebody who has to be looked up", promotion.Answer{Verb: promotion.Checking, Deed: promotion.GestureHold, App: "shop"},
 			"That is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it."},
 		{"of what there is not", promotion.Answer{Verb: promotion.Missing, Deed: promotion.GestureHold}, "There is no such app or promotion, and nothing was changed."},
@@ -154,12 +108,12 @@ func TestNoticesOfDeeds(t *testing.T) {
 		want string
 	}{
 		{"an incident that a program reported", promotion.NoticeWork{Kind: promotion.NoticeIncident, Incident: 3, Severity: "critical", Reason: "checkout fails"}, "Incident #3, critical: checkout fails. promotebot was told of it.\n" + missing},
-		{"its end", promotion.NoticeWork{Kind: promotion.NoticeResolved, Person: ann, Incident: 3, Severity: "critical", Reason: "checkout fails"}, "Incident #3, critical: checkout fails, is resolved. Said by Ann.\n" + missing},
-		{"a freeze", promotion.NoticeWork{Kind: promotion.NoticeFrozen, Person: ann, Reason: "it is late"}, "Ann has frozen *shop* `4f1c2a9b4f1c`: it is late. Approvals can be given all the same."},
-		{"a freeze that is lifted", promotion.NoticeWork{Kind: promotion.NoticeUnfrozen, Person: ann}, "Ann has lifted the freeze.\n" + missing},
-		{"a hold", promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: eve, Reason: "load test"}, "Eve holds *shop* `4f1c2a9b4f1c`: load test. It can be approved all the same."},
-		{"one's own hold that is lifted", promotion.NoticeWork{Kind: promotion.NoticeUnheld, Person: eve, Whose: []promotion.PersonID{eve}}, "Eve does not hold *shop* `4f1c2a9b4f1c` any more.\n" + missing},
-		{"the hold of another that is lifted", promotion.NoticeWork{Kind: promotion.NoticeUnheld, Person: ann, Whose: []promotion.PersonID{eve}}, "Ann has lifted the hold of Eve on *shop* `4f1c2a9b4f1c`.\n" + missing},
+		{"its end", promotion.NoticeWork{Kind: promotion.NoticeResolved, Person: sample.Ann, Incident: 3, Severity: "critical", Reason: "checkout fails"}, "Incident #3, critical: checkout fails, is resolved. Said by Ann.\n" + missing},
+		{"a freeze", promotion.NoticeWork{Kind: promotion.NoticeFrozen, Person: sample.Ann, Reason: "it is late"}, "Ann has frozen *shop* `4f1c2a9b4f1c`: it is late. Approvals can be given all the same."},
+		{"a freeze that is lifted", promotion.NoticeWork{Kind: promotion.NoticeUnfrozen, Person: sample.Ann}, "Ann has lifted the freeze.\n" + missing},
+		{"a hold", promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: sample.Eve, Reason: "load test"}, "Eve holds *shop* `4f1c2a9b4f1c`: load test. It can be approved all the same."},
+		{"one's own hold that is lifted", promotion.NoticeWork{Kind: promotion.NoticeUnheld, Person: sample.Eve, Whose: []promotion.PersonID{sample.Eve}}, "Eve does not hold *shop* `4f1c2a9b4f1c` any more.\n" + missing},
+		{"the hold of another that is lifted", promotion.NoticeWork{Kind: promotion.NoticeUnheld, Person: sample.Ann, Whose: []promotion.PersonID{sample.Eve}}, "Ann has lifted the hold of Eve on *shop* `4f1c2a9b4f1c`.\n" + missing},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if m := render.Notice(row.work, view(t, "partially approved")); m.Text != row.want {

@@ -2,17 +2,55 @@
 // and answers into Block Kit. It is pure, and it is the only place where words
 // for Slack are made.
 //
-// How they are made:
+// This is the page of style that they all follow. What a machine can check of
+// it, TestWordsFollowThePageOfStyle holds every golden file to.
 //
-//   - Say who did what, what did not happen, and what to do next. No blame, no
-//     exclamation marks, no "please", no "oops".
-//   - A state is said in words. Colour and pictures only repeat it.
+// # What is said
+//
+//   - Who did what, what did not happen, and what to do next. An answer to
+//     somebody who was refused says all three.
+//   - What is not known is said to be not known, and why; it is never left out
+//     where it would be taken for fine.
+//   - The most important comes first: on a phone a card shows a title, a sentence
+//     and the beginning of a list. What is lost or blocked stands before what is
+//     gained or met.
+//   - One thing is said once on a card. What has a place of its own is not repeated
+//     in the sentence above.
+//   - No blame, no "please", no "oops", no "sorry", no exclamation marks, and
+//     nothing that is called simple or easy: it is not for whoever asks.
+//
+// # How it looks
+//
+//   - A state is said in words. Colour and pictures only repeat it; the one picture
+//     is the bar of a soak, with the share beside it as a number. There are no
+//     emoji.
 //   - The text beside the blocks is complete: it is the notification, and all
 //     that a screen reader reads.
+//   - Sentences end. Titles, buttons and entries of a list don't, and a button that
+//     opens a dialog ends in "…", which is one character.
+//   - Bold is for the word that names a state or a group of facts, and for nothing
+//     in between.
 //   - Digests are short (twelve digits) and in code; the whole one is in the
-//     details. Times are in the reader's time zone, with UTC to fall back on.
-//     A card stands for hours without being drawn, so nothing on it counts down
-//     but what Slack counts down itself.
+//     details. So are tags, versions, commits, and whatever is to be typed.
+//   - Times are in the reader's time zone, with UTC to fall back on. A card stands
+//     for hours without being drawn, so nothing on it counts down but what Slack
+//     counts down itself.
+//   - What changes is "from A to B", in words. An arrow stands only between the two
+//     environments by which a promotion is called.
+//
+// # What it is called
+//
+//   - A promotion brings a digest from one environment to the next. It is no release.
+//     A deployment is the part of it in which a target is told to run the digest.
+//   - It is approved and rejected, held and let go, withdrawn and lifted. What
+//     is approved is a digest, by somebody of a role.
+//   - A build soaks; a soak stands still or begins again. Checks pass or fail.
+//   - What a promotion takes the place of is "the one before", and going there is a
+//     rollback.
+//   - The policy is met. Rules are met, waiting or blocked, and nothing else.
+//
+// # What is not ours
+//
 //   - A mention in a new message notifies. Only reminders, and the end of what
 //     somebody requested, are meant to; elsewhere people are named until the card
 //     is updated, which notifies nobody.
@@ -41,6 +79,7 @@ const (
 	maxPeople = 5  // people in a list on a card
 	maxCalled = 10 // people mentioned in a reminder
 	maxTags   = 5
+	maxPauses = 3
 )
 
 // because shows the reason of a finding or the text of a fault, without the

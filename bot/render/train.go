@@ -23,12 +23,7 @@ func carried(v policy.View) []page.Text {
 	var lines []page.Text
 	for i := range v.Facts.Rides {
 		r := &v.Facts.Rides[i].Promotion
-		line := page.Writef("• *%s* %s", r.App, r.Digest)
-		if r.Image != nil {
-			if version := r.Image.Labels[promotion.LabelVersion]; version != "" {
-				line += ", version " + page.Code(version)
-			}
-		}
+		line := page.Writef("• *%s* %s", r.App, r.Digest) + shift(r)
 		if r.Abroad() {
 			line += ", in " + page.Code(string(r.Destination))
 		}
@@ -116,24 +111,16 @@ func underWay(v policy.View) page.Text {
 	return s
 }
 
-// agreed names the digests of a train, in the room that Slack gives a
-// confirmation.
-func agreed(v policy.View) string {
+// agreed names the digests of a train, in so many characters.
+func agreed(v policy.View, room int) string {
 	p := &v.Facts.Promotion
-	s := fmt.Sprintf("Exactly %d digests go from %s to %s together when the policy is met: ", len(v.Facts.Rides), page.Plain(p.From, 40), page.Plain(p.To, 40))
-	const room = 12 // for ", 1234 more."
+	s := fmt.Sprintf("Exactly %d digests go from %s to %s together when the policy is met: ", len(v.Facts.Rides), page.Plain(p.From, 20), page.Plain(p.To, 20))
+	var each []string
 	for i := range v.Facts.Rides {
 		r := &v.Facts.Rides[i].Promotion
-		one := page.Plain(r.App, 40) + " " + page.Plain(r.Digest.Short(), 12)
-		if i > 0 {
-			one = ", " + one
-		}
-		if utf8.RuneCountInString(s+one) > page.MaxConfirm-room {
-			return s + fmt.Sprintf(", %d more.", len(v.Facts.Rides)-i)
-		}
-		s += one
+		each = append(each, page.Plain(r.App, 40)+" "+page.Plain(r.Digest.Short(), 12))
 	}
-	return s + "."
+	return s + within(each, room-utf8.RuneCountInString(s))
 }
 
 // rules puts the whole verdict on a page. What is said of one ride stands

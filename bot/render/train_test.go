@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -19,22 +20,22 @@ func TestATrainOfTwentyIsNamedWhole(t *testing.T) {
 		apps = append(apps, fmt.Sprintf("component-%02d", i))
 	}
 	for _, change := range []func(*policy.Document, *policy.Facts){
-		approved(ann),
-		with(func(f *policy.Facts) {
+		sample.Approved(sample.Ann),
+		sample.With(func(f *policy.Facts) {
 			for i := range f.Rides {
 				f.Rides[i].Promotion.Destination = "production.example.com/a/rather/long/path/to/a/component"
-				f.Rides[i].Newer = &promotion.Promotion{ID: 25, Digest: former}
+				f.Rides[i].Newer = &promotion.Promotion{ID: 25, Digest: sample.Former}
 				f.Rides[i].Presence = nil
 			}
 		}),
-		with(func(f *policy.Facts) {
+		sample.With(func(f *policy.Facts) {
 			for i := range f.Rides {
-				rode(i, promotion.Conflicted, strings.Repeat("production points at 0badcafe0bad ", 20))(nil, f)
+				sample.Rode(i, promotion.Conflicted, strings.Repeat("production points at 0badcafe0bad ", 20))(nil, f)
 			}
-			ended(promotion.Failed, strings.Repeat("component: production points at 0badcafe0bad ", 100))(nil, f)
+			sample.Ended(promotion.Failed, strings.Repeat("component: production points at 0badcafe0bad ", 100))(nil, f)
 		}),
 	} {
-		v := train(apps, later, change)
+		v := sample.Train(apps, sample.Later, change)
 		checkAll(t, v)
 		for what, doc := range map[string]any{"card": render.Card(v).Blocks, "details": render.Details(v)} {
 			text := fmt.Sprint(tree(t, doc))

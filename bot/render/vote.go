@@ -18,21 +18,21 @@ const (
 
 // withdrawButton is there as soon as there is something to take back; who has
 // nothing is told so privately.
-func withdrawButton(v policy.View, value string) (*slack.ButtonBlockElement, bool) {
+func withdrawButton(v policy.View, value string) []slack.BlockElement {
 	approved := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool { return policy.HasApproved(v.Facts, vote.Person) })
 	if !approved {
-		return nil, false
+		return nil
 	}
 	b := slack.NewButtonBlockElement(ActionWithdraw, value, page.Words("Withdraw"))
 	b.Confirm = slack.NewConfirmationBlockObject(page.Words("Take your approval back?"),
 		page.Words("It stops counting, and you can approve again. Nothing else changes."), page.Words("Take it back"), page.Words("Keep it"))
-	return b, true
+	return []slack.BlockElement{b}
 }
 
 // liftButton is there while a rejection can be lifted.
 func liftButton(v policy.View, value string) (*slack.ButtonBlockElement, bool) {
 	p := &v.Facts.Promotion
-	if p.State != promotion.Rejected || p.Successor != 0 {
+	if p.State != promotion.Rejected || p.Successor != 0 || p.Purpose == promotion.Rollback {
 		return nil, false
 	}
 	b := slack.NewButtonBlockElement(ActionLift, value, page.Words("Lift…"))
@@ -69,8 +69,11 @@ func rejected(v policy.View, c cast) page.Text {
 		}
 	}
 	s := page.Writef("*Rejected* by %s %s: %s.\nNo tag was moved.", by, when(p.FinishedAt), why)
+	if p.Purpose == promotion.Rollback {
+		return s
+	}
 	if p.Successor != 0 {
-		return s + page.Writef(" #%d has taken its place since.", p.Successor)
+		return s + " " + successor(v) + " has taken its place since."
 	}
 	return s + " Whoever rejected can lift that, and whoever the policy names for it."
 }
@@ -99,7 +102,7 @@ func votes(v policy.View) []page.Text {
 		}
 	}
 	for _, d := range v.Verdict.Discounted {
-		lines = append(lines, page.Writef("Not counted: the approval of %s: %s", page.Mention(d.Person), because(d.Reason)))
+		lines = append(lines, page.Writef("Not counted: the approval of %s: %s", page.Mention(d.Person), against(d, nil)))
 	}
 	if len(lines) == 1 {
 		lines = append(lines, "none yet")

@@ -13,6 +13,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/promotebot/promotebot/bot/render"
+	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -32,49 +33,49 @@ func TestAnswers(t *testing.T) {
 		answer promotion.Answer
 		want   string
 	}{
-		{"an approval that counts says what is missing", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: build, Role: "leads", Missing: []string{"0 of 1 from security"}},
+		{"an approval that counts says what is missing", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: sample.Build, Role: "leads", Missing: []string{"0 of 1 from security"}},
 			"Approved *shop* `4f1c2a9b4f1c` as one of leads. Still missing: 0 of 1 from security."},
-		{"the last approval says so", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: build, Role: "leads"},
+		{"the last approval says so", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Approve, App: "shop", Digest: sample.Build, Role: "leads"},
 			"Approved *shop* `4f1c2a9b4f1c` as one of leads. Nothing is missing any more."},
-		{"a rejection repeats its reason, harmlessly", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "<!here> it leaks."},
+		{"a rejection repeats its reason, harmlessly", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: sample.Build, Reason: "<!here> it leaks."},
 			"Rejected *shop* `4f1c2a9b4f1c`: &lt;!here&gt; it leaks. No tag was moved."},
-		{"a rejection says its kind", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: build, Ground: promotion.OnSecurity, Reason: "it leaks"},
+		{"a rejection says its kind", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Reject, App: "shop", Digest: sample.Build, Ground: promotion.OnSecurity, Reason: "it leaks"},
 			"Rejected *shop* `4f1c2a9b4f1c`: security: it leaks. No tag was moved."},
-		{"an approval that is taken back", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Withdraw, App: "shop", Digest: build, Missing: []string{"1 of 2 from leads"}},
+		{"an approval that is taken back", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Withdraw, App: "shop", Digest: sample.Build, Missing: []string{"1 of 2 from leads"}},
 			"Your approval of *shop* `4f1c2a9b4f1c` is taken back. Still missing: 1 of 2 from leads."},
-		{"nothing to take back", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Withdraw, App: "shop", Digest: build, Reason: "you have not approved it, so there is nothing to take back"},
+		{"nothing to take back", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Withdraw, App: "shop", Digest: sample.Build, Reason: "you have not approved it, so there is nothing to take back"},
 			"Your withdrawal of *shop* `4f1c2a9b4f1c` was not counted: you have not approved it, so there is nothing to take back. Nothing was changed."},
-		{"a rejection that is lifted", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Lift, App: "shop", Digest: build},
+		{"a rejection that is lifted", promotion.Answer{Verb: promotion.Counted, Decision: promotion.Lift, App: "shop", Digest: sample.Build},
 			"The rejection of *shop* `4f1c2a9b4f1c` is lifted: it is open again."},
-		{"a click after the deadline", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: build, Reason: string(promotion.Expired)},
+		{"a click after the deadline", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: sample.Build, Reason: string(promotion.Expired)},
 			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has expired. Nothing was changed."},
-		{"twice is once", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.Approve, App: "shop", Digest: build},
+		{"twice is once", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.Approve, App: "shop", Digest: sample.Build},
 			"You had approved *shop* `4f1c2a9b4f1c` already. A person counts once; nothing was changed."},
-		{"a refusal says who could", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Approve, App: "shop", Digest: build, Reason: "this takes a role that the person does not hold", Could: []string{"leads", "security"}},
+		{"a refusal says who could", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Approve, App: "shop", Digest: sample.Build, Reason: "this takes a role that the person does not hold", Could: []string{"leads", "security"}},
 			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: this takes a role that the person does not hold. Nothing was changed. Who holds one of these roles could: leads, security."},
 		{"a refused request", promotion.Answer{Verb: promotion.Refused, App: "shop", Reason: "the tag v9 does not exist"},
 			"No promotion of *shop* was opened: the tag v9 does not exist."},
-		{"an outdated card", promotion.Answer{Verb: promotion.Outdated, Decision: promotion.Reject, App: "shop", Digest: build, Reason: "what the card showed has changed since; look at it again and decide anew"},
+		{"an outdated card", promotion.Answer{Verb: promotion.Outdated, Decision: promotion.Reject, App: "shop", Digest: sample.Build, Reason: "what the card showed has changed since; look at it again and decide anew"},
 			"Your rejection of *shop* `4f1c2a9b4f1c` was not counted: what the card showed has changed since; look at it again and decide anew. Nothing was changed."},
-		{"a broken glass", promotion.Answer{Verb: promotion.Counted, Decision: promotion.BreakGlass, App: "shop", Digest: build, Reason: "<!here> it is down", Missing: []string{"reading in Slack who broke the glass, once more"}},
+		{"a broken glass", promotion.Answer{Verb: promotion.Counted, Decision: promotion.BreakGlass, App: "shop", Digest: sample.Build, Reason: "<!here> it is down", Missing: []string{"reading in Slack who broke the glass, once more"}},
 			"The glass of *shop* `4f1c2a9b4f1c` is broken: &lt;!here&gt; it is down. The channel is told, and another person has to review it. Still missing: reading in Slack who broke the glass, once more."},
-		{"a broken glass that is broken again", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.BreakGlass, App: "shop", Digest: build},
+		{"a broken glass that is broken again", promotion.Answer{Verb: promotion.Repeated, Decision: promotion.BreakGlass, App: "shop", Digest: sample.Build},
 			"The glass of *shop* `4f1c2a9b4f1c` is broken already. Nothing was changed."},
-		{"a glass that may not be broken", promotion.Answer{Verb: promotion.Refused, Decision: promotion.BreakGlass, App: "shop", Digest: build, Reason: "this takes a role that the person does not hold", Could: []string{"commanders"}},
+		{"a glass that may not be broken", promotion.Answer{Verb: promotion.Refused, Decision: promotion.BreakGlass, App: "shop", Digest: sample.Build, Reason: "this takes a role that the person does not hold", Could: []string{"commanders"}},
 			"Your breaking of the glass of *shop* `4f1c2a9b4f1c` was not counted: this takes a role that the person does not hold. Nothing was changed. Who holds one of these roles could: commanders."},
-		{"a review", promotion.Answer{Verb: promotion.Counted, Decision: promotion.NotFine, App: "shop", Digest: build},
+		{"a review", promotion.Answer{Verb: promotion.Counted, Decision: promotion.NotFine, App: "shop", Digest: sample.Build},
 			"Your review of *shop* `4f1c2a9b4f1c` is on its card, and recorded."},
-		{"a review by whoever broke it", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Fine, App: "shop", Digest: build, Reason: "whoever broke the glass can't review that: somebody else has to"},
+		{"a review by whoever broke it", promotion.Answer{Verb: promotion.Refused, Decision: promotion.Fine, App: "shop", Digest: sample.Build, Reason: "whoever broke the glass can't review that: somebody else has to"},
 			"Your review of *shop* `4f1c2a9b4f1c` was not counted: whoever broke the glass can't review that: somebody else has to. Nothing was changed."},
-		{"too late", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: build, Reason: string(promotion.Superseded)},
+		{"too late", promotion.Answer{Verb: promotion.Closed, Decision: promotion.Approve, App: "shop", Digest: sample.Build, Reason: string(promotion.Superseded)},
 			"Your approval of *shop* `4f1c2a9b4f1c` was not counted: it has been superseded; its card says by what. Nothing was changed."},
 		{"a vote by somebody who has to be looked up", promotion.Answer{Verb: promotion.Checking, Decision: promotion.Approve, Promotion: 12},
 			"Your approval of promotion #12 is recorded. promotebot is asking Slack who you are before it counts, and tells you here what comes of it."},
 		{"a request that has to be looked up", promotion.Answer{Verb: promotion.Checking, App: "shop"},
 			"Your request for *shop* is recorded. promotebot is asking Slack who you are or the registry what the tag means, and tells you here what comes of it."},
-		{"a request", promotion.Answer{Verb: promotion.Requested, App: "shop", Digest: build, Promotion: 12},
+		{"a request", promotion.Answer{Verb: promotion.Requested, App: "shop", Digest: sample.Build, Promotion: 12},
 			"Promotion #12 of *shop* `4f1c2a9b4f1c` is open. Its card comes to the channel of the app; nothing is promoted before the policy is met."},
-		{"a second request", promotion.Answer{Verb: promotion.Existing, App: "shop", Digest: build, Promotion: 12},
+		{"a second request", promotion.Answer{Verb: promotion.Existing, App: "shop", Digest: sample.Build, Promotion: 12},
 			"#12 is open for *shop* `4f1c2a9b4f1c` already: no second one was opened. `/promote why shop` says what it lacks."},
 		{"nothing there", promotion.Answer{Verb: promotion.Missing, App: "shop"},
 			"No such promotion of *shop* is open or on record, and nothing was changed. `/promote status shop` shows what is where, `/promote request shop` asks for a promotion."},
@@ -116,9 +117,9 @@ func TestProblems(t *testing.T) {
 
 func view(t *testing.T, name string) policy.View {
 	t.Helper()
-	for _, s := range states() {
-		if s.name == name {
-			return s.view
+	for _, s := range sample.All() {
+		if s.Name == name {
+			return s.View
 		}
 	}
 	t.Fatalf("no state %q", name)
@@ -134,32 +135,32 @@ func TestNotices(t *testing.T) {
 	}{
 		{"the end of a soak calls nobody", promotion.NoticeWork{Kind: promotion.NoticeSoaked}, "partially approved",
 			"Soak complete: *shop* `4f1c2a9b4f1c` has been in staging for 48h.\nStill missing: 1 of 2 from leads (could approve: Bob), 0 of 1 from security (could approve: Sam)."},
-		{"a vote names who voted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: ann, Decision: promotion.Approve}, "partially approved",
+		{"a vote names who voted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: sample.Ann, Decision: promotion.Approve}, "partially approved",
 			"Ann approved *shop* `4f1c2a9b4f1c` for production.\nStill missing: 1 of 2 from leads (could approve: Bob), 0 of 1 from security (could approve: Sam)."},
 		{"a reminder calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "partially approved",
 			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
-		{"a sign-off", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sam, App: "shop", Check: "security-review", Status: promotion.CheckPassed, Reason: "read <all> of it."}, "promoted",
+		{"a sign-off", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckPassed, Reason: "read <all> of it."}, "promoted",
 			"Sam signed off security-review of *shop*: read &lt;all&gt; of it."},
-		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
+		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
 			"Sam says that security-review of *shop* failed: a hole."},
 		{"the beginning of the execution", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "executing", "The policy is met: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
-		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, #13. It was not promoted, and its buttons are gone."},
+		{"a successor", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "superseded", "*shop* `4f1c2a9b4f1c` gave way to a newer build, <https://example.slack.com/archives/C1/p1795597200000100|#13>. It was not promoted, and its buttons are gone."},
 		{"a step that the configuration dropped", promotion.NoticeWork{Kind: promotion.NoticeSuperseded}, "displaced by the configuration",
 			"*shop* `4f1c2a9b4f1c` was taken back: the configuration does not lead shop from staging to production any more. It was not promoted, and its buttons are gone."},
-		{"a rejection says who and why", promotion.NoticeWork{Kind: promotion.NoticeEnded, Person: sam}, "rejected",
+		{"a rejection says who and why", promotion.NoticeWork{Kind: promotion.NoticeEnded, Person: sample.Sam}, "rejected",
 			"*shop* `4f1c2a9b4f1c`, staging → production: *Rejected* by Sam <!date^1795604403^{date_short_pretty} {time}|2026-11-25 11:00 UTC>: p99 &gt; 2s &lt;!channel&gt; &amp; rising.\nNo tag was moved. Whoever rejected can lift that, and whoever the policy names for it."},
-		{"an approval that is taken back", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: ann, Decision: promotion.Withdraw}, "taken back",
+		{"an approval that is taken back", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: sample.Ann, Decision: promotion.Withdraw}, "taken back",
 			"Ann took the approval of *shop* `4f1c2a9b4f1c` for production back.\nStill missing: 1 of 2 from leads (could approve: Ann), 0 of 1 from security (could approve: Sam)."},
-		{"a broken glass says what is skipped", promotion.NoticeWork{Kind: promotion.NoticeBroken, Person: eve, Reason: "<!here> it is down"}, "glass broken and waiting",
+		{"a broken glass says what is skipped", promotion.NoticeWork{Kind: promotion.NoticeBroken, Person: sample.Eve, Reason: "<!here> it is down"}, "glass broken and waiting",
 			"*Break-glass*: Eve has *shop* `4f1c2a9b4f1c` go to production without all that its policy asks for: &lt;!here&gt; it is down.\n" +
 				"Skipped: soaks 48h in staging, until <!date^1795597200^{date_short_pretty} {time}|2026-11-25 09:00 UTC>; 0 of 2 from leads; 0 of 1 from security.\n" +
 				"*Review due* until <!date^1795611600^{date_short_pretty} {time}|2026-11-25 13:00 UTC>, by another person of security."},
 		{"a review that is late calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReview}, "review overdue",
 			"Reminder: the glass was broken for *shop* `4f1c2a9b4f1c`.\n*Review OVERDUE* since <!date^1795611600^{date_short_pretty} {time}|2026-11-25 13:00 UTC>, by another person of security.\nCould review: <@U0000SAM>."},
-		{"a review", promotion.NoticeWork{Kind: promotion.NoticeReviewed, Person: sam, Decision: promotion.NotFine, Reason: "a freeze was enough."}, "reviewed",
+		{"a review", promotion.NoticeWork{Kind: promotion.NoticeReviewed, Person: sample.Sam, Decision: promotion.NotFine, Reason: "a freeze was enough."}, "reviewed",
 			"Sam has reviewed that the glass was broken for *shop* `4f1c2a9b4f1c`: it was *not right*: a freeze was enough."},
 		{"going ahead past the policy says so", promotion.NoticeWork{Kind: promotion.NoticeExecuting}, "review due", "The glass is broken: exactly *shop* `4f1c2a9b4f1c` is being promoted to production."},
-		{"a rejection that is lifted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: sam, Decision: promotion.Lift}, "waiting for approvals",
+		{"a rejection that is lifted", promotion.NoticeWork{Kind: promotion.NoticeVote, Person: sample.Sam, Decision: promotion.Lift}, "waiting for approvals",
 			"Sam lifted the rejection of *shop* `4f1c2a9b4f1c` for production: it is open again.\nStill missing: 0 of 2 from leads (could approve: Ann, Bob), 0 of 1 from security (could approve: Sam)."},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -171,7 +172,7 @@ func TestNotices(t *testing.T) {
 }
 
 func TestASignOffIsAnswered(t *testing.T) {
-	a := promotion.Answer{App: "shop", Digest: build, Check: "security-review", Role: "security"}
+	a := promotion.Answer{App: "shop", Digest: sample.Build, Check: "security-review", Role: "security"}
 	for verb, want := range map[promotion.Verb]string{
 		promotion.Counted:  "security-review of *shop* `4f1c2a9b4f1c` is recorded, by you as one of security. Nothing is missing any more.",
 		promotion.Repeated: "You had said that about security-review of *shop* `4f1c2a9b4f1c` already. Nothing was changed.",
@@ -197,7 +198,7 @@ func TestDiscountedVotesAreCountedWhereTheyAreMany(t *testing.T) {
 	for i := range 8 {
 		strangers = append(strangers, promotion.PersonID(fmt.Sprintf("U%04d", i)))
 	}
-	s := blocks(t, render.Card(shop(later, approved(strangers...))))
+	s := blocks(t, render.Card(sample.Shop(sample.Later, sample.Approved(strangers...))))
 	if strings.Count(s, "Not counted") != 5 || !strings.Contains(s, "3 more approvals don't count; the details say why.") {
 		t.Error(s)
 	}
@@ -205,7 +206,7 @@ func TestDiscountedVotesAreCountedWhereTheyAreMany(t *testing.T) {
 
 func TestWhoeverRequestedIsToldOfTheEnd(t *testing.T) {
 	v := view(t, "promoted")
-	v.Facts.Promotion.Requester = ann
+	v.Facts.Promotion.Requester = sample.Ann
 	if m := render.Notice(promotion.NoticeWork{Kind: promotion.NoticeEnded}, v); !strings.HasPrefix(m.Text, "<@U0000ANN>: ") {
 		t.Errorf("says %q", m.Text)
 	}
@@ -252,11 +253,11 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 	}
 }
 
-// pressable are the buttons of a card that is open, in their order, but for the
-// last.
+// pressable are the buttons of a card that is open, in their order, and the
+// entries of its menu.
 func pressable(v policy.View) []string {
 	p, asked := &v.Facts.Promotion, v.Document.Plan
-	var want []string
+	var want, menu []string
 	if asked && p.Plan == "" {
 		want = append(want, render.ActionPlan)
 	}
@@ -266,9 +267,6 @@ func pressable(v policy.View) []string {
 	if _, one := p.Found(); one {
 		want = append(want, render.ActionAdopt)
 	}
-	if asked && p.Plan != "" {
-		want = append(want, render.ActionPlan)
-	}
 	for i := range policy.Unsigned(v.Document, v.Facts, v.At) {
 		want = append(want, fmt.Sprintf("%s_%d", render.ActionSign, i))
 	}
@@ -276,39 +274,57 @@ func pressable(v policy.View) []string {
 	if slices.ContainsFunc(v.Facts.Votes, func(v promotion.Vote) bool { return v.Decision == promotion.Approve }) {
 		want = append(want, render.ActionWithdraw)
 	}
-	want = append(want, render.ActionHold)
 	if len(v.Facts.Holds) > 0 {
-		want = append(want, render.ActionUnhold)
+		want, menu = append(want, render.ActionUnhold), append(menu, render.ActionHold)
+	} else {
+		want = append(want, render.ActionHold)
+	}
+	if asked && p.Plan != "" {
+		menu = append(menu, render.ActionPlan)
 	}
 	if v.Document.BreakGlass != nil && !policy.Breaks(v.Document, v.Facts) {
-		want = append(want, render.ActionGlass)
+		menu = append(menu, render.ActionGlass)
+	}
+	want = append(want, render.ActionDetails)
+	if len(menu) > 0 {
+		want = append(append(want, render.ActionMore), menu...)
 	}
 	return want
 }
 
-// Whatever can still be pressed can still do something.
+// Whatever can still be pressed can still do something. The first is what one
+// reads first; a menu comes last.
 func TestButtons(t *testing.T) {
-	for _, s := range append(states(), stops()...) {
+	for _, s := range sample.All() {
 		var want []string
-		if s.view.Facts.Promotion.State == promotion.Open {
-			want = pressable(s.view)
+		switch p := s.View.Facts.Promotion; {
+		case p.State == promotion.Open:
+			want = pressable(s.View)
+		case p.State == promotion.Rejected && p.Successor == 0 && p.Purpose != promotion.Rollback:
+			want = []string{render.ActionLift, render.ActionDetails}
+		case p.State == promotion.Failing && len(s.View.Facts.Back) > 0:
+			want = []string{render.ActionKeep, render.ActionRollback, render.ActionDetails}
+		case p.State == promotion.Failing:
+			want = []string{render.ActionKeep, render.ActionDetails}
+		case len(s.View.Facts.Back) > 0:
+			want = []string{render.ActionRollback, render.ActionDetails}
+		case p.State.Final() && p.Owed() != nil:
+			want = []string{render.ActionFine, render.ActionReview, render.ActionDetails}
+		default:
+			want = []string{render.ActionDetails}
 		}
-		if s.view.Facts.Promotion.State == promotion.Rejected && s.view.Facts.Promotion.Successor == 0 {
-			want = append(want, render.ActionLift)
+		if len(want) > 7 {
+			t.Errorf("%s: %d buttons fill a phone: %v", s.Name, len(want), want)
 		}
-		if p := s.view.Facts.Promotion; p.State.Final() && p.Owed() != nil {
-			want = append(want, render.ActionFine, render.ActionReview)
-		}
-		want = append(want, render.ActionDetails)
 		var got []string
-		for _, m := range regexp.MustCompile(`"action_id":"(\w+)"`).FindAllStringSubmatch(blocks(t, render.Card(s.view)), -1) {
-			got = append(got, m[1])
+		for _, m := range regexp.MustCompile(`"action_id":"(\w+)"|"value":"(promotebot_\w+) `).FindAllStringSubmatch(blocks(t, render.Card(s.View)), -1) {
+			got = append(got, m[1]+m[2])
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s: %v, not %v", s.name, got, want)
+			t.Errorf("%s: %v, not %v", s.Name, got, want)
 		}
-		if shown := blocks(t, render.Show(s.view)); strings.Contains(shown, "action_id") {
-			t.Errorf("%s: a private copy of a card can be clicked: %s", s.name, shown)
+		if shown := blocks(t, render.Show(s.View)); strings.Contains(shown, "action_id") {
+			t.Errorf("%s: a private copy of a card can be clicked: %s", s.Name, shown)
 		}
 	}
 }
@@ -317,10 +333,10 @@ func TestTheConfirmationCountsTheTagsThatDontFit(t *testing.T) {
 	v := view(t, "soaking")
 	v.Facts.Promotion.Targets = nil
 	for i := range 80 {
-		v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("tag-number-%d", i), ReadAt: at(0)})
+		v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("tag-number-%d", i), ReadAt: sample.At(0)})
 	}
 	s := blocks(t, render.Card(v))
-	if !regexp.MustCompile(`Exactly the digest 4f1c2a9b4f1c goes from staging to production[^"]*tag-number-0, [^"]*, \d+ more\."`).MatchString(s) {
+	if !regexp.MustCompile(`Exactly the digest 4f1c2a9b4f1c goes from staging to production[^"]*tag-number-0, [^"]*, \d+ more\. You fill one of: 0 of 2 from leads; 0 of 1 from security\."`).MatchString(s) {
 		t.Error(s)
 	}
 }
@@ -330,7 +346,7 @@ func TestTheLongestConfirmationFits(t *testing.T) {
 		v := view(t, "soaking")
 		v.Facts.Promotion.Targets = nil
 		for range 9 {
-			v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: strings.Repeat("v", n), ReadAt: at(0)})
+			v.Facts.Promotion.Targets = append(v.Facts.Promotion.Targets, promotion.Target{Tag: strings.Repeat("v", n), ReadAt: sample.At(0)})
 		}
 		checkMessage(t, fmt.Sprintf("tags of %d characters", n), render.Card(v))
 	}
@@ -401,7 +417,7 @@ func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
 	const sha = "0123456789abcdef0123456789abcdef01234567"
 	for _, row := range []struct{ name, source, revision, want string }{
 		{"a forge", "https://github.com/example/shop", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
-		{"a clone address", "https://gitlab.example.com/a/b/shop.git", sha, "<https://gitlab.example.com/a/b/shop/commit/" + sha + "|0123456789ab> on gitlab.example.com"},
+		{"a clone address", "https://gitlab.example.com/a/b/shop.git", sha, "<https://gitlab.example.com/a/b/shop/-/commit/" + sha + "|0123456789ab> on gitlab.example.com"},
 		{"a short revision", "https://github.com/example/shop", "0123456", "<https://github.com/example/shop/commit/0123456|0123456> on github.com"},
 		{"no forge", "", sha, "`0123456789ab`"},
 		{"another scheme", "javascript://github.com/x", sha, "`0123456789ab`"},
@@ -414,6 +430,7 @@ func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
 		{"a query is not kept", "https://github.com/example/shop?next=evil#x", sha, "<https://github.com/example/shop/commit/" + sha + "|0123456789ab> on github.com"},
 	} {
 		v := view(t, "soaking")
+		v.Facts.Promotion.Former = nil // by which the commit would be said beside another
 		v.Facts.Promotion.Image.Labels = map[string]string{promotion.LabelSource: row.source, promotion.LabelRevision: row.revision}
 		if s := blocks(t, render.Card(v)); !strings.Contains(s, "commit "+row.want+`"`) {
 			t.Errorf("%s: %s", row.name, s)
@@ -422,14 +439,14 @@ func TestCommitsAreLinkedOnlyWhereALinkIsHonest(t *testing.T) {
 }
 
 func TestPeopleAndTagsAreCountedWhereTheyAreMany(t *testing.T) {
-	many := shop(later, with(func(f *policy.Facts) {
+	many := sample.Shop(sample.Later, sample.With(func(f *policy.Facts) {
 		roster := promotion.Roster{Role: "leads"}
 		for i := range 60 {
 			roster.Members = append(roster.Members, promotion.PersonID(fmt.Sprintf("U%04d", i)))
 		}
 		f.Rosters["leads"] = roster
 		for i := range 20 {
-			f.Promotion.Targets = append(f.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("t%d", i), ReadAt: at(0)})
+			f.Promotion.Targets = append(f.Promotion.Targets, promotion.Target{Tag: fmt.Sprintf("t%d", i), ReadAt: sample.At(0)})
 		}
 	}))
 	s := blocks(t, render.Card(many))
@@ -458,7 +475,7 @@ func TestLongListsAreCutByRule(t *testing.T) {
 	for range 60 {
 		many = append(many, v)
 	}
-	m := render.List(many)
+	m := render.List(many, render.Pages{})
 	more := regexp.MustCompile(`(\d+) more: /promote show &lt;app&gt; shows each of them`)
 	if !more.MatchString(m.Text) || !more.MatchString(blocks(t, m)) {
 		t.Errorf("%s\n%s", m.Text, blocks(t, m))
@@ -469,16 +486,16 @@ func TestLongListsAreCutByRule(t *testing.T) {
 }
 
 func TestUsageShowsWhatToType(t *testing.T) {
-	m := render.Usage("There is no command “statsu <!here>”.", []string{"/promote status [app]: what is where", "/promote show <app>: it"})
-	if want := "There is no command “statsu &lt;!here&gt;”.\n`/promote status [app]`  what is where\n`/promote show &lt;app&gt;`  it"; m.Text != want {
+	m := render.Usage("There is no command “statsu <!here>”.", "<app> `now`", []string{"/promote status [app]: what is where", "/promote show <app>: it"})
+	if want := "There is no command “statsu &lt;!here&gt;”.\nHere comes `&lt;app&gt; 'now'`.\n`/promote status [app]`  what is where\n`/promote show &lt;app&gt;`  it"; m.Text != want {
 		t.Errorf("says %q", m.Text)
 	}
 }
 
 func TestStatusSaysFirstWhatItCantSee(t *testing.T) {
 	m := render.Status([]policy.AppStatus{{App: "shop", Environments: []policy.EnvironmentStatus{
-		{Name: "staging", Watch: "passed", Fault: "timeout", Holds: []policy.Holding{{Digest: build, Tag: "passed", Since: monday}}},
-	}}}, monday)
+		{Name: "staging", Watch: "passed", Fault: "timeout", Holds: []policy.Holding{{Digest: sample.Build, Tag: "passed", Since: sample.Monday}}},
+	}}}, sample.Monday, render.Pages{})
 	if !strings.Contains(m.Text, "• staging: *can't be read*: timeout. Seen last: `passed` at `4f1c2a9b4f1c` since ") {
 		t.Error(m.Text)
 	}

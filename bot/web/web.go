@@ -129,7 +129,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	unseen, err := c.o.Gate.Blind(ctx)
-	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Executing}})
+	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: promotion.Unfinished()})
 	if err := errors.Join(err, err2); err != nil {
 		c.o.Log.Error("metrics", "error", err)
 		ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 1)
@@ -139,7 +139,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, w := range unseen {
 		ch <- prometheus.MustNewConstMetric(blind, prometheus.GaugeValue, 1, w.App, w.Environment, string(w.Side))
 	}
-	counts := map[promotion.State]int{promotion.Open: 0, promotion.Executing: 0}
+	counts := map[promotion.State]int{}
+	for _, s := range promotion.Unfinished() {
+		counts[s] = 0
+	}
 	for _, p := range open {
 		counts[p.State]++
 	}

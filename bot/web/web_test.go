@@ -137,8 +137,11 @@ func TestMetrics(t *testing.T) {
 	s.sees("production", promotion.Held, "production", "registry.example.com can't be reached")
 	s.sees("staging", promotion.Source, "staging-passed", "")
 	want := []string{
+		`promotebot_promotions{state="deploying"} 0`,
 		`promotebot_promotions{state="executing"} 0`,
+		`promotebot_promotions{state="failing"} 0`,
 		`promotebot_promotions{state="open"} 1`,
+		`promotebot_promotions{state="watching"} 0`,
 		`promotebot_scrape_errors 0`,
 		`promotebot_slack_connections 2`,
 		`promotebot_slack_envelopes_dropped_total 3`,

@@ -26,12 +26,16 @@ func configFlag(path *string) func(*flag.FlagSet) {
 
 func (p *program) demo(ctx context.Context, args []string) error {
 	o := demo.Options{Soak: demo.DefaultSoak, Out: p.stdout, Reload: p.reload, Version: version()}
-	var verbose bool
+	var verbose, gallery bool
 	if _, err := p.flags("demo", args, 0, func(fs *flag.FlagSet) {
 		fs.StringVar(&o.Listen, "listen", "", "host:port for the page; without it "+demo.DefaultListen+", or any port where that is taken")
 		fs.BoolVar(&verbose, "v", false, "print the bot's log here instead of into a file")
+		fs.BoolVar(&gallery, "gallery", false, "show every state that a card can be in, instead of a bot at work")
 	}); err != nil {
 		return err
+	}
+	if gallery {
+		return demo.Gallery(ctx, o)
 	}
 	if verbose {
 		o.Log = p.stderr

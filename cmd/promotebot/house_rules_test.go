@@ -48,6 +48,14 @@ var rooms = []room{
 		why:     "the one place that talks to registries knows neither policies nor rows: a tag is moved because the gate wrote it down, never because of what was read here",
 	},
 	{
+		pkg: "promotion/deploy/command", ours: []string{"promotion"}, without: []string{"database/sql", "net/http"},
+		why: "the one place that runs programs is given an order and a list of arguments, and knows nothing that it could let them have",
+	},
+	{
+		pkg: "promotion/deploy/webhook", ours: []string{"promotion"}, without: []string{"database/sql", "os", "os/exec"},
+		why: "a service is told what was written down; where it may send promotebot is the configuration's to say, and not its own",
+	},
+	{
 		pkg: "promotion/registry/wire", ours: []string{"promotion"},
 		theirs:  []string{"github.com/google/go-containerregistry", "golang.org/x/time/rate"},
 		without: []string{"database/sql", "os", "os/exec", "log/slog"},
@@ -67,6 +75,16 @@ var rooms = []room{
 		pkg: "promotion/deploy/kubernetes", ours: []string{"promotion"}, theirs: []string{"k8s.io"},
 		without: []string{"database/sql", "os", "os/exec"},
 		why:     "it asks a cluster for the digest of an order and says what it saw there; what follows from that is decided by the gate, which can't be reached from here",
+	},
+	{
+		pkg: "promotion/deploy/gitops", ours: []string{"promotion", "promotion/deploy/gitops/edit"},
+		theirs:  []string{"github.com/go-git/go-git/v5/plumbing", "github.com/go-git/go-git/v5/storage", "github.com/go-git/go-billy/v5/osfs", "github.com/ProtonMail/go-crypto/openpgp", "golang.org/x/crypto/ssh"},
+		without: []string{"database/sql", "os/exec", "log/slog"},
+		why:     "it has the formats of Git without its program and without a work tree, so nothing that lies in a repository is ever run",
+	},
+	{
+		pkg: "promotion/deploy/gitops/edit", ours: []string{"promotion"}, theirs: []string{"go.yaml.in/yaml/v3"}, pure: true,
+		why: "what becomes of a file that people keep is decided by the file and the digest, where everything can be tried",
 	},
 	{
 		pkg: "store", ours: []string{"promotion", "promotion/audit", "promotion/gate"},
@@ -96,6 +114,10 @@ var rooms = []room{
 		pkg: "bot/render", ours: []string{"promotion", "promotion/policy", "bot/render/page"},
 		theirs: []string{"github.com/slack-go/slack", "github.com/dustin/go-humanize"}, pure: true,
 		why: "the same state has to give the same card, or a redrawn card would be another one",
+	},
+	{
+		pkg: "bot/render/sample", ours: []string{"promotion", "promotion/policy"}, pure: true,
+		why: "what the golden files are made of and the gallery shows is a list of views, and no other way to render them",
 	},
 	{
 		pkg: "bot/render/page", ours: []string{"promotion"}, theirs: []string{"github.com/slack-go/slack"}, pure: true,

@@ -48,7 +48,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"demo", "[-listen ADDRESS] [-v]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
+		{"demo", "[-listen ADDRESS] [-v | -gallery]", "show the bot at work, in a small Slack in your browser and a registry in memory", (*program).demo},
 		{"serve", "-config FILE", "run the bot", (*program).serve},
 		{"config check", "FILE", "say everything that is wrong with a configuration", (*program).configCheck},
 		{"policy explain", "[-config FILE] APP", "say in sentences what a promotion of an app, or a train, takes", (*program).policyExplain},
@@ -58,6 +58,7 @@ func commands() []command {
 		{"token list", "[-config FILE]", "list the tokens", (*program).tokenList},
 		{"token revoke", "[-config FILE] NAME", "revoke a token, at once", (*program).tokenRevoke},
 		{"check report", "-app APP -digest DIGEST -name NAME -status STATUS", "report a check of a digest to a running bot", (*program).checkReport},
+		{"doctor", "[-config FILE] [-json]", "say whether everything that the bot needs is there, also while it runs; exits with 1 when something is wrong, with 2 when something could not be looked at", (*program).doctor},
 		{"manifest kubernetes", "NAMESPACE…", "print the account and the roles to apply, with which the bot may deploy into namespaces", (*program).manifestKubernetes},
 		{"manifest slack", "", "print the Slack app manifest to paste; also without \"slack\"", (*program).manifest},
 		{"manifest", "", "", (*program).manifest},
@@ -78,6 +79,11 @@ const (
 
 var errUsage = errors.New("usage")
 
+// exit is the code of a command that has said all there is to say.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 func (p *program) run(ctx context.Context, args []string) int {
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
@@ -85,7 +91,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 			continue
 		}
 		err := c.run(p, ctx, args[len(words):])
+		said, answered := errors.AsType[exit](err)
 		switch {
+		case answered:
+			return int(said)
 		case errors.Is(err, flag.ErrHelp):
 			return 0
 		case errors.Is(err, errUsage):

@@ -29,7 +29,7 @@ func (p *program) tokenCreate(ctx context.Context, args []string) error {
 	var expires time.Duration
 	rest, err := p.flags("token create", args, 1, func(fs *flag.FlagSet) {
 		configFlag(&path)(fs)
-		fs.StringVar(&scopes, "scopes", "", "what it allows, separated by commas: candidates, checks, incidents, health, read")
+		fs.StringVar(&scopes, "scopes", "", "what it allows, separated by commas: candidates, checks, incidents, health, deploy, read")
 		fs.StringVar(&apps, "apps", "", "which apps it is about, separated by commas; all without it")
 		fs.DurationVar(&expires, "expires", 0, "how long it is good, such as 2160h; for ever without it")
 	})

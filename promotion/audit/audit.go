@@ -51,6 +51,7 @@ const (
 	Ended      Kind = "ended"
 	Regrouped  Kind = "group-changed"
 	Checked    Kind = "checked"       // a check was reported or signed off
+	Authored   Kind = "authors"       // who wrote what is in a digest was reported
 	Tokened    Kind = "token-made"    // a machine may speak over HTTP
 	Untokened  Kind = "token-revoked" // it may not any more
 
@@ -62,8 +63,21 @@ const (
 	Unfrozen         Kind = "unfrozen"
 	Held             Kind = "held"
 	Unheld           Kind = "unheld"
+	Delegated        Kind = "delegated"      // somebody approves in the place of another
+	Undelegated      Kind = "undelegated"    // not any more
+	Reminded         Kind = "reminded"       // somebody has asked for the approvals that are missing
 	Broken           Kind = "glass-broken"   // a promotion goes ahead without what its policy asks for
+	Snoozed          Kind = "snoozed"        // somebody wants to be reminded later
+	CalledOn         Kind = "called-on"      // others are told that a promotion waits
 	Reviewed         Kind = "glass-reviewed" // another person has said what they think of that
+	RolledBack       Kind = "rolled-back"    // what a promotion had brought was taken back
+	Condemned        Kind = "digest-withdrawn"
+	Reinstated       Kind = "digest-reinstated"
+
+	Moved    Kind = "moved"    // the tags are where they were to be, and something follows that
+	Rollout  Kind = "rollout"  // how far a target is with its order has changed
+	Watching Kind = "watching" // it runs everywhere
+	Failing  Kind = "failing"  // it did not come to run, or something went wrong after that
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

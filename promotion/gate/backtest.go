@@ -23,7 +23,7 @@ func (g *Gate) Backtest(ctx context.Context, c *Catalog, since time.Time) (all [
 	err = g.read(ctx, func(t *turn) error {
 		all = nil
 		t.catalog = c
-		ended, err := t.query(Query{Apart: true, Purposes: []promotion.Purpose{promotion.Forward, promotion.Train},
+		ended, err := t.query(Query{Apart: true, Purposes: []promotion.Purpose{promotion.Forward, promotion.Train, promotion.Rollback},
 			States: []promotion.State{promotion.Promoted, promotion.Conflicted, promotion.Failed, promotion.Rejected, promotion.Superseded, promotion.Expired}})
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,6 +79,9 @@ func (t *turn) adopted() error {
 	if err := t.refresh(); err != nil {
 		return err
 	}
+	if err := errors.Join(t.abandoned(), t.nudges(), t.digests()); err != nil {
+		return err
+	}
 	return t.replan()
 }
 
@@ -118,7 +122,7 @@ func (t *turn) replan() error {
 // rename names the tags of an open promotion anew.
 func (t *turn) rename(p *promotion.Promotion) error {
 	had, fault, destination := p.Targets, p.PlanFault, p.Destination
-	if app, ok := t.catalog.App(p.App); ok && !p.Repairs() {
+	if app, ok := t.catalog.App(p.App); ok && !p.Stays() {
 		p.Destination = app.In(p.To)
 	}
 	if p.Image != nil && !p.Repairs() {
@@ -146,13 +150,13 @@ func (t *turn) displaced(p *promotion.Promotion) (string, error) {
 func (c *Catalog) displaced(p *promotion.Promotion) string {
 	app, configured := c.App(p.App)
 	next, more := c.Next(p.From)
-	if _, known := c.Environment(p.To); p.Repairs() && configured && known && app.In(p.To) == p.Destination {
+	if _, known := c.Environment(p.To); p.Stays() && configured && known && app.In(p.To) == p.Destination {
 		return ""
 	}
 	switch {
 	case !configured || !more || next.Name != p.To:
 		return fmt.Sprintf("the configuration does not lead %s from %s to %s any more", p.App, p.From, p.To)
-	case app.In(p.From) != p.Repository || p.Repairs():
+	case app.In(p.From) != p.Repository || p.Stays():
 		return fmt.Sprintf("the configuration names another image for %s, %s", p.App, app.In(p.From))
 	}
 	return ""

@@ -92,7 +92,7 @@ func (t *turn) offer(app App, td promotion.TaggedDigest, g promotion.Gesture) (p
 		return answer, err
 	}
 	if to, ok := t.catalog.Next(from); ok {
-		had, err := t.Promotions(Query{App: app.Name, To: to.Name, Digest: td.Digest, States: live, Limit: 1})
+		had, err := t.Promotions(Query{App: app.Name, To: to.Name, Digest: td.Digest, States: promotion.Unfinished(), Limit: 1})
 		if err != nil {
 			return answer, err
 		}

@@ -21,6 +21,8 @@ type Catalog struct {
 	Roles        map[string]Role
 	Identities   promotion.Identities // who has several accounts
 	Reminders    []Reminder
+	Digests      []Digest
+	Direct       *Direct            // nil: nobody is reminded by direct message
 	Freezes      []promotion.Freeze // of everything
 }
 
@@ -72,6 +74,7 @@ type Environment struct {
 	// Attachments are what goes along when an image is brought into it from
 	// another repository.
 	Attachments promotion.Attachments
+	Deploy      Deploy
 }
 
 // Role is a list of people, directly, through Slack user groups, or through
@@ -188,8 +191,8 @@ func (c *Catalog) Roster(role string, read map[promotion.GroupID]promotion.Group
 	return roster
 }
 
-// directory is everybody and every group that some role names.
-func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.GroupID) {
+// Directory is everybody and every group that some role names.
+func (c *Catalog) Directory() (people []promotion.PersonID, groups []promotion.GroupID) {
 	for _, role := range slices.Sorted(maps.Keys(c.Roles)) {
 		p, g := c.members(role)
 		people, groups = append(people, p...), append(groups, g...)
@@ -197,6 +200,19 @@ func (c *Catalog) directory() (people []promotion.PersonID, groups []promotion.G
 	slices.Sort(people)
 	slices.Sort(groups)
 	return slices.Compact(people), slices.Compact(groups)
+}
+
+// Channels are those that cards are posted in.
+func (c *Catalog) Channels() []string {
+	var ids []string
+	for _, a := range c.Apps {
+		ids = append(ids, a.Channel)
+	}
+	for _, t := range c.Trains {
+		ids = append(ids, t.Channel)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // nextTick is the first instant of the schedule after now and after the tick

@@ -72,7 +72,7 @@ func (t *turn) history(d policy.Document, f *policy.Facts) (err error) {
 }
 
 // reported records a check and settles what is open for its digest.
-func (t *turn) reported(c *promotion.Check) (concerns []promotion.ID, err error) {
+func (t *turn) reported(c *promotion.Check) (concerns []promotion.ID, _ error) {
 	c.At = t.now
 	if err := t.AddCheck(c); err != nil {
 		return nil, err
@@ -89,13 +89,18 @@ func (t *turn) reported(c *promotion.Check) (concerns []promotion.ID, err error)
 	if err := t.AppendAudit(e); err != nil {
 		return nil, err
 	}
-	open, err := t.query(Query{App: c.App, Digest: c.Digest, States: live})
+	return t.learned(c.App, c.Digest)
+}
+
+// learned settles what is open of a digest of which something was reported.
+func (t *turn) learned(app string, d promotion.Digest) (concerns []promotion.ID, err error) {
+	open, err := t.query(Query{App: app, Digest: d, States: promotion.Unfinished()})
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range open {
 		concerns = append(concerns, shownAs(p))
-		if p.State != promotion.Open {
+		if p.State != promotion.Open && p.State != promotion.Watching {
 			continue
 		}
 		p.Touch()

@@ -17,8 +17,18 @@ func (t *turn) personRead(who promotion.Person) error {
 	if err := t.SavePerson(who); err != nil {
 		return err
 	}
-	if err := t.undecided(unknown{}, func(g promotion.Gesture) bool { return g.Person == who.ID }); err != nil {
+	if err := t.undecided(unknown{}, anyone); err != nil { // what another does can wait for who.ID too, by a delegation
 		return err
+	}
+	if t.catalog.Direct != nil {
+		if err := t.nudgeIn(t.catalog.Direct.zone(who)); err != nil {
+			return err
+		}
+	}
+	if was := had[who.ID]; was.Standing != who.Standing {
+		if err := t.showOpen(who.ID); err != nil {
+			return err
+		}
 	}
 	// Whoever was not known was given the benefit of the doubt among those who
 	// could approve.
@@ -27,6 +37,9 @@ func (t *turn) personRead(who promotion.Person) error {
 		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)
 	}
 	if err := t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
+		return err
+	}
+	if err := t.settleDelegated(who.ID); err != nil {
 		return err
 	}
 	if err := t.settleAll(Query{SignedBy: who.ID, States: []promotion.State{promotion.Open}}, false); err != nil {
@@ -83,7 +96,7 @@ func (t *turn) groupRead(g promotion.Group) error {
 // refresh has everybody read again whom a role names. It is due again whatever
 // comes of it.
 func (t *turn) refresh() error {
-	people, groups := t.catalog.directory()
+	people, groups := t.catalog.Directory()
 	known, err := t.Groups(groups)
 	if err != nil {
 		return err

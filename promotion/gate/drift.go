@@ -122,6 +122,9 @@ func (t *turn) repair(app App, env Environment, pins []Pin, l look) error {
 	if taken, err := t.taken(app, env, pins[0].Digest); err != nil || taken {
 		return err // it is on its way there already
 	}
+	if leaves, err := t.leaves(app, env, pins[0].Digest); err != nil || leaves {
+		return err
+	}
 	p := t.fresh(app, before.From, env.Name, pins[0].Digest)
 	p.Purpose, p.Repository, p.Targets, p.ObservedAt = promotion.Restore, p.Destination, targets, before.ObservedAt
 	return t.enter(p, audit.Drifted, map[string]any{"set_by": before.ID, "found": p.TermsNow().Targets})
@@ -138,6 +141,13 @@ func asked(p *promotion.Promotion, targets []promotion.Target) bool {
 func (t *turn) taken(app App, env Environment, d promotion.Digest) (bool, error) {
 	open, err := t.Promotions(Query{App: app.Name, To: env.Name, Digest: d, States: live, Limit: 1})
 	return len(open) > 0, err
+}
+
+// leaves tells whether it is asked whether the digest is to leave the environment:
+// nobody is asked at the same time whether it is to be put back.
+func (t *turn) leaves(app App, env Environment, d promotion.Digest) (bool, error) {
+	back, err := t.Promotions(Query{App: app.Name, To: env.Name, Purposes: []promotion.Purpose{promotion.Rollback}, States: live})
+	return slices.ContainsFunc(back, func(p promotion.Promotion) bool { return p.Back.Bad == d }), err
 }
 
 // adopt asks, instead of putting tags back, that what was found behind them be

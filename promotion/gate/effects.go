@@ -35,13 +35,44 @@ func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
 	if g.Token != "" {
 		return nil // a machine asks for itself what has come of it
 	}
-	w := promotion.TellWork{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Answer: a}
+	w := promotion.TellWork{Reply: reply(g, a.Public()), Answer: a}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
+}
+
+// tellPerson lets somebody know what another has done that concerns them.
+func (t *turn) tellPerson(g promotion.Gesture, a promotion.Answer) error {
+	w := promotion.TellWork{Reply: promotion.Reply{Person: a.Whom, Aloud: true}, Answer: a}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Whom)+"/"+g.Key, 0, w, t.now))
+}
+
+// say answers what was asked, once.
+func (t *turn) say(g promotion.Gesture, w promotion.SayWork) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectSay, "say/"+g.Key, 0, w, t.now))
+}
+
+// reply is where whoever made the gesture is answered. Slack shows a private
+// message in a thread only where there is one already, so a message that begins
+// none is answered beside it.
+func reply(g promotion.Gesture, public bool) promotion.Reply {
+	r := promotion.Reply{Channel: g.Channel, Person: g.Person, ResponseURL: g.ResponseURL, Message: g.Message, Thread: g.Thread}
+	if g.Message == "" {
+		return r
+	}
+	r.Aloud = g.Direct || public
+	if !r.Aloud && g.Thread == g.Message {
+		r.Thread = ""
+	}
+	return r
 }
 
 func (t *turn) inspect(p *promotion.Promotion) error {
 	w := promotion.InspectWork{Repository: p.Repository, Digest: p.Digest}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d", p.ID), p.ID, w, t.now))
+}
+
+func (t *turn) inspectFormer(p *promotion.Promotion) error {
+	w := promotion.InspectWork{Repository: p.Destination, Digest: p.Former.Digest}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectInspect, fmt.Sprintf("inspect/%d/%s", p.ID, w.Digest), p.ID, w, t.now))
 }
 
 func (t *turn) readTags(p *promotion.Promotion) error {
@@ -74,6 +105,21 @@ func (t *turn) move(p *promotion.Promotion) error {
 
 func (t *turn) undo(p *promotion.Promotion, w promotion.UndoWork) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectUndo, fmt.Sprintf("undo/%d", p.ID), p.ID, w, t.now))
+}
+
+// tellTarget and observe are one order to one target: however often a promotion is
+// told to go on, a target is told once.
+func (t *turn) tellTarget(d promotion.Deployment) error {
+	o := d.Order
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, fmt.Sprintf("deploy/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, t.now))
+}
+
+func (t *turn) observe(d promotion.Deployment, at time.Time) error {
+	o := d.Order
+	if at.After(o.Deadline) {
+		at = o.Deadline
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, fmt.Sprintf("observe/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, at))
 }
 
 func (t *turn) lookUp(subjects []policy.Subject) error {
@@ -112,4 +158,50 @@ func (t *turn) remindAt(r Reminder, before *time.Time) error {
 	tick := r.nextTick(t.now, before)
 	w := promotion.RemindWork{Schedule: r.Spec, Tick: tick}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectRemind, "remind/"+r.Spec, 0, w, tick))
+}
+
+// showHome has the home of a person drawn in a second that has not begun. The
+// second is part of the key: what changes while one is being drawn is on the next.
+func (t *turn) showHome(who promotion.PersonID, second time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectHome, fmt.Sprintf("home/%s/%d", who, second.Unix()), 0, promotion.HomeWork{Person: who}, second))
+}
+
+// welcome has it drawn at once.
+func (t *turn) welcome(who promotion.PersonID) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectHome, fmt.Sprintf("welcome/%s/%d", who, t.now.Unix()), 0, promotion.HomeWork{Person: who}, t.now))
+}
+
+func (t *turn) stirHomes() error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectStirred, "stirred", 0, struct{}{}, t.now.Add(homeLead)))
+}
+
+// nudgeAt has those reminded who live in a time zone. There is one wake for each
+// schedule and zone, however many they are.
+func (t *turn) nudgeAt(w promotion.NudgeWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectNudge, "nudge/"+w.Schedule+"/"+w.Zone, 0, w, at))
+}
+
+// direct reminds one person of everything. What is to be sent to them within one
+// minute is one message.
+func (t *turn) direct(who promotion.PersonID, at time.Time) error {
+	w := promotion.DirectWork{Person: who, At: at}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDirect, fmt.Sprintf("direct/%s/%d", who, at.Truncate(time.Minute).Unix()), 0, w, at))
+}
+
+func (t *turn) againAt(who promotion.PersonID, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectAgain, fmt.Sprintf("again/%s/%d", who, at.UnixMicro()), 0, promotion.AgainWork{Person: who}, at))
+}
+
+func (t *turn) callOnAt(id promotion.ID, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectCallOn, fmt.Sprintf("call-on/%d/%d", id, at.UnixMicro()), id, struct{}{}, at))
+}
+
+func (t *turn) sumAt(w promotion.SumWork, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectSum, "sum/"+w.Schedule+"/"+w.Channel, 0, w, at))
+}
+
+// digest tells a channel once of what its schedule asks for at an instant.
+func (t *turn) digest(s promotion.SumWork) error {
+	w := promotion.DigestWork{Channel: s.Channel, Since: s.Since, Until: t.now}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDigest, fmt.Sprintf("digest/%s/%s/%d", s.Schedule, s.Channel, s.Tick.Unix()), 0, w, t.now))
 }

@@ -20,10 +20,16 @@ func (t *turn) facts(p *promotion.Promotion) (policy.Document, policy.Facts, err
 	if f.Votes, err = t.Votes(p.ID); err != nil {
 		return d, f, err
 	}
-	if f.Rosters, f.People, err = t.people(d, f.Votes); err != nil {
+	if f.Delegations, err = t.delegations(p); err != nil {
 		return d, f, err
 	}
-	if err := t.concerned(p, &f); err != nil {
+	if f.Rosters, f.People, err = t.people(d, f.Votes, f.Delegations); err != nil {
+		return d, f, err
+	}
+	if err := errors.Join(t.concerned(p, &f), t.follows(p, &f)); err != nil {
+		return d, f, err
+	}
+	if err := t.aftermath(p, &f); err != nil {
 		return d, f, err
 	}
 	if p.Purpose != promotion.Train {
@@ -78,8 +84,15 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	app, _ := t.catalog.App(name)
 	d := app.Policies[p.To]
+	if p.Purpose == promotion.Rollback {
+		if d = d.Returning(); p.Requester == "" {
+			d.Automatic = true // nobody asked for it but the policy
+		}
+		return d, nil
+	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
+		d.Deploys, d.Together, d.After = nil, false, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted
@@ -93,6 +106,9 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
 		return err
 	}
+	if f.Authors, err = t.Authors(p.App, p.Digest); err != nil {
+		return err
+	}
 	if f.Source, err = t.look(p.App, p.From, promotion.Source); err != nil {
 		return err
 	}
@@ -103,6 +119,9 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 		return err
 	}
 	if err := t.stopped(p, f); err != nil {
+		return err
+	}
+	if err := t.fate(p, f); err != nil {
 		return err
 	}
 	return t.rivals(p, f)
@@ -155,6 +174,12 @@ func (t *turn) involved(f *policy.Facts) error {
 		for _, z := range of.Freezes {
 			ids = append(ids, z.By)
 		}
+		if of.Withdrawn != nil {
+			ids = append(ids, of.Withdrawn.By)
+		}
+		if of.Undone != nil {
+			ids = append(ids, of.Undone.Requester)
+		}
 		for _, i := range of.Incidents {
 			ids = append(ids, promotion.PersonOf(i.ReportedBy))
 		}
@@ -186,7 +211,7 @@ func (c *Catalog) watches(environment string, side promotion.Side) bool {
 	return len(e.FloatingTags()) > 0
 }
 
-func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]promotion.Roster, map[promotion.PersonID]promotion.Person, error) {
+func (t *turn) people(d policy.Document, votes []promotion.Vote, delegations []promotion.Delegation) (map[string]promotion.Roster, map[promotion.PersonID]promotion.Person, error) {
 	rosters := map[string]promotion.Roster{}
 	var ids []promotion.PersonID
 	for _, role := range d.Roles() {
@@ -199,6 +224,9 @@ func (t *turn) people(d policy.Document, votes []promotion.Vote) (map[string]pro
 	}
 	for _, v := range votes {
 		ids = append(ids, v.Person)
+	}
+	for _, g := range delegations {
+		ids = append(ids, g.By, g.To)
 	}
 	slices.Sort(ids)
 	people, err := t.People(slices.Compact(ids))
@@ -228,16 +256,20 @@ func (t *turn) roster(role string) (promotion.Roster, error) {
 }
 
 func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
-	executing, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing}, Limit: 2})
+	others, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing}})
 	if err != nil {
 		return err
 	}
-	for _, other := range executing {
-		if other.ID != p.ID {
+	for i, other := range others {
+		switch {
+		case other.ID == p.ID:
+		case other.State.Moves():
 			f.Executing = other.ID
+		case p.Purpose != promotion.Rollback && !p.Repairs(): // the way back is for then, and tags are put right any time
+			f.OnTrial = &others[i]
 		}
 	}
-	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1})
+	newer, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, Standing: true, ObservedAfter: &p.ObservedAt, Limit: 1})
 	if err != nil {
 		return err
 	}

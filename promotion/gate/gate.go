@@ -17,6 +17,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -74,6 +75,11 @@ type Tx interface {
 	// AddCheck numbers the report and stores it.
 	AddCheck(c *promotion.Check) error
 
+	// Authors are all that were reported of the digest, by name.
+	Authors(app string, d promotion.Digest) ([]string, error)
+	// AddAuthors adds those that were not reported before.
+	AddAuthors(a promotion.Authorship) error
+
 	Tokens() ([]promotion.Token, error) // by name; of one name, the newest last
 	Token(id string) (promotion.Token, error)
 	AddToken(t promotion.Token) error
@@ -86,6 +92,22 @@ type Tx interface {
 	AddGesture(g promotion.Gesture, a *promotion.Answer) error
 	DecideGesture(key string, a promotion.Answer, at time.Time) error
 	UndecidedGestures() ([]promotion.Gesture, error)
+
+	// Decided are what the person has done that was decided, newest first.
+	Decided(by promotion.PersonID, limit int) ([]promotion.Decided, error)
+
+	Home(of promotion.PersonID) (promotion.Home, error)
+	// Homes are those that were opened since then, the ones opened last when there
+	// are more than the limit.
+	Homes(since time.Time, limit int) ([]promotion.Home, error)
+	SaveHome(h promotion.Home) error
+
+	Reminded(ids []promotion.PersonID) (map[promotion.PersonID]promotion.Reminded, error)
+	SaveReminded(r promotion.Reminded) error
+	// Awaited is since when a promotion has waited for nothing but approvals.
+	Awaited(id promotion.ID) (promotion.Awaited, error)
+	SaveAwaited(a promotion.Awaited) error
+	DropAwaited(id promotion.ID) error
 
 	// AddIncident numbers the incident and stores it; Conflict when one with its
 	// key is open.
@@ -113,6 +135,25 @@ type Tx interface {
 	AddHold(h *promotion.Hold) error
 	LiftHold(id int64, at time.Time, by promotion.PersonID) error
 
+	// Delegations are those that were not over at the instant.
+	Delegations(since time.Time) ([]promotion.Delegation, error)
+	// AddDelegation numbers the delegation and stores it; Conflict when its person
+	// has one for the same that nobody has ended, be it over.
+	AddDelegation(d *promotion.Delegation) error
+	EndDelegation(id int64, at time.Time, by promotion.PersonID) error
+
+	// Deployments are the orders to the targets of a promotion, in their order.
+	Deployments(of promotion.ID) ([]promotion.Deployment, error)
+	SaveDeployment(d promotion.Deployment) error
+
+	// Withdrawals are all that there ever were of an app, oldest first.
+	Withdrawals(app string) ([]promotion.Withdrawal, error)
+	// AddWithdrawal numbers it and stores it; Conflict when its digest is withdrawn
+	// already.
+	AddWithdrawal(w *promotion.Withdrawal) error
+	// Reinstate ends it; Stale when it is not in force.
+	Reinstate(id int64, at time.Time, by promotion.PersonID) error
+
 	// AddEffect adds the effect unless an unfinished one has its key.
 	AddEffect(e promotion.Effect) error
 	// FinishEffect and PostponeEffect end the claim under which e was
@@ -132,13 +173,20 @@ type Query struct {
 	States        []promotion.State
 	Purposes      []promotion.Purpose
 	Train         promotion.ID // the rides of this train
+	Successor     promotion.ID // only what this one took the place of
 	Apart         bool         // only what is decided by itself: no rides
 	NotSucceeded  bool         // only what nothing has taken the place of
+	Standing      bool         // only what no rollback has taken back
 	Unreviewed    bool         // only whose glass was broken, and nobody has reviewed that
 	ApprovedBy    promotion.PersonID
 	SignedBy      promotion.PersonID // who has signed off a check of the digest, be it that another report came after
 	ObservedAfter *time.Time
+	FinishedSince *time.Time
 	Before        promotion.ID
+	After         promotion.ID // with a Limit, those that are nearest to it
+	CardChannel   string       // whose card is there,
+	CardTS        string       // under this timestamp
+	Skip          int
 	Limit         int
 }
 
@@ -195,6 +243,7 @@ type turn struct {
 	actor   string
 	loaded  map[promotion.ID]int64 // revisions as loaded, for the version check
 	lines   map[line]bool          // in which something came, went or ended in this turn
+	telling bool                   // what homes show may have changed
 	trains  map[promotion.ID]bool  // of which a ride was settled in this turn; true when it has changed
 }
 
@@ -226,7 +275,7 @@ func (t *turn) conclude() error {
 			return err
 		}
 	}
-	return nil
+	return t.freshen()
 }
 
 func (t *turn) load(id promotion.ID) (*promotion.Promotion, error) {
@@ -261,7 +310,7 @@ func (t *turn) save(p *promotion.Promotion) error {
 	if err := t.SavePromotion(*p, was); err != nil {
 		return err
 	}
-	t.loaded[p.ID] = p.Revision
+	t.loaded[p.ID], t.telling = p.Revision, true
 	if p.Purpose == promotion.Ride {
 		t.trains[p.Train] = true
 	}
@@ -269,6 +318,7 @@ func (t *turn) save(p *promotion.Promotion) error {
 }
 
 func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string]any) error {
+	t.telling = t.telling || !slices.Contains(quiet, kind)
 	e := audit.Entry{At: t.now, Actor: t.actor, Kind: kind, Detail: detail}
 	if p != nil {
 		e.Promotion, e.App, e.From, e.To, e.Digest, e.Policy = p.ID, p.App, p.From, p.To, p.Digest, p.PolicyHash
@@ -278,10 +328,11 @@ func (t *turn) record(kind audit.Kind, p *promotion.Promotion, detail map[string
 
 // end steps the promotion to a final state and says so.
 func (t *turn) end(p *promotion.Promotion, to promotion.State, reason string, detail map[string]any) error {
+	kept := p.State == promotion.Failing && to == promotion.Promoted
 	if err := p.Step(to, reason, t.now); err != nil {
 		return err
 	}
-	if to == promotion.Rejected {
+	if to == promotion.Rejected || kept {
 		p.EndedBy = actorPerson(t.actor)
 	}
 	if detail == nil {

@@ -151,7 +151,7 @@ func (t *turn) demand(tick time.Time) error {
 		if p.State == promotion.Open {
 			continue // there is nothing to look at yet
 		}
-		if err := t.notice(p, "review/"+tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReview}); err != nil {
+		if err := t.notice(p, "review/"+tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReview, Named: t.catalog.Direct != nil}); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -25,36 +24,8 @@ import (
 // cards.
 const maxSummary = 500
 
-// OpenIncident records an incident, unless there is one with its key already:
-// that one is returned as it is. The actor is a promotion.TokenActor. The error
-// is Invalid for what makes no sense and NotFound for what is not configured.
-func (g *Gate) OpenIncident(ctx context.Context, actor string, r promotion.IncidentReport) (i promotion.Incident, err error) {
-	err = g.update(ctx, actor, func(t *turn) error {
-		i, err = t.openIncident(r)
-		return err
-	})
-	return i, err
-}
-
-// ResolveIncident ends the open incident with the key. One that is over stays as
-// it is; the error is NotFound when there never was one.
-func (g *Gate) ResolveIncident(ctx context.Context, actor, key string) (i promotion.Incident, err error) {
-	err = g.update(ctx, actor, func(t *turn) error {
-		if i, err = t.IncidentByKey(key); err != nil || i.ResolvedAt != nil {
-			return err
-		}
-		i, err = t.resolveIncident(i)
-		return err
-	})
-	return i, err
-}
-
-// ReportHealth says how an environment is doing from now on. Time during which
+// reportHealth says how an environment is doing from now on. Time during which
 // it is unhealthy counts for no soak in it.
-func (g *Gate) ReportHealth(ctx context.Context, actor string, r promotion.HealthReport) error {
-	return g.update(ctx, actor, func(t *turn) error { return t.reportHealth(r) })
-}
-
 func (t *turn) reportHealth(r promotion.HealthReport) error {
 	if err := t.catalog.knows(r.App, r.Environment); err != nil {
 		return err
@@ -81,16 +52,15 @@ func (t *turn) reportHealth(r promotion.HealthReport) error {
 	if err := t.record(audit.HealthChanged, nil, map[string]any{"app": r.App, "environment": r.Environment, "healthy": r.Healthy}); err != nil {
 		return err
 	}
+	if err := t.overseeAll(r.App, r.Environment); err != nil {
+		return err
+	}
 	return t.settleAll(Query{App: r.App, From: r.Environment, States: []promotion.State{promotion.Open}}, true)
 }
 
-// ReportExposure takes the newest reading of a counter. What it says nothing
+// reportExposure takes the newest reading of a counter. What it says nothing
 // about, which is 0, stays as it was; the error is Conflict when it is below
 // what it was before.
-func (g *Gate) ReportExposure(ctx context.Context, actor string, r promotion.ExposureReport) error {
-	return g.update(ctx, actor, func(t *turn) error { return t.reportExposure(r) })
-}
-
 func (t *turn) reportExposure(r promotion.ExposureReport) error {
 	if err := t.catalog.knows(r.App, r.Environment); err != nil {
 		return err
@@ -140,6 +110,9 @@ func clipped(s string) string {
 	return s
 }
 
+// openIncident records an incident, unless there is one with its key already:
+// that one is returned as it is. The error is Invalid for what makes no sense and
+// NotFound for what is not configured.
 func (t *turn) openIncident(r promotion.IncidentReport) (promotion.Incident, error) {
 	i := promotion.Incident{
 		Key: r.Key, App: r.App, Environment: r.Environment, Severity: r.Severity, Summary: clipped(r.Summary), From: t.now, ReportedAt: t.now, ReportedBy: t.actor,
@@ -201,6 +174,9 @@ func sealed(of, text string) string {
 // upset settles what is open where the incident is, and tells those whom it
 // makes wait.
 func (t *turn) upset(i promotion.Incident, kind promotion.NoticeKind) error {
+	if err := t.overseeAll(i.App, i.Environment); err != nil {
+		return err
+	}
 	w := promotion.NoticeWork{Kind: kind, Person: actorPerson(t.actor), Reason: i.Summary, Incident: i.ID, Severity: i.Severity}
 	return t.stir(i.App, func(p *promotion.Promotion) (bool, *promotion.NoticeWork, error) {
 		if !i.Concerns(p.App, p.From, p.To) {

@@ -121,6 +121,9 @@ func (t *turn) rider(p *promotion.Promotion) (promotion.ID, error) {
 // overtaken ends what a promoted build has made pointless. Where older builds are
 // kept they are kept from going ahead, too: that would go back unasked.
 func (t *turn) overtaken(p *promotion.Promotion) error {
+	if p.Purpose == promotion.Rollback {
+		return nil // what is open goes on from what is there now
+	}
 	purposes := []promotion.Purpose{promotion.Restore, promotion.Adopt}
 	if app, _ := t.catalog.App(p.App); app.Policies[p.To].Supersede != policy.Keep {
 		purposes = append(purposes, promotion.Forward)

@@ -2,8 +2,11 @@ package gate
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -98,6 +101,29 @@ func (g *Gate) Check(ctx context.Context, call Call, c promotion.Check) (promoti
 		var err error
 		r.Promotions, err = t.reported(&c)
 		r.Report = c.ID
+		return r, err
+	})
+}
+
+// Authors takes a machine's word of who wrote what is in a digest.
+func (g *Gate) Authors(ctx context.Context, call Call, a promotion.Authorship) (promotion.Receipt, error) {
+	if err := a.Tidy(); err != nil {
+		return promotion.Receipt{}, err
+	}
+	return g.receive(ctx, call, promotion.ScopeChecks, on(a.App), func(t *turn, k promotion.Token) (promotion.Receipt, error) {
+		r := promotion.Receipt{Verb: promotion.Counted, App: a.App, Digest: a.Digest}
+		a.Token, a.At = k.Name, t.now
+		if err := t.AddAuthors(a); err != nil {
+			return r, err
+		}
+		sum := sha256.Sum256([]byte(strings.Join(a.Authors, "\n")))
+		e := audit.Entry{At: t.now, Actor: t.actor, Kind: audit.Authored, App: a.App, Digest: a.Digest,
+			Detail: map[string]any{"range": a.Range, "authors": len(a.Authors), "said_sha256": hex.EncodeToString(sum[:])}}
+		if err := t.AppendAudit(e); err != nil {
+			return r, err
+		}
+		var err error
+		r.Promotions, err = t.learned(a.App, a.Digest)
 		return r, err
 	})
 }

@@ -51,6 +51,28 @@ func (g *Gate) Views(ctx context.Context, q Query) (views []policy.View, err err
 	return views, err
 }
 
+// Barred tells whether it is known already that the person can't reject the
+// promotion. What is not known bars nobody: it is read once they have.
+func (g *Gate) Barred(ctx context.Context, id promotion.ID, person promotion.PersonID) (barred bool, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		p, err := t.load(id)
+		if err != nil {
+			return err
+		}
+		d, f, err := t.facts(p)
+		if err != nil {
+			return err
+		}
+		if err := t.acquaint(&f, person); err != nil {
+			return err
+		}
+		known := len(policy.StaleFor(promotion.Reject, d, f, person, policy.KnownFor, t.now)) == 0
+		barred = known && policy.MayReject(d, f, person) != ""
+		return nil
+	})
+	return barred, err
+}
+
 // WhatIf is a promotion as it is and as it would be if the person approved now,
 // or why that approval could not count.
 func (g *Gate) WhatIf(ctx context.Context, id promotion.ID, person promotion.PersonID) (is, would policy.View, refusal string, err error) {
@@ -109,12 +131,20 @@ func (g *Gate) Status(ctx context.Context, name string) (all []policy.AppStatus,
 
 func (t *turn) status(a App) (policy.AppStatus, error) {
 	s := policy.AppStatus{App: a.Name, Repository: a.Repository}
-	open, err := t.Promotions(Query{App: a.Name, States: live})
+	open, err := t.Promotions(Query{App: a.Name, States: promotion.Unfinished()})
 	if err != nil {
 		return s, err
 	}
 	for i := range open {
 		s.Open = append(s.Open, shownAs(&open[i]))
+		if open[i].MovedAt == nil {
+			continue
+		}
+		orders, err := t.Deployments(open[i].ID)
+		if err != nil {
+			return s, err
+		}
+		s.Following = append(s.Following, policy.Following{Promotion: open[i], Deployments: orders})
 	}
 	if s.Incidents, err = t.Incidents(a.Name, nil); err != nil {
 		return s, err
@@ -126,6 +156,11 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 	if s.Holds, err = t.Holds(a.Name); err != nil {
 		return s, err
 	}
+	withdrawn, err := t.Withdrawals(a.Name)
+	if err != nil {
+		return s, err
+	}
+	s.Withdrawn = slices.DeleteFunc(withdrawn, func(w promotion.Withdrawal) bool { return w.ReinstatedAt != nil })
 	if s.Unreviewed, err = t.Promotions(Query{App: a.Name, Unreviewed: true}); err != nil {
 		return s, err
 	}

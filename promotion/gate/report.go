@@ -45,6 +45,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.moved(e, r.Moves)
 	case promotion.EffectUndo:
 		return t.undone(e, r.Moves, "")
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.rolledOut(e, *r.Rollout)
 	case promotion.EffectCard:
 		return t.drawn(e, *r.Card)
 	case promotion.EffectPerson:
@@ -57,16 +59,35 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.remind(e)
 	case promotion.EffectRefresh:
 		return t.refresh()
+	case promotion.EffectHome:
+		return t.homeShown(*r.Home)
+	case promotion.EffectStirred:
+		return t.showAll()
+	case promotion.EffectNudge:
+		return t.nudge(e)
+	case promotion.EffectSum:
+		return t.sum(e)
+	case promotion.EffectAgain:
+		return t.again(e)
+	case promotion.EffectCallOn:
+		return t.callOn(e)
 	}
 	return nil // notices and private answers leave nothing behind
 }
 
 func (t *turn) inspected(e promotion.Effect, image promotion.Image) error {
+	w, err := promotion.Work[promotion.InspectWork](e)
+	if err != nil {
+		return err
+	}
 	p, err := t.load(e.Promotion)
 	if err != nil {
 		return err
 	}
 	image.ReadAt = t.now
+	if isFormer(p, w) {
+		return t.formerRead(p, w, image)
+	}
 	p.Image, p.ReadFault = &image, ""
 	p.Touch()
 	if p.State == promotion.Open && !p.Repairs() {
@@ -104,7 +125,7 @@ func (t *turn) plan(p *promotion.Promotion) {
 		}
 		if target := (promotion.Target{Tag: tag, Floating: template.Floating()}); target.Floating {
 			floating = append(floating, target)
-		} else {
+		} else if p.Purpose != promotion.Rollback { // it carries those of its own
 			p.Targets = append(p.Targets, target)
 		}
 	}
@@ -212,8 +233,13 @@ func (t *turn) executed(p *promotion.Promotion, to promotion.State, why string) 
 	return t.close(p, to, why)
 }
 
-// close ends what was executed, and lets go on what waited for that.
+// close ends what was executed, unless targets are to run it or it is watched, and
+// lets go on what waited for that.
 func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) error {
+	were, err := t.Pins(p.App, p.To)
+	if err != nil {
+		return err
+	}
 	if err := t.pinned(p); err != nil {
 		return err
 	}
@@ -221,13 +247,25 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if why != "" {
 		detail["why"] = why
 	}
-	if err := t.end(p, to, why, detail); err != nil {
+	begun, err := false, error(nil)
+	if to == promotion.Promoted {
+		begun, err = t.deploy(p, detail)
+	}
+	if err == nil && !begun {
+		err = t.end(p, to, why, detail)
+	}
+	if err != nil {
 		return err
+	}
+	if p.Purpose == promotion.Rollback {
+		if err := t.tookBack(p); err != nil {
+			return err
+		}
 	}
 	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
 		return t.nextTurn(p)
 	}
-	if err := t.compare(p.App, p.To); err != nil {
+	if err := errors.Join(t.replaced(p, were), t.compare(p.App, p.To)); err != nil {
 		return err
 	}
 	return t.arrived(p)
@@ -244,7 +282,10 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	if err := t.held(now, t.now, env.FloatingTags()); err != nil {
 		return err
 	}
-	if err := t.overtaken(p); err != nil {
+	if err := errors.Join(t.outdone(p), t.overtaken(p)); err != nil {
+		return err
+	}
+	if err := t.outlived(p); err != nil {
 		return err
 	}
 	if err := t.nextTurn(p); err != nil {
@@ -260,7 +301,7 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 		return err
 	}
 	wanted, err := t.isCandidate(p.App, next.Name, p.Digest)
-	if err != nil || !wanted {
+	if err != nil || !wanted || p.Purpose == promotion.Rollback { // going back brings nothing on
 		return err
 	}
 	_, err = t.open(app, p.To, next.Name, td, "")
@@ -296,9 +337,15 @@ func (t *turn) drawn(e promotion.Effect, c promotion.Card) error {
 	if err != nil {
 		return err
 	}
+	found := c.Link != "" && c.Link != p.Card.Link
 	p.Card = c // what is shown of it does not change by that
 	if err := t.SavePromotion(*p, p.Revision); err != nil {
 		return err
+	}
+	if found {
+		if err := t.lead(p); err != nil {
+			return err
+		}
 	}
 	if c.Revision < p.Revision {
 		return t.drawCard(p)
@@ -340,6 +387,8 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return t.moveFailed(e, r)
 	case promotion.EffectUndo:
 		return t.undone(e, r.Moves, f.Text)
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.deployFailed(e, f)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -365,7 +414,7 @@ func (t *turn) withoutLookUp(e promotion.Effect, f promotion.Failure) error {
 		if err != nil {
 			return err
 		}
-		return t.undecided(unknown{subject: policy.Subject{Person: w.ID}, why: f.Text}, func(g promotion.Gesture) bool { return g.Person == w.ID })
+		return t.undecided(unknown{subject: policy.Subject{Person: w.ID}, why: f.Text}, anyone)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -395,12 +444,21 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	longest := time.Minute
 	again = f.Kind == promotion.Unavailable
 	switch e.Kind {
-	case promotion.EffectTell:
+	case promotion.EffectTell, promotion.EffectSay:
 		again = again && e.Attempt < tellAttempts
-	case promotion.EffectNotice:
+	case promotion.EffectHome: // what it misses comes when it is drawn next
+		again = again && e.Attempt < lookUpAttempts
+	case promotion.EffectNotice, promotion.EffectDirect, promotion.EffectDigest:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
 	case promotion.EffectCopy:
 		again, longest = true, slowly
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		_, d, err := t.ordered(e)
+		if err != nil {
+			return false, due, err
+		}
+		again = (again || e.Kind == promotion.EffectObserve) && d.EndedAt == nil && t.now.Before(d.Order.Deadline)
+		longest = min(longest, max(0, d.Order.Deadline.Sub(t.now)))
 	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
 		p, err := t.load(e.Promotion)
 		if err != nil {
@@ -410,7 +468,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 			longest = slowly
 		}
 		// A card that is there has to lose its buttons, however long it takes.
-		again = !p.State.Final() || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
+		again = !p.State.Final() && !forgotten(p, e) || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
 	}
 	wait := longest
 	if e.Attempt < 10 {
@@ -427,14 +485,22 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 		return t.delayed(e, f)
 	case promotion.EffectProve:
 		return t.unproved(e, f)
+	case promotion.EffectDeploy, promotion.EffectObserve:
+		return t.unreached(e, f)
 	case promotion.EffectUndo:
 		return t.undoDelayed(e, f)
 	default:
 		return nil
 	}
 	p, err := t.load(e.Promotion)
-	if err != nil || p.ReadFault == f.Text {
+	if err != nil {
 		return err
+	}
+	if w, err := promotion.Work[promotion.InspectWork](e); e.Kind == promotion.EffectInspect && (err != nil || isFormer(p, w)) {
+		return errors.Join(err, t.formerUnread(p, w, f))
+	}
+	if p.ReadFault == f.Text {
+		return nil
 	}
 	p.ReadFault = f.Text
 	p.Touch()

@@ -108,13 +108,20 @@ func (t *turn) requestDigest(app App, td promotion.TaggedDigest, g promotion.Ges
 		return refuse("that image is in none of the environments " + t.catalog.sources() + ": it has to be there first")
 	}
 	to, _ := t.catalog.Next(from)
-	had, err := t.Promotions(Query{App: app.Name, To: to.Name, Digest: td.Digest, States: live, Limit: 1})
+	had, err := t.Promotions(Query{App: app.Name, To: to.Name, Digest: td.Digest, States: promotion.Unfinished(), Limit: 1})
 	if err != nil {
 		return answer, err
 	}
 	if len(had) > 0 {
 		answer.Verb, answer.Promotion = promotion.Existing, shownAs(&had[0])
 		return answer, nil
+	}
+	withdrawn, err := t.Withdrawals(app.Name)
+	if err != nil {
+		return answer, err
+	}
+	if w := policy.Withdrawn(withdrawn, td.Digest); w != nil {
+		return refuse("it was withdrawn, and somebody else would have to reinstate it: " + w.Reason)
 	}
 	p, err := t.open(app, from, to.Name, td, g.Person)
 	if err != nil {

@@ -14,6 +14,9 @@ import (
 // itself called again when the verdict can change by itself, and writes the
 // intent to execute when everything is met. It saves the promotion.
 func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
+	if err := t.lookBack(p); err != nil {
+		return policy.Verdict{}, err
+	}
 	if p.Purpose == promotion.Ride { // its train is settled, when all that happens now has happened
 		if _, marked := t.trains[p.Train]; !marked {
 			t.trains[p.Train] = false
@@ -21,7 +24,7 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		return policy.Verdict{}, t.save(p)
 	}
 	if p.State != promotion.Open {
-		return policy.Verdict{}, t.save(p)
+		return policy.Verdict{}, t.oversee(p)
 	}
 	if err := t.couple(p); err != nil {
 		return policy.Verdict{}, err
@@ -53,6 +56,9 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		if err := t.soaked(p); err != nil {
 			return v, err
 		}
+	}
+	if err := t.await(p, v); err != nil {
+		return v, err
 	}
 	if v.Outcome == policy.Met {
 		return v, t.intend(p, d, v)
@@ -121,7 +127,11 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 	}
 	approvals := []map[string]any{}
 	for _, a := range v.Assigned {
-		approvals = append(approvals, map[string]any{"by": a.Person, "role": a.Role, "at": a.At})
+		one := map[string]any{"by": a.Person, "role": a.Role, "at": a.At}
+		if a.For != "" {
+			one["for"] = a.For
+		}
+		approvals = append(approvals, one)
 	}
 	detail := map[string]any{"approvals": approvals, "targets": p.TermsNow().Targets}
 	if skipped := v.Skipped(); len(skipped) > 0 {
@@ -137,8 +147,13 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 		if err := t.depart(p); err != nil {
 			return err
 		}
-	} else if err := t.move(p); err != nil {
-		return err
+	} else {
+		if err := t.chart(p, v); err != nil {
+			return err
+		}
+		if err := t.move(p); err != nil {
+			return err
+		}
 	}
 	if err := t.save(p); err != nil {
 		return err

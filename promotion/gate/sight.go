@@ -8,8 +8,10 @@ import (
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/audit"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
+// live is what has not moved its tags yet.
 var live = []promotion.State{promotion.Open, promotion.Executing}
 
 // The faults of watches at which nobody has looked: whatever was true before the
@@ -212,8 +214,12 @@ func holds(holdings []Holding, d promotion.Digest) bool {
 // (going back is a rollback) or was rejected. A person can still request it.
 func (t *turn) isCandidate(app, to string, d promotion.Digest) (bool, error) {
 	had, err := t.Promotions(Query{App: app, To: to, Digest: d, Purposes: []promotion.Purpose{promotion.Forward, promotion.Ride},
-		States: []promotion.State{promotion.Open, promotion.Executing, promotion.Promoted, promotion.Rejected}, Limit: 1})
+		States: append(promotion.Unfinished(), promotion.Promoted, promotion.Rejected), Limit: 1})
 	if err != nil || len(had) > 0 {
+		return false, err
+	}
+	withdrawn, err := t.Withdrawals(app)
+	if err != nil || policy.Withdrawn(withdrawn, d) != nil {
 		return false, err
 	}
 	holdings, err := t.Holdings(app, to, promotion.Held)
@@ -338,7 +344,8 @@ func (t *turn) fresh(app App, from, to string, d promotion.Digest) *promotion.Pr
 	}
 }
 
-// enter records a promotion, has its image read, and asks the policy about it.
+// enter records a promotion, has its image read unless it was before, and asks the
+// policy about it.
 func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]any) error {
 	d, err := t.document(p)
 	if err != nil {
@@ -352,7 +359,7 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 	if err := t.record(kind, p, detail); err != nil {
 		return err
 	}
-	if p.Repairs() {
+	if p.Stays() {
 		if err := t.overtake(p, "", promotion.Restore, promotion.Adopt); err != nil {
 			return err
 		}
@@ -362,8 +369,10 @@ func (t *turn) enter(p *promotion.Promotion, kind audit.Kind, detail map[string]
 		}
 		t.stirred(p.App, p.To)
 	}
-	if err := t.inspect(p); err != nil {
-		return err
+	if p.Image == nil {
+		if err := t.inspect(p); err != nil {
+			return err
+		}
 	}
 	_, err = t.settle(p)
 	return err

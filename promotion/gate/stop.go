@@ -20,7 +20,7 @@ import (
 
 // deed decides a gesture that is neither a vote nor a request.
 func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
-	answer := promotion.Answer{Deed: g.Kind, App: g.App, Severity: g.Severity}
+	answer := promotion.Answer{Deed: g.Kind, App: g.App, Severity: g.Severity, Whom: g.Whom}
 	_, isApp := t.catalog.App(g.App)
 	if _, isTrain := t.catalog.Train(g.App); g.App != "" && !isApp && !isTrain {
 		answer.Verb = promotion.Missing
@@ -47,6 +47,8 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.over(g, u, answer)
 	case promotion.GestureFreeze, promotion.GestureUnfreeze, promotion.GestureUnhold:
 		d = t.catalog.asked(g.App)
+	case promotion.GestureDelegate:
+		d = t.catalog.approved(g.App)
 	}
 	f, wait, refusal, err := t.who(g, u, d)
 	switch {
@@ -70,6 +72,12 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.unfreeze(g, answer)
 	case promotion.GestureHold:
 		return t.hold(g, answer)
+	case promotion.GestureDelegate:
+		return t.delegate(g, u, d, f, answer)
+	case promotion.GestureUndelegate:
+		return t.undelegate(g, answer)
+	case promotion.GestureRemind:
+		return t.urge(g, answer)
 	}
 	return t.unhold(g, d, f, answer)
 }
@@ -77,7 +85,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 // who is what is known of the person who made the gesture, and of the roles that
 // the document asks. What is not known has to be waited for.
 func (t *turn) who(g promotion.Gesture, u unknown, d policy.Document) (f policy.Facts, wait bool, refusal string, err error) {
-	if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}); err != nil {
+	if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, nil); err != nil {
 		return f, false, "", err
 	}
 	stale := policy.Stale(d, f, g.Person, policy.KnownFor, t.now)
@@ -93,10 +101,25 @@ func (t *turn) who(g promotion.Gesture, u unknown, d policy.Document) (f policy.
 // asked is a document that asks every role which the policies of an app or a
 // train ask or, without a name, which any policy asks.
 func (c *Catalog) asked(name string) policy.Document {
+	d := c.naming(name, policy.Document.Roles)
+	if len(d.Approvals) == 0 && name != "" { // it asks nobody; somebody has to be able to
+		return c.asked("")
+	}
+	return d
+}
+
+// approved is the same of those roles that can approve.
+func (c *Catalog) approved(name string) policy.Document {
+	return c.naming(name, policy.Document.Approvers)
+}
+
+// naming is a document that asks for one holder of each of the roles that are
+// found in the policies.
+func (c *Catalog) naming(name string, roles func(policy.Document) []string) policy.Document {
 	var d policy.Document
 	add := func(policies map[string]policy.Document) {
 		for _, to := range slices.Sorted(maps.Keys(policies)) {
-			for _, role := range policies[to].Roles() {
+			for _, role := range roles(policies[to]) {
 				if !slices.Contains(d.Approvers(), role) {
 					d.Approvals = append(d.Approvals, policy.Requirement{Role: role, Count: 1})
 				}
@@ -112,9 +135,6 @@ func (c *Catalog) asked(name string) policy.Document {
 		if name == "" || train.Name == name {
 			add(train.Policies)
 		}
-	}
-	if len(d.Approvals) == 0 && name != "" { // it asks nobody; somebody has to be able to
-		return c.asked("")
 	}
 	return d
 }
@@ -133,18 +153,10 @@ func everybody(w promotion.NoticeWork) func(*promotion.Promotion) (bool, *promot
 func (t *turn) freeze(g promotion.Gesture, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
 	z := promotion.Freeze{App: g.App, From: t.now, Reason: g.Reason, By: g.Person}
 	if g.Until != "" {
-		zone, err := time.LoadLocation(f.People[g.Person].TimeZone)
-		if err != nil {
-			zone = time.UTC
-		}
-		until, err := promotion.ParseUntil(g.Until, g.At, zone)
-		if err == nil && !until.After(t.now) {
-			err = promotion.Errorf(promotion.Invalid, "%s has been already", g.Until)
-		}
+		until, err := t.untilOf(g, f)
 		if err != nil {
 			return t.refuseDeed(g, answer, policy.Document{}, err.Error())
 		}
-		until = until.Truncate(time.Microsecond)
 		z.Until = &until
 	}
 	if err := t.AddFreeze(&z); err != nil {
@@ -156,6 +168,20 @@ func (t *turn) freeze(g promotion.Gesture, f policy.Facts, answer promotion.Answ
 	}
 	answer.Verb, answer.Reason, answer.Until = promotion.Counted, z.Reason, z.Until
 	return answer, t.stir(z.App, everybody(promotion.NoticeWork{Kind: promotion.NoticeFrozen, Person: g.Person, Reason: z.Reason, Until: z.Until}), fmt.Sprintf("frozen/%d", z.ID))
+}
+
+// untilOf is the instant that the end which was named meant to whoever named it
+// when they did.
+func (t *turn) untilOf(g promotion.Gesture, f policy.Facts) (time.Time, error) {
+	zone, err := time.LoadLocation(f.People[g.Person].TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	until, err := promotion.ParseUntil(g.Until, g.At, zone)
+	if err == nil && !until.After(t.now) {
+		err = promotion.Errorf(promotion.Invalid, "%s has been already", g.Until)
+	}
+	return until.Truncate(time.Microsecond), err
 }
 
 func (t *turn) unfreeze(g promotion.Gesture, answer promotion.Answer) (promotion.Answer, error) {
@@ -207,6 +233,9 @@ func (t *turn) hold(g promotion.Gesture, answer promotion.Answer) (promotion.Ans
 		return answer, err
 	}
 	answer.Verb, answer.Reason, answer.Others = promotion.Counted, h.Reason, len(holds)
+	if err := t.stirDeployments(h.App); err != nil {
+		return answer, err
+	}
 	return answer, t.stir(h.App, holding(promotion.NoticeWork{Kind: promotion.NoticeHeld, Person: g.Person, Reason: h.Reason}, []promotion.Hold{h}), fmt.Sprintf("held/%d", h.ID))
 }
 
@@ -268,10 +297,13 @@ func (t *turn) unhold(g promotion.Gesture, d policy.Document, f policy.Facts, an
 		if err := t.record(audit.Unheld, nil, map[string]any{"hold": h.ID, "app": h.App, "digest": h.Digest, "held_by": h.By}); err != nil {
 			return answer, err
 		}
-		if !slices.Contains(w.Whose, h.By) {
+		if h.By != "" && !slices.Contains(w.Whose, h.By) {
 			w.Whose = append(w.Whose, h.By)
 		}
 	}
 	answer.Verb, answer.Whose, answer.Others = promotion.Counted, w.Whose, len(all)-len(lift)
+	if err := t.stirDeployments(g.App); err != nil {
+		return answer, err
+	}
 	return answer, t.stir(g.App, holding(w, lift), fmt.Sprintf("unheld/%d", lift[0].ID))
 }

@@ -35,11 +35,38 @@ func (w *world) deed(g promotion.Gesture) promotion.Answer {
 	return a
 }
 
+// alerts is how a machine calls that reports incidents, health and use.
+func (w *world) alerts() gate.Call {
+	w.t.Helper()
+	const id = "t9"
+	if _, err := w.gate.Token(w.t.Context(), id); err != nil {
+		w.must(w.gate.AddToken(w.t.Context(), "cli:root", promotion.Token{ID: id, Name: "alerts", Hash: hash, Scopes: []promotion.Scope{promotion.ScopeIncidents, promotion.ScopeHealth}}))
+	}
+	return gate.Call{Token: id}
+}
+
 func (w *world) opened(r promotion.IncidentReport) promotion.Incident {
 	w.t.Helper()
-	i, err := w.gate.OpenIncident(w.t.Context(), promotion.TokenActor("alerts"), r)
+	receipt, err := w.gate.Incident(w.t.Context(), w.alerts(), r)
 	w.must(err)
 	w.run()
+	return w.incident(receipt.Incident)
+}
+
+func (w *world) resolved(key string) promotion.Incident {
+	w.t.Helper()
+	receipt, err := w.gate.Resolve(w.t.Context(), w.alerts(), key)
+	w.must(err)
+	w.run()
+	return w.incident(receipt.Incident)
+}
+
+func (w *world) incident(id promotion.IncidentID) (i promotion.Incident) {
+	w.t.Helper()
+	w.must(w.db.View(w.t.Context(), func(tx gate.Tx) (err error) {
+		i, err = tx.Incident(id)
+		return err
+	}))
 	return i
 }
 
@@ -70,12 +97,9 @@ func TestAnIncidentPausesASoakUntilItIsResolved(t *testing.T) {
 	}
 	w.wait(30 * time.Hour)
 	w.expect(1, promotion.Open)
-	over, err := w.gate.ResolveIncident(t.Context(), promotion.TokenActor("alerts"), "k")
-	w.must(err)
-	if over.ID != i.ID || over.ResolvedBy != "token:alerts" {
+	if over := w.resolved("k"); over.ID != i.ID || over.ResolvedBy != promotion.TokenActor("alerts") {
 		t.Errorf("resolved: %+v", over)
 	}
-	w.run()
 	w.soaks(start.Add(54 * time.Hour))
 	w.wait(14*time.Hour - time.Microsecond)
 	w.expect(1, promotion.Open)
@@ -101,9 +125,7 @@ func TestAnIncidentThatResetsHasTheSoakBeginAgainAndBeAnnouncedAgain(t *testing.
 	if w.get(1).SoakedAt != nil {
 		t.Error("what has to soak again has soaked")
 	}
-	_, err := w.gate.ResolveIncident(t.Context(), promotion.TokenActor("alerts"), "k")
-	w.must(err)
-	w.run()
+	w.resolved("k")
 	w.soaks(start.Add(50 * time.Hour))
 	w.wait(24 * time.Hour)
 	w.expect(1, promotion.Promoted)
@@ -124,8 +146,7 @@ func TestAnIncidentIsOneForItsKeyAndNeverOfTheFuture(t *testing.T) {
 	if again := w.opened(report); again.ID != one.ID {
 		t.Errorf("the same key again is #%d", again.ID)
 	}
-	_, err := w.gate.ResolveIncident(t.Context(), "token:alerts", "k")
-	w.must(err)
+	w.resolved("k")
 	if again := w.opened(report); again.ID != one.ID || again.ResolvedAt == nil {
 		t.Errorf("a report that comes late opens %+v", again)
 	}
@@ -134,20 +155,20 @@ func TestAnIncidentIsOneForItsKeyAndNeverOfTheFuture(t *testing.T) {
 	if future.ID == one.ID || !future.From.Equal(w.now) {
 		t.Errorf("what begins anew is #%d, since %s at %s", future.ID, future.From, w.now)
 	}
-	_, err = w.gate.ResolveIncident(t.Context(), "token:alerts", "none")
-	if promotion.KindOf(err) != promotion.NotFound {
-		t.Errorf("a key that there is not: %v", err)
+	if r, err := w.gate.Resolve(t.Context(), w.alerts(), "none"); err != nil || r.Verb != promotion.Missing {
+		t.Errorf("a key that there is not: %+v, %v", r, err)
 	}
-	for want, r := range map[promotion.Kind]promotion.IncidentReport{
-		promotion.NotFound: {App: "wiki", Severity: "warning", Summary: "x"},
-		promotion.Invalid:  {App: "shop", Severity: "SEV 1", Summary: "x"},
+	if r, err := w.gate.Incident(t.Context(), w.alerts(), promotion.IncidentReport{Key: "x", App: "moon", Severity: "warning", Summary: "x"}); err != nil || r.Verb != promotion.Missing {
+		t.Errorf("an app that there is not: %+v, %v", r, err)
+	}
+	for what, r := range map[string]promotion.IncidentReport{
+		"a severity of two words": {Key: "x", App: "shop", Severity: "SEV 1", Summary: "x"},
+		"without a summary":       {Key: "x", Severity: "warning", Summary: " "},
+		"without a key":           {Severity: "warning", Summary: "x"},
 	} {
-		if _, err := w.gate.OpenIncident(t.Context(), "token:alerts", r); promotion.KindOf(err) != want {
-			t.Errorf("%+v: %v", r, err)
+		if _, err := w.gate.Incident(t.Context(), w.alerts(), r); promotion.KindOf(err) != promotion.Invalid {
+			t.Errorf("%s: %v", what, err)
 		}
-	}
-	if _, err := w.gate.OpenIncident(t.Context(), "token:alerts", promotion.IncidentReport{Severity: "warning", Summary: " "}); promotion.KindOf(err) != promotion.Invalid {
-		t.Errorf("without a summary: %v", err)
 	}
 }
 
@@ -156,7 +177,8 @@ func TestTimeInWhichTheEnvironmentIsUnhealthyDoesNotCount(t *testing.T) {
 	w.stage("a")
 	health := func(app, environment string, healthy bool) {
 		t.Helper()
-		w.must(w.gate.ReportHealth(t.Context(), "token:probe", promotion.HealthReport{App: app, Environment: environment, Healthy: healthy, Reason: "probes"}))
+		_, err := w.gate.Health(t.Context(), w.alerts(), promotion.HealthReport{App: app, Environment: environment, Healthy: healthy, Reason: "probes"})
+		w.must(err)
 		w.run()
 	}
 	health("", "staging", true) // as it was
@@ -174,7 +196,7 @@ func TestTimeInWhichTheEnvironmentIsUnhealthyDoesNotCount(t *testing.T) {
 	w.wait(time.Hour)
 	health("", "staging", true)
 	w.soaks(start.Add(26 * time.Hour))
-	if err := w.gate.ReportHealth(t.Context(), "token:probe", promotion.HealthReport{Environment: "moon"}); promotion.KindOf(err) != promotion.NotFound {
+	if _, err := w.gate.Health(t.Context(), w.alerts(), promotion.HealthReport{Environment: "moon"}); promotion.KindOf(err) != promotion.NotFound {
 		t.Errorf("an environment that there is not: %v", err)
 	}
 }
@@ -190,7 +212,7 @@ func TestExposureIsTheSumOfTheNewestReadings(t *testing.T) {
 	w.expect(1, promotion.Open)
 	report := func(environment, digits, source string, requests int64) error {
 		t.Helper()
-		err := w.gate.ReportExposure(t.Context(), "token:metrics", promotion.ExposureReport{App: "shop", Environment: environment, Digest: digest(digits), Source: source, Exposure: promotion.Exposure{Requests: requests}})
+		_, err := w.gate.Exposure(t.Context(), w.alerts(), promotion.ExposureReport{App: "shop", Environment: environment, Digest: digest(digits), Source: source, Exposure: promotion.Exposure{Requests: requests}})
 		w.run()
 		return err
 	}

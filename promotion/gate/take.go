@@ -38,8 +38,8 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		if err != nil {
 			return err
 		}
-		// A vote that counts needs no words: the card shows it.
-		if gesture.Reply && answer.Verb != promotion.Counted {
+		// A click that counts needs no words: the card shows it.
+		if gesture.Reply && (answer.Verb != promotion.Counted || gesture.Message != "") {
 			if err := t.tell(gesture, answer); err != nil {
 				return err
 			}
@@ -50,6 +50,22 @@ func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.A
 		return t.AddGesture(gesture, &answer)
 	})
 	return answer, err
+}
+
+// Say has the answer sent to what somebody asked in a message or with a button,
+// once however often that is delivered.
+func (g *Gate) Say(ctx context.Context, gesture promotion.Gesture, w promotion.SayWork) error {
+	return g.update(ctx, string(gesture.Person), func(t *turn) error {
+		if _, _, err := t.Gesture(gesture.Key); !errors.Is(err, promotion.NotFound) {
+			return err
+		}
+		gesture.Kind, gesture.At = promotion.GestureAsk, t.now
+		w.Reply = reply(gesture, false)
+		if err := t.say(gesture, w); err != nil {
+			return err
+		}
+		return t.AddGesture(gesture, &promotion.Answer{Verb: promotion.Answered})
+	})
 }
 
 // unknown is what could not be read although it was asked for. What waits for
@@ -72,6 +88,14 @@ func (t *turn) decide(g promotion.Gesture, u unknown) (promotion.Answer, error) 
 		return t.sign(g, u)
 	case promotion.GestureVote:
 		return t.vote(g, u)
+	case promotion.GestureSnooze:
+		return t.snooze(g)
+	case promotion.GestureRollback:
+		return t.askBack(g, u)
+	case promotion.GestureWithdraw:
+		return t.condemn(g, u)
+	case promotion.GestureReinstate:
+		return t.reinstate(g, u)
 	}
 	return t.deed(g, u)
 }
@@ -128,7 +152,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	switch {
 	case g.Decision == promotion.Lift && p.State == promotion.Open:
 		return t.refuse(g, p, policy.Document{}, answer, "it is open: there is no rejection to lift")
-	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected):
+	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected) && (g.Decision != promotion.Keep || p.State != promotion.Failing):
 		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
 		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
@@ -151,6 +175,13 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		answer.Verb, answer.Reason = promotion.Closed, string(promotion.Expired)
 		return answer, t.expire(p, at)
 	}
+	if g.Decision == promotion.Keep && d.Automatic { // it asks nobody; somebody has to be able to
+		d = t.catalog.asked(p.App)
+		d.RequesterMayApprove = true
+		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, f.Delegations); err != nil {
+			return answer, err
+		}
+	}
 	if stale := policy.StaleFor(g.Decision, d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
 		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")
 	} else if len(stale) > 0 {
@@ -168,6 +199,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.withdraw(g, p, f, answer)
 	case promotion.Lift:
 		return t.lift(g, p, d, f, answer)
+	case promotion.Keep:
+		return t.keep(g, p, d, f, answer)
 	case promotion.BreakGlass:
 		return t.breakGlass(g, p, d, f, answer)
 	case promotion.Fine, promotion.NotFine:
@@ -195,13 +228,13 @@ func agrees(d promotion.Decision) bool {
 }
 
 func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Document, f policy.Facts, answer promotion.Answer) (promotion.Answer, error) {
-	if _, refusal := policy.MayApprove(d, f, g.Person); refusal != "" {
+	if _, refusal := policy.MayApprove(d, f, g.Person, t.now); refusal != "" {
 		return t.refuse(g, p, d, answer, refusal)
 	}
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
 	}
-	if d.Plan && p.Plan == "" && !p.Repairs() {
+	if d.Plan && p.Plan == "" && !p.Stays() {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no rollback plan yet, and an approval is also for that: /promote plan "+p.App)
 	}
 	if policy.Counts(d, f, g.Person, t.now) {

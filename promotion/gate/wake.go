@@ -11,7 +11,7 @@ import (
 // its card announced; the deadline of a review can come after its end.
 func (t *turn) woken(id promotion.ID) error {
 	p, err := t.load(id)
-	if err != nil || p.State != promotion.Open && !p.Overdue(t.now) {
+	if err != nil || p.State != promotion.Open && p.State != promotion.Watching && !p.Overdue(t.now) {
 		return err
 	}
 	p.Touch()
@@ -42,7 +42,7 @@ func (t *turn) remind(e promotion.Effect) error {
 		if !v.Verdict.OnlyApprovals() {
 			continue
 		}
-		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder}); err != nil {
+		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder, Named: t.catalog.Direct != nil}); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,12 +41,21 @@ type world struct {
 	stuck  map[promotion.Repository]*promotion.Failure // where tags can't be put,
 	partly int                                         // after so many of a move
 	copy   func(e promotion.Effect) promotion.Result
-	copies []promotion.Repository // where copies went
-	proved []promotion.Digest     // what was looked for as a way back
-	gone   promotion.Digest       // what is not there then
+	copies []promotion.Repository                            // where copies went
+	proved []promotion.Digest                                // what was looked for as a way back
+	target map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
+	told   []string                                          // which targets were told to run what
+	asked  map[string]int                                    // how often each was asked
+	gone   promotion.Digest                                  // what is not there then
+	// how often each digest was inspected, and the one that can't be
+	inspected  map[promotion.Digest]int
+	unreadable promotion.Digest
 	// what each person was told last, privately
 	answers map[promotion.PersonID]promotion.Answer
-	looked  int // how many people were looked up
+	looked  int                // how many people were looked up
+	late    promotion.PersonID // who is read after the others
+	zones   map[promotion.PersonID]string
+	wrote   []string // whom a direct message was sent to, when, and about how many promotions
 	clicks  int
 }
 
@@ -93,8 +103,10 @@ func newWorld(t *testing.T, c *gate.Catalog) *world {
 		groups: map[promotion.GroupID][]promotion.PersonID{},
 		down:   map[promotion.EffectKind]promotion.Kind{},
 		drawn:  map[promotion.ID]int64{}, draws: map[promotion.ID]int{},
+		target: map[string]func(promotion.Order) promotion.Result{}, asked: map[string]int{},
 
-		answers: map[promotion.PersonID]promotion.Answer{},
+		answers:   map[promotion.PersonID]promotion.Answer{},
+		inspected: map[promotion.Digest]int{},
 	}
 	w.open(c)
 	w.look()
@@ -191,7 +203,9 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve,
+	promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn, promotion.EffectSum, promotion.EffectDigest,
 }
 
 // run performs what is due until nothing is.
@@ -203,11 +217,20 @@ func (w *world) run() {
 		if len(claimed) == 0 {
 			return
 		}
+		slices.SortStableFunc(claimed, func(a, b promotion.Effect) int { return strings.Compare(w.order(a), w.order(b)) })
 		for _, e := range claimed {
 			w.must(w.gate.Report(w.t.Context(), e, w.perform(e)))
 		}
 	}
 	w.t.Fatal("effects keep falling due: something asks for itself")
+}
+
+// order has the reading of who is late come after the others.
+func (w *world) order(e promotion.Effect) string {
+	if w.late != "" && e.Key == "person/"+string(w.late) {
+		return "late"
+	}
+	return ""
 }
 
 func (w *world) perform(e promotion.Effect) promotion.Result {
@@ -217,7 +240,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	}
 	switch e.Kind {
 	case promotion.EffectInspect:
-		return promotion.Result{Image: &promotion.Image{Labels: w.labels}}
+		d := work[promotion.InspectWork](w, e).Digest
+		if w.inspected[d]++; d == w.unreadable {
+			return promotion.Result{Failure: &promotion.Failure{Kind: promotion.Unavailable, Text: d.Short() + " is unreadable"}}
+		}
+		return promotion.Result{Image: &promotion.Image{Labels: w.labels, Layers: []promotion.Layer{{Digest: d}}}}
 	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
 		asked := work[struct {
@@ -263,6 +290,17 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 			moves = append(moves, w.move(m)...)
 		}
 		return promotion.Result{Moves: moves}
+	case promotion.EffectDeploy:
+		o := work[promotion.DeployWork](w, e).Order
+		w.told = append(w.told, o.Target+"="+o.Digest.Short())
+		return promotion.Result{Rollout: &promotion.Rollout{Phase: promotion.RolloutAsked, Handle: "job of " + o.Target}}
+	case promotion.EffectObserve:
+		o := work[promotion.DeployWork](w, e).Order
+		w.asked[o.Target]++
+		if say := w.target[o.Target]; say != nil {
+			return say(o)
+		}
+		return says(promotion.RolloutDone, "")
 	case promotion.EffectCard:
 		v, err := w.gate.View(w.t.Context(), e.Promotion)
 		w.must(err)
@@ -276,11 +314,31 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		return promotion.Result{Card: &promotion.Card{Channel: p.Card.Channel, TS: "ts", Revision: p.Revision}}
 	case promotion.EffectNotice:
 		n := work[promotion.NoticeWork](w, e)
-		w.said = append(w.said, string(n.Kind))
+		said := string(n.Kind)
+		if n.Named {
+			said += ", named"
+		}
+		w.said = append(w.said, said)
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
 		w.answers[a.Person] = a.Answer
+	case promotion.EffectHome:
+		h, had, err := w.gate.Home(w.t.Context(), work[promotion.HomeWork](w, e).Person)
+		w.must(err)
+		had.Hash = "h" + string(h.Person)
+		return promotion.Result{Home: &had}
+	case promotion.EffectDirect:
+		who := work[promotion.DirectWork](w, e).Person
+		r, err := w.gate.Reminder(w.t.Context(), who)
+		w.must(err)
+		if len(r.Items) > 0 {
+			w.wrote = append(w.wrote, fmt.Sprintf("%s %s %d", w.now.Format("2006-01-02 15:04:05"), who, len(r.Items)))
+		}
+	case promotion.EffectDigest:
+		d, err := w.gate.Digest(w.t.Context(), work[promotion.DigestWork](w, e))
+		w.must(err)
+		w.wrote = append(w.wrote, fmt.Sprintf("%s digest: %d waiting, %d soaking, %d promoted, %d ended, %d overdue", w.now.Format("2006-01-02 15:04:05"), len(d.Waiting), len(d.Soaking), len(d.Promoted), len(d.Ended), len(d.Overdue)))
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
 		w.looked++
@@ -288,12 +346,17 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		if standing == "" {
 			standing = promotion.Unknown
 		}
-		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), Standing: standing}}
+		return promotion.Result{Person: &promotion.Person{ID: id, Name: string(id), TimeZone: w.zones[id], Standing: standing}}
 	case promotion.EffectGroup:
 		id := work[promotion.GroupWork](w, e).ID
 		return promotion.Result{Group: &promotion.Group{ID: id, Members: slices.Clone(w.groups[id])}}
 	}
 	return promotion.Result{}
+}
+
+// says is what a target answers that is as far as that.
+func says(phase promotion.RolloutPhase, detail string) promotion.Result {
+	return promotion.Result{Rollout: &promotion.Rollout{Phase: phase, Detail: detail}}
 }
 
 // move is the registry's side of a move: a tag that points at something nobody

@@ -10,9 +10,9 @@ import (
 
 // MayApprove says which of the required roles an approval by the person could
 // fill, or why it can't count.
-func MayApprove(d Document, f Facts, id promotion.PersonID) (roles []string, refusal string) {
-	p := newPlan(d.Asks()).staff(f)
-	held, refusal := p.admit(d, f, id)
+func MayApprove(d Document, f Facts, id promotion.PersonID, now time.Time) (roles []string, refusal string) {
+	p := newPlan(d.Asks()).staff(f, now)
+	held, refusal := p.admit(d, f, id, now, now)
 	for i, role := range p.roles {
 		if held>>i&1 == 1 {
 			roles = append(roles, role)
@@ -21,26 +21,38 @@ func MayApprove(d Document, f Facts, id promotion.PersonID) (roles []string, ref
 	return roles, refusal
 }
 
-// admit are the roles that an approval by the account could fill, or why it
-// can't count.
-func (p *plan) admit(d Document, f Facts, id promotion.PersonID) (held roles, refusal string) {
+// admit are the roles that an approval by the account, given at an instant, could
+// fill, or why it can't count.
+func (p *plan) admit(d Document, f Facts, id promotion.PersonID, at, now time.Time) (held roles, refusal string) {
 	if refusal := notAMember(f, id); refusal != "" {
 		return 0, refusal
 	}
 	if d.Automatic {
 		return 0, "no approval is asked for: it goes ahead by itself when everything else is met"
 	}
-	if refusal := excluded(d, f, id); refusal != "" {
+	if refusal := p.excluded(d, f, id); refusal != "" {
 		return 0, refusal
 	}
-	if held = p.held[id]; held == 0 {
-		return 0, noRole(f, p.roles)
+	if held = p.may(id, at); held == 0 {
+		return 0, p.roleless(f, id, now)
 	}
 	return held, ""
 }
 
-// excluded says why the person can't approve, whatever roles they hold. It is
-// asked of people and not of accounts.
+// excluded says why the person can't approve, whatever roles they hold, or those
+// with whom they are together one person.
+func (p *plan) excluded(d Document, f Facts, id promotion.PersonID) string {
+	if refusal := excluded(d, f, id); refusal != "" {
+		return refusal
+	}
+	of := func(other promotion.PersonID) bool { return excluded(d, f, other) != "" }
+	if other, ok := p.partner(f, id, of); ok {
+		return excluded(d, f, other) + ", nor can somebody who is one person with them by a delegation"
+	}
+	return ""
+}
+
+// excluded is asked of people and not of accounts.
 func excluded(d Document, f Facts, id promotion.PersonID) string {
 	if !d.RequesterMayApprove && f.Promotion.Requester != "" && f.Identities.Same(id, f.Promotion.Requester) {
 		return "whoever requested a promotion can't approve it"
@@ -86,9 +98,9 @@ func noRole(f Facts, roles []string) string {
 // slot; who fills which is a maximum matching, so that two roles that share
 // people never deadlock.
 func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Discount) {
-	p := newPlan(d.Asks()).staff(f)
+	p := newPlan(d.Asks()).staff(f, now)
 	ballots := count(d, f, p, now)
-	top := Finding{Rule: RuleApprovals, Outcome: Blocked, ChangesAt: ballots.lapses}
+	top := Finding{Rule: RuleApprovals, Outcome: Blocked, ChangesAt: p.deputyEnds(ballots.lapses)}
 	switch {
 	case d.Automatic:
 		top.Outcome, top.Reason = Met, "no approval is asked for"
@@ -102,7 +114,7 @@ func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Dis
 		top.Reason = "the policy can't be fulfilled: " + p.fault
 		return top, nil, ballots.discounted
 	}
-	s := solution{plan: p, document: d, facts: f, voters: ballots.voters, unread: p.unread(f)}
+	s := solution{plan: p, document: d, facts: f, voters: ballots.voters, unread: p.unread(f), now: now}
 	best, equals := s.best(p.ways)
 	top.Reason = fmt.Sprintf("%d of %d approvals", best.filled(), p.slots(best.way))
 	tree := s.finding(0, best)
@@ -119,7 +131,7 @@ func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Dis
 // Stale lists what has to be read before it can be said who the person is and
 // which of the required roles are theirs, given how old a reading may be.
 func Stale(d Document, f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
-	return stale(f, d.Approvers(), id, maxAge, now)
+	return append(stale(f, d.Approvers(), id, maxAge, now), staleDelegators(f, id, maxAge, now)...)
 }
 
 // StaleFor is Stale for a decision that is not an approval.
@@ -175,6 +187,9 @@ func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Find
 	var needed []Subject
 	for _, a := range assigned {
 		needed = append(needed, staleAccount(f, a.Person, SureFor, now)...)
+		if a.For != "" {
+			needed = append(needed, staleAccount(f, a.For, SureFor, now)...)
+		}
 	}
 	if len(assigned) > 0 {
 		needed = append(needed, staleRosters(f, roles, SureFor, now)...)

@@ -8,8 +8,9 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// Where authors can't approve, it has to be known who they are: an image that
-// does not say so, or names somebody who is nobody's account, could be anybody's.
+// Where authors can't approve, it has to be known who they are: an image of which
+// neither its label nor a report says so, or of which one names somebody who is
+// nobody's account, could be anybody's. What both say counts together.
 
 var address = regexp.MustCompile(`[^\s<>()"'=:,;]+@[^\s<>()"'=:,;]+`)
 
@@ -23,9 +24,9 @@ func authors(d Document, f Facts) []Finding {
 		finding.Outcome, finding.Reason = Waiting, "the image has not been read yet, so it is not known who its authors are"
 		return []Finding{finding}
 	}
-	named := authorsOf(f.Promotion.Image)
+	named := authorsOf(f)
 	if len(named) == 0 {
-		finding.Reason = fmt.Sprintf("the image does not say who its authors are, and they can't approve it: build it with the label %s, with their e-mail addresses", promotion.LabelAuthors)
+		finding.Reason = fmt.Sprintf("it is not known who the authors of the image are, and they can't approve it: build it with the label %s, with their e-mail addresses, or have them reported", promotion.LabelAuthors)
 		return []Finding{finding}
 	}
 	var unknown []string
@@ -45,11 +46,15 @@ func authors(d Document, f Facts) []Finding {
 	return []Finding{finding}
 }
 
-// author is one part of the label, which may be any text.
+// author is one part of the label or of a report, which may be any text.
 type author struct{ text, address string }
 
-func authorsOf(image *promotion.Image) (all []author) {
-	for part := range strings.FieldsFuncSeq(image.Labels[promotion.LabelAuthors], func(r rune) bool { return r == ',' || r == ';' || r == '\n' }) {
+func authorsOf(f Facts) (all []author) {
+	said := f.Authors
+	if f.Promotion.Image != nil {
+		said = append([]string{f.Promotion.Image.Labels[promotion.LabelAuthors]}, said...)
+	}
+	for part := range strings.FieldsFuncSeq(strings.Join(said, "\n"), func(r rune) bool { return r == ',' || r == ';' || r == '\n' }) {
 		part = strings.TrimSpace(part)
 		found := address.FindAllString(part, -1)
 		switch {
@@ -66,11 +71,9 @@ func authorsOf(image *promotion.Image) (all []author) {
 
 // wrote tells whether the person wrote what is in an image: of a train, in any.
 func wrote(f Facts, id promotion.PersonID) bool {
-	if image := f.Promotion.Image; image != nil {
-		for _, a := range authorsOf(image) {
-			if of := f.Identities.Addresses[a.address]; of != "" && f.Identities.Same(of, id) {
-				return true
-			}
+	for _, a := range authorsOf(f) {
+		if of := f.Identities.Addresses[a.address]; of != "" && f.Identities.Same(of, id) {
+			return true
 		}
 	}
 	for _, r := range f.Rides {

@@ -41,7 +41,7 @@ func TestAutomaticSteps(t *testing.T) {
 func TestNobodyHasASayWhereNobodyIsAsked(t *testing.T) {
 	d, f := ready()
 	d.Approvals, d.Automatic, f.Promotion.Requester = nil, true, "eve"
-	if _, refusal := policy.MayApprove(d, f, "ann"); !strings.Contains(refusal, "by itself") {
+	if _, refusal := policy.MayApprove(d, f, "ann", noon); !strings.Contains(refusal, "by itself") {
 		t.Errorf("Ann's approval: %q", refusal)
 	}
 	if refusal := policy.MayReject(d, f, "ann"); !strings.Contains(refusal, "whoever requested it can") {

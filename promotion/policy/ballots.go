@@ -12,6 +12,7 @@ import (
 type voter struct {
 	person promotion.PersonID // the first account
 	roles  roles
+	own    roles // those of them that nobody has lent
 	votes  []ballot
 }
 
@@ -48,7 +49,7 @@ func count(d Document, f Facts, p *plan, now time.Time) (b ballots) {
 			all[i] = said{voter: voter{person: person}} // a person's last word counts, from whichever account
 			continue
 		}
-		held, refusal := p.admit(d, f, vote.Person)
+		held, refusal := p.admit(d, f, vote.Person, vote.At, now)
 		if refusal == "" {
 			refusal = vote.Terms.Differs(terms)
 		}
@@ -60,6 +61,7 @@ func count(d Document, f Facts, p *plan, now time.Time) (b ballots) {
 			continue
 		}
 		all[i].roles |= held
+		all[i].own |= p.held[vote.Person]
 		all[i].votes = append(all[i].votes, ballot{vote.Person, held, vote.At})
 		if ends, some := d.Expires.lapse(vote); some {
 			b.lapses = earlier(b.lapses, ends)
@@ -74,6 +76,7 @@ func count(d Document, f Facts, p *plan, now time.Time) (b ballots) {
 			b.discounted = append(b.discounted, s.against)
 		}
 	}
+	p.yield(f, &b)
 	return b
 }
 
@@ -87,8 +90,9 @@ func earlier(a *time.Time, b time.Time) *time.Time {
 // Counts tells whether the account's own approval counts already, so that
 // another click would change nothing.
 func Counts(d Document, f Facts, id promotion.PersonID, now time.Time) bool {
-	for _, v := range count(d, f, newPlan(d.Asks()).staff(f), now).voters {
-		if slices.ContainsFunc(v.votes, func(b ballot) bool { return b.account == id }) {
+	p := newPlan(d.Asks()).staff(f, now)
+	for _, v := range count(d, f, p, now).voters {
+		if slices.ContainsFunc(v.votes, func(b ballot) bool { return b.account == id && b.roles == p.may(id, now) }) {
 			return true
 		}
 	}
@@ -111,29 +115,41 @@ type other struct {
 	account promotion.PersonID
 	voter   int // whose account it is too, or -1
 	roles   roles
+	own     roles // those of them that nobody has lent
+	paired  bool  // together one person with somebody whose approval counts: it would be the one or the other
 }
 
 // stillCould are the accounts whose approval is not there yet. Somebody about
 // whom nothing has been read yet is given the benefit of the doubt here; the
 // vote itself is not.
-func stillCould(d Document, f Facts, p *plan, voters []voter) (others []other) {
+func stillCould(d Document, f Facts, p *plan, voters []voter, now time.Time) (others []other) {
 	seen := map[promotion.PersonID]bool{}
+	add := func(id promotion.PersonID) {
+		if seen[id] {
+			return
+		}
+		seen[id] = true
+		if _, known := f.People[id]; known && notAMember(f, id) != "" || p.excluded(d, f, id) != "" {
+			return
+		}
+		of := voterOf(f, voters, id)
+		if of >= 0 && slices.ContainsFunc(voters[of].votes, func(b ballot) bool { return b.account == id }) {
+			return
+		}
+		_, paired := p.partner(f, id, func(other promotion.PersonID) bool { return voterOf(f, voters, other) >= 0 })
+		others = append(others, other{id, of, p.may(id, now), p.held[id], paired})
+	}
 	for _, role := range p.roles {
 		for _, id := range f.Rosters[role].Members {
-			if seen[id] {
-				continue
-			}
-			seen[id] = true
-			if _, known := f.People[id]; known && notAMember(f, id) != "" || excluded(d, f, id) != "" {
-				continue
-			}
-			person := f.Identities.Of(id)
-			of := slices.IndexFunc(voters, func(v voter) bool { return v.person == person })
-			if of >= 0 && slices.ContainsFunc(voters[of].votes, func(b ballot) bool { return b.account == id }) {
-				continue
-			}
-			others = append(others, other{id, of, p.held[id]})
+			add(id)
 		}
 	}
+	for _, one := range p.deputies {
+		add(one.To)
+	}
 	return others
+}
+
+func voterOf(f Facts, voters []voter, id promotion.PersonID) int {
+	return slices.IndexFunc(voters, func(v voter) bool { return f.Identities.Same(v.person, id) })
 }

@@ -30,6 +30,10 @@ func (d Document) Sentences(from, to string, train bool) []string {
 	all = append(append(all, d.stopped()...), d.ends()...)
 	all = append(all, d.lined()...)
 	all = append(append(all, d.backed()...), d.BreakGlass.sentences()...)
+	all = append(all, d.followed()...)
+	if !train && !d.Returns { // the apps of a train go back one by one
+		all = append(all, d.GoingBack())
+	}
 	switch d.OnFailure {
 	case promotion.TakeBack:
 		all = append(all, "If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.")
@@ -51,7 +55,7 @@ func (d Document) asked() []string {
 		all = append(all, "Whoever requested it can't be one of them.")
 	}
 	if d.AuthorsCannotApprove {
-		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" names them.")
+		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" and reports of its commits name them.")
 	}
 	return all
 }

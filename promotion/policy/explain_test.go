@@ -81,7 +81,7 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 		}, want: []string{
 			"Approvals: any one of: 1 from owners, (any 2 of: 1 from leads, 1 from sre, 1 from security), all from different people.",
 			"Whoever requested it can't be one of them.",
-			"Nor can the authors of the image, as its label org.opencontainers.image.authors names them.",
+			"Nor can the authors of the image, as its label org.opencontainers.image.authors and reports of its commits name them.",
 			"It can be rejected by leads, and by whoever requested it.",
 			"A rejection can be lifted by whoever rejected, and by owners.",
 			"A request expires after 168h.",
@@ -103,6 +103,9 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.",
 		}},
 	} {
+		if len(c.want) > 1 && !c.train || c.d.Automatic {
+			c.want = append(c.want, c.d.GoingBack())
+		}
 		if got := c.d.Sentences("staging", "production", c.train); !slices.Equal(got, c.want) {
 			t.Errorf("%s reads %q", c.name, got)
 		}

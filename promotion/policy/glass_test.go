@@ -46,7 +46,7 @@ func TestABrokenGlassGoesPast(t *testing.T) {
 		}, policy.RuleChecks, "scan"},
 		{"authors that nobody knows", func(d *policy.Document, f facts) {
 			d.AuthorsCannotApprove, f.Promotion.Image = true, &promotion.Image{}
-		}, policy.RuleAuthors, "does not say who its authors are"},
+		}, policy.RuleAuthors, "not known who the authors of the image are"},
 		{"a closed window", func(d *policy.Document, _ facts) {
 			w, err := policy.ParseWindow("0 3 * * *", "UTC", time.Hour)
 			if err != nil {

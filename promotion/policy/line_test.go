@@ -70,7 +70,7 @@ func TestALineReadsAsEnglish(t *testing.T) {
 	} {
 		d, _ := ready()
 		c.change(&d)
-		if got := d.Sentences("staging", "production", false); got[len(got)-1] != c.want {
+		if got := d.Sentences("staging", "production", false); got[len(got)-2] != c.want {
 			t.Errorf("it reads %q", got)
 		}
 	}

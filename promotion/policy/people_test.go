@@ -48,7 +48,7 @@ func TestARequesterCantApproveWithAnotherAccount(t *testing.T) {
 	d, f := ready()
 	twice(&f)
 	f.Promotion.Requester = "ann2"
-	if _, refusal := policy.MayApprove(d, f, "ann"); !strings.Contains(refusal, "requested") {
+	if _, refusal := policy.MayApprove(d, f, "ann", noon); !strings.Contains(refusal, "requested") {
 		t.Errorf("refusal: %q", refusal)
 	}
 	if refusal := policy.MayReject(d, f, "ann"); refusal != "" {
@@ -77,27 +77,34 @@ func TestAuthors(t *testing.T) {
 		name, label string
 		outcome     policy.Outcome
 		says        string
+		reported    string
 	}{
-		{"another author", "Tom <left@example.com>", policy.Met, "known who the authors are"},
-		{"an author who is an approver", "Ann <Ann@Example.com>", policy.Met, "known who the authors are"},
-		{"a label that is not there", "", policy.Blocked, "build it with the label org.opencontainers.image.authors"},
-		{"somebody unknown", "left@example.com, eve@example.com; mallory@example.com", policy.Blocked, `"eve@example.com"`},
-		{"more than one unknown", "eve@example.com; mallory@example.com", policy.Blocked, "(and 1 more)"},
-		{"a name alone", "Ann", policy.Blocked, `"Ann"`},
-		{"nothing but commas", " ,\n;", policy.Blocked, "does not say who"},
+		{"another author", "Tom <left@example.com>", policy.Met, "known who the authors are", ""},
+		{"an author who is an approver", "Ann <Ann@Example.com>", policy.Met, "known who the authors are", ""},
+		{"a label that is not there", "", policy.Blocked, "build it with the label org.opencontainers.image.authors", ""},
+		{"somebody unknown", "left@example.com, eve@example.com; mallory@example.com", policy.Blocked, `"eve@example.com"`, ""},
+		{"more than one unknown", "eve@example.com; mallory@example.com", policy.Blocked, "(and 1 more)", ""},
+		{"a name alone", "Ann", policy.Blocked, `"Ann"`, ""},
+		{"nothing but commas", " ,\n;", policy.Blocked, "not known who the authors of the image are", ""},
+		{"an author who was reported", "", policy.Met, "known who the authors are", "Tom <left@example.com>"},
+		{"a reported author who is an approver", "left@example.com", policy.Met, "known who the authors are", "Ann <Ann@Example.com>"},
+		{"a reported author whom nobody knows", "left@example.com", policy.Blocked, `"eve@example.com"`, "eve@example.com"},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			d, f := ready()
 			d.AuthorsCannotApprove = true
 			twice(&f)
 			f.Promotion.Image = &promotion.Image{Labels: map[string]string{promotion.LabelAuthors: c.label}}
+			if c.reported != "" {
+				f.Authors = []string{c.reported}
+			}
 			v := policy.Evaluate(d, f, noon)
 			if finding, _ := v.Finding(policy.RuleAuthors); finding.Outcome != c.outcome || !strings.Contains(finding.Reason, c.says) {
 				t.Errorf("%s: %q", finding.Outcome, finding.Reason)
 			}
 			for _, id := range []promotion.PersonID{"ann", "ann2"} {
-				_, refusal := policy.MayApprove(d, f, id)
-				if wrote := strings.Contains(c.label, "Ann@"); wrote != strings.Contains(refusal, "wrote") {
+				_, refusal := policy.MayApprove(d, f, id, noon)
+				if wrote := strings.Contains(c.label+c.reported, "Ann@"); wrote != strings.Contains(refusal, "wrote") {
 					t.Errorf("%s: %q", id, refusal)
 				}
 			}
@@ -126,10 +133,10 @@ func TestAnAuthorOfOneAppOfATrainCantApproveIt(t *testing.T) {
 		f.Rides[i].Identities = f.Identities
 		f.Rides[i].Promotion.Image = &promotion.Image{Labels: map[string]string{promotion.LabelAuthors: label}}
 	}
-	if _, refusal := policy.MayApprove(d, f, "ann"); !strings.Contains(refusal, "wrote") {
+	if _, refusal := policy.MayApprove(d, f, "ann", noon); !strings.Contains(refusal, "wrote") {
 		t.Errorf("refusal: %q", refusal)
 	}
-	if _, refusal := policy.MayApprove(d, f, "bob"); refusal != "" {
+	if _, refusal := policy.MayApprove(d, f, "bob", noon); refusal != "" {
 		t.Errorf("bob: %q", refusal)
 	}
 	for _, finding := range policy.Evaluate(d, f, noon).Of(policy.RuleAuthors) {

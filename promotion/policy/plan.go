@@ -9,7 +9,7 @@ import (
 // wayOut asks for what people would do if it went wrong. What puts a tag back, or
 // leaves it, is that already.
 func wayOut(d Document, f Facts) []Finding {
-	if !d.Plan || f.Promotion.Repairs() {
+	if !d.Plan || f.Promotion.Stays() {
 		return nil
 	}
 	if f.Promotion.Plan == "" {
@@ -21,7 +21,7 @@ func wayOut(d Document, f Facts) []Finding {
 // MayPlan says why the person can't say how it would be taken back, or "".
 // Whoever can reject it can, and nobody where the policy does not ask.
 func MayPlan(d Document, f Facts, id promotion.PersonID) (refusal string) {
-	if !d.Plan || f.Promotion.Repairs() {
+	if !d.Plan || f.Promotion.Stays() {
 		return "no rollback plan is asked for here"
 	}
 	return MayReject(d, f, id)

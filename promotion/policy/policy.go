@@ -35,7 +35,7 @@ type Document struct {
 	// that is not there asks for nobody's approval either.
 	Automatic            bool `json:",omitempty"`
 	RequesterMayApprove  bool
-	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels say
+	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels and reports say
 	Reject               Veto   `json:",omitzero"`
 	Expires              Expiry `json:",omitzero"`
 
@@ -59,7 +59,16 @@ type Document struct {
 	Freezes   []promotion.Freeze   `json:",omitempty"` // when it may not
 	FreezeOn  []promotion.Severity `json:",omitempty"` // nor while such an incident is open
 
+	// Deploys are the targets that are told to run it, once its tags are moved, and
+	// After is what counts from then on; nil for nothing.
+	Deploys  []string `json:",omitempty"`
+	Together bool     `json:",omitempty"` // all of them at once
+	After    *After   `json:",omitempty"`
+
 	BreakGlass *BreakGlass `json:",omitempty"` // who can have it go ahead all the same; nil for nobody
+
+	Rollback *Return `json:",omitempty"` // what is asked of a rollback; nil for the usual
+	Returns  bool    `json:",omitempty"` // this is what is asked of a rollback
 }
 
 // Requirement is a number of approvals by holders of a role.
@@ -82,7 +91,7 @@ func (d Document) Hash() string {
 // Roles are all roles that the document rests on.
 func (d Document) Roles() []string {
 	roles := d.Approvers()
-	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers(), d.BreakGlass.roles()) {
+	for _, role := range slices.Concat(d.Reject.By, d.Reject.Lift, d.Reviewers(), d.BreakGlass.roles(), d.returners()) {
 		if !slices.Contains(roles, role) {
 			roles = append(roles, role)
 		}
@@ -113,6 +122,7 @@ type Facts struct {
 	Promotion promotion.Promotion
 	Votes     []promotion.Vote     // oldest first
 	Presence  []promotion.Interval // of the digest in the From environment, oldest first
+	Authors   []string             // of what is in the digest, as they were reported; its label may name more
 	Source    Look                 // at the From environment
 	Target    Look                 // at the tags in the To environment
 
@@ -121,6 +131,7 @@ type Facts struct {
 	Identities promotion.Identities // which accounts and addresses are one person's
 
 	Executing promotion.ID         // another promotion that is moving the same target; 0 when none is
+	OnTrial   *promotion.Promotion // another one that is watched there, or waits for a decision
 	Newer     *promotion.Promotion // a promotion into the target of a digest that was observed later
 	Ahead     *promotion.Promotion // what goes before it, where one goes after the other
 	Rides     []Facts              // what each ride of a train rests on; they have no votes of their own
@@ -131,6 +142,14 @@ type Facts struct {
 	Exposure  promotion.Exposure   // of the digest in the From environment
 	Freezes   []promotion.Freeze   // that have not been lifted and are not over
 	Holds     []promotion.Hold     // that have not been lifted, oldest first
+
+	SuccessorLink string                 // where the card is of what took its place; shown, and nothing rests on it
+	Deployments   []promotion.Deployment // what has become of its orders, in their order
+	Since         Aftermath              // what has happened since its tags were moved
+	Withdrawn     *promotion.Withdrawal  // of the digest; nil unless it is known to be bad
+	Undone        *promotion.Promotion   // the rollback that took back what the promotion brought
+	Back          []Earlier              // of what is in its environment now because of it: what could be gone back to
+	Delegations   []promotion.Delegation // that concern it and were not over when it was opened
 }
 
 // Look is how well the registry could be seen. Nothing is concluded from a

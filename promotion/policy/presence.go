@@ -6,9 +6,10 @@ import (
 )
 
 // origin is what is asked of where the digest comes from. What puts right what
-// somebody else did to the tags of an environment comes from nowhere.
+// somebody else did to the tags of an environment comes from nowhere, and so does
+// what was there before.
 func origin(d Document, f Facts, now time.Time) []Finding {
-	if f.Promotion.Repairs() {
+	if f.Promotion.Stays() {
 		return nil
 	}
 	return append([]Finding{source(f), soak(d, f, now)}, exposed(d, f)...)

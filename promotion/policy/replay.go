@@ -108,6 +108,12 @@ func (f Facts) nextEvent(after time.Time) (next time.Time) {
 	for _, c := range f.Checks {
 		happened(c.At)
 	}
+	for _, g := range f.Delegations {
+		happened(g.From)
+		if g.EndedAt != nil {
+			happened(*g.EndedAt)
+		}
+	}
 	span := func(i promotion.Interval) {
 		happened(i.From)
 		if i.Until != nil {

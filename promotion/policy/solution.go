@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -16,6 +17,7 @@ type solution struct {
 	facts    Facts
 	voters   []voter
 	unread   roles
+	now      time.Time
 
 	others []other
 	known  bool // whether others have been found: they are asked about only where something is missing
@@ -24,7 +26,7 @@ type solution struct {
 // rest are the accounts that could still approve.
 func (s *solution) rest() []other {
 	if !s.known {
-		s.others, s.known = stillCould(s.document, s.facts, s.plan, s.voters), true
+		s.others, s.known = stillCould(s.document, s.facts, s.plan, s.voters, s.now), true
 	}
 	return s.others
 }
@@ -58,11 +60,11 @@ func (s *solution) reaches(way nodes) bool {
 		}
 		with[person] |= of
 	}
-	for _, v := range s.voters {
-		add(v.person, v.roles)
+	for _, v := range s.voters { // whoever has lent a role is there too
+		add(v.person, v.own)
 	}
 	for _, o := range s.rest() {
-		add(s.facts.Identities.Of(o.account), o.roles)
+		add(s.facts.Identities.Of(o.account), o.own)
 	}
 	for _, person := range people {
 		m.add(with[person])
@@ -97,6 +99,9 @@ func (s *solution) couldHelp(in []attempt, of roles) (could []promotion.PersonID
 	}
 	for _, o := range s.rest() {
 		for i, a := range in {
+			if o.paired {
+				break
+			}
 			if o.voter < 0 && o.roles&open[i] != 0 || o.voter >= 0 && s.frees(o, a, of) {
 				could = append(could, o.account)
 				break
@@ -127,7 +132,7 @@ func (s *solution) assigned(a attempt) []Assignment {
 	for r, holders := range a.holders {
 		for _, v := range holders {
 			b := s.with(v, r)
-			all = append(all, Assignment{Person: b.account, Role: s.roles[r], At: b.at})
+			all = append(all, Assignment{Person: b.account, Role: s.roles[r], At: b.at, For: s.lender(b, r)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Assignment) int { return a.At.Compare(b.At) })
@@ -230,7 +235,8 @@ func (t *story) instead(n planned, child int, told []int) Finding {
 	}
 	for _, o := range t.rest() {
 		if to, ok := at[o.voter]; ok {
-			free.others = append(free.others, other{o.account, to, o.roles})
+			o.voter = to
+			free.others = append(free.others, o)
 		}
 	}
 	best, _ := free.best(t.alternatives(child))

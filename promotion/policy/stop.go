@@ -19,6 +19,12 @@ func stops(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose == promotion.Ride {
 		d.Windows, d.Freezes = Windows{}, nil
 	}
+	if !d.heeds(RuleHold) { // a hold of the very build does
+		f.Holds = slices.DeleteFunc(slices.Clone(f.Holds), func(h promotion.Hold) bool { return h.Digest == "" })
+	}
+	if !d.heeds(RuleFreeze) {
+		f.Freezes = nil
+	}
 	return slices.Concat(held(f), frozen(d, f, now), d.Windows.finding(now))
 }
 
@@ -32,8 +38,11 @@ func held(f Facts) []Finding {
 	}
 	var reasons []string
 	for _, h := range f.Holds {
+		if h.Rollback != 0 {
+			h.Reason = fmt.Sprintf("it was rolled back in #%d: %s", h.Rollback, h.Reason)
+		}
 		reasons = append(reasons, h.Reason)
-		if !slices.Contains(finding.Who, h.By) {
+		if h.By != "" && !slices.Contains(finding.Who, h.By) {
 			finding.Who = append(finding.Who, h.By)
 		}
 	}

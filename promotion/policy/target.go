@@ -45,6 +45,9 @@ func tags(f Facts) Finding {
 }
 
 func order(f Facts) Finding {
+	if f.Promotion.Purpose == promotion.Rollback {
+		return Finding{Rule: RuleOrder, Outcome: Met, Reason: fmt.Sprintf("it goes back from %s on purpose", f.Promotion.Back.Bad.Short())}
+	}
 	if f.Newer == nil {
 		return Finding{Rule: RuleOrder, Outcome: Met, Reason: "nothing newer has been promoted to " + f.Promotion.To}
 	}
@@ -53,8 +56,16 @@ func order(f Facts) Finding {
 }
 
 func turn(f Facts) Finding {
-	if f.Executing == 0 {
-		return Finding{Rule: RuleTurn, Outcome: Met, Reason: "nothing else is moving " + f.Promotion.To}
+	finding := Finding{Rule: RuleTurn, Outcome: Waiting}
+	switch to, other := f.Promotion.To, f.OnTrial; {
+	case f.Executing != 0:
+		finding.Reason = fmt.Sprintf("#%d is being promoted to %s right now", f.Executing, to)
+	case other != nil && other.State == promotion.Failing:
+		finding.Reason = fmt.Sprintf("#%d is failing in %s: it has to be decided first what becomes of that", other.ID, to)
+	case other != nil && other.WatchUntil != nil:
+		finding.Reason = fmt.Sprintf("#%d is watched in %s until %s", other.ID, to, instant(*other.WatchUntil))
+	default:
+		finding.Outcome, finding.Reason = Met, "nothing else is moving "+to
 	}
-	return Finding{Rule: RuleTurn, Outcome: Waiting, Reason: fmt.Sprintf("#%d is being promoted to %s right now", f.Executing, f.Promotion.To)}
+	return finding
 }

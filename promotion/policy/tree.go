@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"time"
 
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -82,6 +83,8 @@ type plan struct {
 	ways  []nodes // the alternatives, in the order of the document
 	fault string  // why it can't be counted with; empty when it can
 	held  map[promotion.PersonID]roles
+
+	deputies []deputy // who approves for whom
 }
 
 // planned is a node of the tree: a requirement, or a number of other nodes.
@@ -209,14 +212,16 @@ func (p *plan) slots(way nodes) (n int) {
 	return n
 }
 
-// staff notes which roles of the plan each account holds.
-func (p *plan) staff(f Facts) *plan {
+// staff notes which roles of the plan each account holds, and who can use those
+// of others.
+func (p *plan) staff(f Facts, now time.Time) *plan {
 	p.held = make(map[promotion.PersonID]roles, len(f.People))
 	for i, role := range p.roles {
 		for _, id := range f.Rosters[role].Members {
 			p.held[id] |= 1 << i
 		}
 	}
+	p.deputize(f, now)
 	return p
 }
 

@@ -64,13 +64,16 @@ const (
 	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
 	RuleCheck     Rule = "check"     // one piece of it
 	RuleGlass     Rule = "glass"     // whether broken glass counts; it is never in the way itself
+	RuleWatch     Rule = "watch"     // nothing has gone wrong since it runs
 	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
+	RuleWithdrawn Rule = "withdrawn" // the digest is not known to be bad
 )
 
 // Rules are all of them: what a scenario can name.
 var Rules = []Rule{
 	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
-	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleRide,
+	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleWatch, RuleRide,
+	RuleWithdrawn,
 }
 
 // Verdict is the answer to "may this go ahead, and if not, why not?".
@@ -90,12 +93,14 @@ type Assignment struct {
 	Person promotion.PersonID
 	Role   string
 	At     time.Time
+	For    promotion.PersonID // who has lent the role; empty when it is their own
 }
 
 // Discount is an approval that does not count.
 type Discount struct {
 	Person promotion.PersonID
 	Reason string
+	Of     promotion.PersonID // who stands in the way; empty when nobody does
 }
 
 // Finding returns what the rule says at the top of the tree.

@@ -63,10 +63,14 @@ func (f Facts) requested(id promotion.PersonID) bool {
 
 // MayLift says why the person can't lift the rejection, or "". Whoever rejected
 // can, and holders of the roles that the policy names for it; nobody else, and
-// nobody once something else has taken its place.
+// nobody once something else has taken its place. What a rollback would take back
+// may not be there any more, so it is asked for anew.
 func MayLift(d Document, f Facts, id promotion.PersonID) (refusal string) {
 	if refusal := notAMember(f, id); refusal != "" {
 		return refusal
+	}
+	if f.Promotion.Purpose == promotion.Rollback {
+		return "a rollback that was rejected is not opened again: ask for another"
 	}
 	by := f.Promotion.EndedBy
 	if (by == "" || !f.Identities.Same(id, by)) && !holdsOne(f, d.Reject.Lift, id) {

@@ -29,7 +29,15 @@ type AppStatus struct {
 	Incidents    []promotion.Incident // that are open
 	Freezes      []promotion.Freeze   // in force
 	Holds        []promotion.Hold
-	Unreviewed   []promotion.Promotion // whose glass was broken, and nobody has said yet whether that was right
+	Unreviewed   []promotion.Promotion  // whose glass was broken, and nobody has said yet whether that was right
+	Withdrawn    []promotion.Withdrawal // in force, oldest first
+	Following    []Following            // whose tags were moved, and that have not ended
+}
+
+// Following is a promotion between its tags and its end.
+type Following struct {
+	Promotion   promotion.Promotion
+	Deployments []promotion.Deployment
 }
 
 // EnvironmentStatus is what was last seen in one environment.

@@ -11,7 +11,7 @@ import (
 // wayBack is asked only when nothing else is missing, as the copy is: it takes
 // requests, and what was found of it does not hold for long.
 func wayBack(d Document, f Facts, now time.Time) (findings []Finding, prove []promotion.ID) {
-	if d.NoWayBack || f.Promotion.Repairs() {
+	if d.NoWayBack && f.Promotion.Purpose != promotion.Rollback || f.Promotion.Repairs() {
 		return nil, nil
 	}
 	if f.Promotion.Purpose != promotion.Train {
@@ -42,6 +42,9 @@ func proved(p promotion.Promotion, now time.Time) (finding Finding, look bool) {
 		return finding, false
 	}
 	it := "the way back, " + shorts(back) + ","
+	if p.Purpose == promotion.Rollback {
+		it = shorts(back)
+	}
 	if !w.Covers(&p) {
 		w = &promotion.WayBack{}
 	}

@@ -51,13 +51,13 @@ func ParseWindow(expression, zone string, length time.Duration) (Window, error) 
 // everyHour is how package cron marks an hour that was written as *.
 const everyHour = 1 << 63
 
-// next is its first beginning after an instant; zero when there is none.
+// Next is its first beginning after an instant; zero when there is none.
 //
 // Where hours are named, they are those of a clock on the wall: one that is
 // skipped in spring counts when the clocks are put forward, one that comes twice
 // in autumn counts the first time. Where every hour is meant, every hour that
 // passes is.
-func (w Window) next(after time.Time) time.Time {
+func (w Window) Next(after time.Time) time.Time {
 	if w.schedule.Hour&everyHour != 0 {
 		return w.schedule.Next(after)
 	}
@@ -77,7 +77,7 @@ func (w Window) next(after time.Time) time.Time {
 // at tells whether an instant is in the window, and the next one at which that
 // may change; zero when it never does.
 func (w Window) at(now time.Time) (in bool, until time.Time) {
-	begins := w.next(now.Add(-w.For))
+	begins := w.Next(now.Add(-w.For))
 	if begins.IsZero() || begins.After(now) {
 		return false, begins
 	}
@@ -143,7 +143,7 @@ func (w Windows) Opens(from time.Time) bool {
 }
 
 // Comes tells whether the window ever begins.
-func (w Window) Comes(after time.Time) bool { return !w.next(after).IsZero() }
+func (w Window) Comes(after time.Time) bool { return !w.Next(after).IsZero() }
 
 func (w Windows) finding(now time.Time) []Finding {
 	if w.IsZero() {

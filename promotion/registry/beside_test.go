@@ -63,7 +63,9 @@ var plays = []play{
 	{name: "the same with a token", source: fixture.Options{Auth: &fixture.Auth{User: stageUser, Password: stagePassword}}, build: multi, cast: tagOne},
 	{name: "tag that is there already", build: multi, cast: func(s *scene) {
 		s.source.AddManifest(sourceName, fixture.OCIIndex, s.manifest(s.work.Digest), "v1")
-		s.tags(func() []promotion.MoveWork { return []promotion.MoveWork{s.tag("v1")} })
+		w := s.tag("v1")
+		w.Targets[0].Now = w.Digest // as it was seen when the move was planned
+		s.tags(func() []promotion.MoveWork { return []promotion.MoveWork{w} })
 	}},
 	{name: "copy to another repository, with attachments", build: multi, cast: copyWhole},
 	{name: "copy to another registry, with attachments", other: true, build: multi, cast: copyWhole},

@@ -103,7 +103,7 @@ func TestACopyDoesNotWaitForItsHandshake(t *testing.T) {
 			}
 			y.source.Forget()
 			moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.To, Digest: y.work.Digest, Targets: []promotion.Target{{Tag: "v1"}}})
-			if log := y.source.Log(); err != nil || outcomes(moves) != "v1 moved" || len(log) != 4 {
+			if log := y.source.Log(); err != nil || outcomes(moves) != "v1 moved" || len(log) != 4 || fixture.Chain(log) != 3 {
 				t.Errorf("%s: %s, %v; %d requests\n%s", c.name, outcomes(moves), err, len(log), fixture.Describe(log))
 			}
 		})

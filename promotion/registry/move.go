@@ -21,8 +21,9 @@ import (
 // immutable all end the same way. An error means that it is not known, or that
 // it did not happen; the moves that come with it are those that are known.
 //
-// For one tag and a warm connection it takes four requests, and one when the
-// tag is there already.
+// For one tag and a warm connection it takes four requests, three of them one
+// after the other, and one when the tag is there already and was seen there when
+// the move was planned.
 func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Move, error) {
 	source, readings, err := c.survey(ctx, w)
 	if err != nil {
@@ -52,13 +53,23 @@ func (c *Client) Move(ctx context.Context, w promotion.MoveWork) ([]promotion.Mo
 	return moves, nil
 }
 
-// survey reads every target tag and, unless all of them are there already,
-// the source by its digest.
+// survey reads every target tag and, at the same time, the source by its digest,
+// unless the plan has all of them there already.
 func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source wire.Manifest, readings []promotion.Digest, err error) {
 	at := wire.At(w.Repository)
 	readings = make([]promotion.Digest, len(w.Targets))
+	var sourceErr error
+	read := func(ctx context.Context) {
+		if source, sourceErr = c.wire.Manifest(ctx, at, string(w.Digest)); sourceErr == nil {
+			_, sourceErr = parse(w.Repository, source)
+		}
+	}
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(wire.PerHost)
+	early := slices.ContainsFunc(w.Targets, func(target promotion.Target) bool { return target.Now != w.Digest })
+	if early {
+		g.Go(func() error { read(each); return nil }) // whether it is needed is not known yet
+	}
 	for i, target := range w.Targets {
 		g.Go(func() error {
 			var err error
@@ -72,9 +83,10 @@ func (c *Client) survey(ctx context.Context, w promotion.MoveWork) (source wire.
 	}
 	err = g.Wait()
 	if err == nil && slices.ContainsFunc(readings, func(d promotion.Digest) bool { return d != w.Digest }) { // else they prove that it is there
-		if source, err = c.wire.Manifest(ctx, at, string(w.Digest)); err == nil {
-			_, err = parse(w.Repository, source)
+		if !early {
+			read(ctx)
 		}
+		err = sourceErr
 	}
 	if promotion.KindOf(err) == promotion.Forbidden {
 		// An attempt before this one may have put a tag: not being let in is no

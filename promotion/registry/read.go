@@ -81,6 +81,11 @@ type platform struct {
 	Variant      string `json:"variant"`
 }
 
+// String is how people write a platform, such as linux/arm/v7.
+func (p platform) String() string {
+	return strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
+}
+
 // document is the part of a manifest or index that is looked at.
 type document struct {
 	SchemaVersion int               `json:"schemaVersion"`
@@ -101,9 +106,9 @@ func parse(repo promotion.Repository, m wire.Manifest) (document, error) {
 	return d, nil
 }
 
-// Inspect reads what an image says of itself: its labels, age, size and
-// platforms. Of an index, the labels are those of its first platform, under its
-// own annotations.
+// Inspect reads what an image says of itself: its labels, age, layers and
+// platforms. Of an index, labels and layers are those of its first platform, the
+// labels under its own annotations.
 func (c *Client) Inspect(ctx context.Context, repo promotion.Repository, d promotion.Digest) (promotion.Image, error) {
 	m, err := c.wire.Manifest(ctx, wire.At(repo), string(d))
 	if err != nil {
@@ -117,20 +122,23 @@ func (c *Client) Inspect(ctx context.Context, repo promotion.Repository, d promo
 	own := doc.Annotations
 	for _, child := range doc.Manifests {
 		if p := child.Platform; p != nil && p.OS != "unknown" { // build tools file attestations under "unknown"
-			image.Platforms = append(image.Platforms, strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/"))
+			image.Platforms = append(image.Platforms, p.String())
+			if d, err := promotion.ParseDigest(child.Digest); err == nil {
+				image.Manifests = append(image.Manifests, d)
+			}
 		}
 	}
 	if len(doc.Manifests) > 0 {
 		if doc, err = c.firstPlatform(ctx, repo, doc); err != nil {
 			return promotion.Image{}, err
 		}
-	} else {
-		for _, layer := range doc.Layers {
-			image.Size += layer.Size
-		}
 	}
+	image.Layers, image.Size = layers(doc)
 	if err := c.readConfig(ctx, repo, doc, &image); err != nil {
 		return promotion.Image{}, err
+	}
+	if len(image.Platforms) > 0 {
+		image.Of = image.Platforms[0]
 	}
 	maps.Copy(image.Labels, doc.Annotations)
 	maps.Copy(image.Labels, own)
@@ -138,6 +146,25 @@ func (c *Client) Inspect(ctx context.Context, repo promotion.Repository, d promo
 		image.Created = &created
 	}
 	return image, nil
+}
+
+// maxLayers is how many layers are kept: more than any builder makes.
+const maxLayers = 200
+
+// layers are those of an image, and how large they are together. What is too
+// much to be kept can't be compared, and is left out whole.
+func layers(doc document) (all []promotion.Layer, size int64) {
+	for _, l := range doc.Layers {
+		size += l.Size
+		d, err := promotion.ParseDigest(l.Digest)
+		if err == nil && len(doc.Layers) <= maxLayers {
+			all = append(all, promotion.Layer{Digest: d, Size: l.Size})
+		}
+	}
+	if len(all) < len(doc.Layers) {
+		return nil, size
+	}
+	return all, size
 }
 
 func (c *Client) firstPlatform(ctx context.Context, repo promotion.Repository, index document) (document, error) {
@@ -171,10 +198,9 @@ func (c *Client) readConfig(ctx context.Context, repo promotion.Repository, doc 
 		return err
 	}
 	var config struct {
-		Created      *time.Time `json:"created"`
-		OS           string     `json:"os"`
-		Architecture string     `json:"architecture"`
-		Config       struct{ Labels map[string]string }
+		Created *time.Time `json:"created"`
+		platform
+		Config struct{ Labels map[string]string }
 	}
 	if err := json.Unmarshal(body, &config); err != nil {
 		return promotion.Errorf(promotion.Invalid, "the config of %s@%s can't be read: %w", repo, d.Short(), err)
@@ -183,7 +209,7 @@ func (c *Client) readConfig(ctx context.Context, repo promotion.Repository, doc 
 		image.Created = config.Created
 	}
 	if len(image.Platforms) == 0 && config.OS != "" {
-		image.Platforms = []string{config.OS + "/" + config.Architecture}
+		image.Platforms = []string{config.platform.String()}
 	}
 	maps.Copy(image.Labels, config.Config.Labels)
 	return nil

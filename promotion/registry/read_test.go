@@ -25,9 +25,29 @@ func TestInspect(t *testing.T) {
 		if image.Labels[promotion.LabelVersion] != "1.4.2" || image.Created == nil || !image.Created.Equal(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)) || !slices.Equal(image.Platforms, platforms) {
 			t.Errorf("%s: %+v", name, image)
 		}
-		if (image.Size > 0) != (name == "image") {
-			t.Errorf("%s: %d bytes of layers", name, image.Size)
+		var size int64
+		for _, l := range image.Layers {
+			size += l.Size
 		}
+		if image.Of != "linux/amd64" || size == 0 || image.Size != size {
+			t.Errorf("%s: %d bytes in %v of %s", name, image.Size, image.Layers, image.Of)
+		}
+	}
+}
+
+// An index, the manifest of its first platform, and the config of that.
+func TestAnImageIsInspectedWithThreeRequests(t *testing.T) {
+	s := newShelf(t)
+	d := s.pushIndex("b", nil)
+	asked := 0
+	s.spoil(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if strings.Contains(r.URL.Path, "/manifests/") || strings.Contains(r.URL.Path, "/blobs/") {
+			asked++
+		}
+		return false
+	})
+	if _, err := s.client.Inspect(t.Context(), s.repo, d); err != nil || asked != 3 {
+		t.Errorf("%d requests, %v", asked, err)
 	}
 }
 

@@ -57,6 +57,42 @@ func (t *tx) AddCheck(c *promotion.Check) error {
 	return nil
 }
 
+type authorKey struct {
+	app    string
+	digest promotion.Digest
+	author string
+}
+
+func (t *tx) Authors(app string, d promotion.Digest) ([]string, error) {
+	var all []string
+	for k := range t.authors.rows {
+		if k.app == app && k.digest == d {
+			all = append(all, k.author)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+func (t *tx) AddAuthors(a promotion.Authorship) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
+	for _, author := range a.Authors {
+		k := authorKey{a.App, a.Digest, author}
+		if _, had := t.authors.rows[k]; had {
+			continue
+		}
+		if a.App == "" || a.Token == "" || author == "" || utf8.RuneCountInString(author) > promotion.MaxAuthorLength || !isDigest(a.Digest) {
+			return forbidden("record an author", "app, digest, author, token")
+		}
+		kept := a
+		kept.Authors, kept.At = nil, instant(a.At)
+		t.authors.set(k, kept)
+	}
+	return nil
+}
+
 // signed tells whether the person has signed off a check of the digest.
 func (t *tx) signed(p *promotion.Promotion, by promotion.PersonID) bool {
 	for _, c := range t.checks.rows {

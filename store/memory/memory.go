@@ -49,13 +49,22 @@ type tables struct {
 	people     table[promotion.PersonID, promotion.Person]
 	groups     table[promotion.GroupID, promotion.Group]
 	gestures   table[string, gesture]
+	homes      table[promotion.PersonID, promotion.Home]
+	reminded   table[promotion.PersonID, promotion.Reminded]
+	awaited    table[promotion.ID, promotion.Awaited]
 	incidents  table[promotion.IncidentID, promotion.Incident]
 	unhealth   table[int, promotion.Unhealth] // in the order in which it was reported
 	exposure   table[exposureKey, promotion.Exposure]
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
+	deployed   table[deploymentKey, promotion.Deployment]
+	withdrawn  table[int64, promotion.Withdrawal]
+
+	delegations table[int64, promotion.Delegation]
+
 	effects    table[string, promotion.Effect] // by key
 	checks     table[int64, promotion.Check]
+	authors    table[authorKey, promotion.Authorship]
 	tokens     table[string, promotion.Token]
 	receipts   table[receiptKey, promotion.Kept]
 	lastEffect int64
@@ -74,6 +83,11 @@ type watchKey struct {
 }
 
 type pinKey struct{ app, environment, tag string }
+
+type deploymentKey struct {
+	of     promotion.ID
+	target string
+}
 
 type holding struct {
 	watchKey
@@ -111,9 +125,10 @@ func (t *table[K, V]) drop(k K) {
 // settled is the version as others may see it: its next writer has to copy.
 func (t tables) settled() *tables {
 	t.promotions.mine, t.votes.mine, t.holdings.mine, t.watches.mine = false, false, false, false
-	t.pins.mine = false
+	t.pins.mine, t.homes.mine, t.reminded.mine, t.awaited.mine = false, false, false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
-	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine = false, false, false, false, false
+	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
+	t.deployed.mine, t.authors.mine, t.delegations.mine = false, false, false
 	t.people.mine, t.groups.mine, t.gestures.mine, t.effects.mine = false, false, false, false
 	return &t
 }

@@ -224,15 +224,17 @@ func (t *tx) AddHold(h *promotion.Hold) error {
 		return err
 	}
 	for _, had := range t.holds.rows {
-		if had.App == h.App && had.Digest == h.Digest && had.By == h.By && had.LiftedAt == nil && h.LiftedAt == nil {
+		if had.App == h.App && had.Digest == h.Digest && had.By == h.By && had.Rollback == h.Rollback && had.LiftedAt == nil && h.LiftedAt == nil {
 			return twice(what)
 		}
 	}
 	switch {
 	case h.App == "":
 		return forbidden(what, "app")
-	case h.By == "":
+	case h.By == "" && h.Rollback == 0:
 		return forbidden(what, "held_by")
+	case h.Rollback != 0 && h.Digest == "":
+		return forbidden(what, "digest")
 	case (h.LiftedAt == nil) != (h.LiftedBy == ""):
 		return forbidden(what, "lifted_by")
 	}

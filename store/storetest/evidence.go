@@ -48,6 +48,26 @@ func checkReports(t *testing.T, s Store) {
 	}
 }
 
+func authorReports(t *testing.T, s Store) {
+	first := promotion.Authorship{App: "shop", Digest: digest("a"), Range: "aaaaaaa..bbbbbbb", Authors: []string{"ben@example.com", "Ann <ann@example.com>"}, Token: "ci", At: noon}
+	second, other := first, first
+	second.Authors, second.At = []string{"it's <carl@example.com>", "ben@example.com"}, noon.Add(time.Hour)
+	other.Digest, other.Authors = digest("b"), []string{"dora@example.com"}
+	update(t, s, func(tx gate.Tx) error {
+		return errors.Join(tx.AddAuthors(first), tx.AddAuthors(second), tx.AddAuthors(other))
+	})
+	view(t, s, func(tx gate.Tx) error {
+		got, err := tx.Authors("shop", digest("a"))
+		if want := []string{"Ann <ann@example.com>", "ben@example.com", "it's <carl@example.com>"}; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if none, err := tx.Authors("wiki", digest("a")); len(none) != 0 || err != nil {
+			t.Errorf("of another app: %q, %v", none, err)
+		}
+		return err
+	})
+}
+
 func forbiddenEvidence(t *testing.T, s Store) {
 	k := token("t1")
 	update(t, s, func(tx gate.Tx) error { return tx.AddToken(k) })
@@ -55,6 +75,11 @@ func forbiddenEvidence(t *testing.T, s Store) {
 		c := report("perf")
 		spoil(&c)
 		return func(tx gate.Tx) error { return tx.AddCheck(&c) }
+	}
+	authored := func(spoil func(*promotion.Authorship)) func(gate.Tx) error {
+		a := promotion.Authorship{App: "shop", Digest: digest("a"), Authors: []string{"ann@example.com"}, Token: "ci", At: noon}
+		spoil(&a)
+		return func(tx gate.Tx) error { return tx.AddAuthors(a) }
 	}
 	for why, write := range map[string]func(gate.Tx) error{
 		"a status that is none":         check(func(c *promotion.Check) { c.Status = "skipped" }),
@@ -65,6 +90,11 @@ func forbiddenEvidence(t *testing.T, s Store) {
 		"a check by nobody":             check(func(c *promotion.Check) { c.Token = "" }),
 		"a check by two":                check(func(c *promotion.Check) { c.Person = "U1" }),
 		"a person who is running":       check(func(c *promotion.Check) { c.Person, c.Token, c.Status = "U1", "", promotion.CheckRunning }),
+		"an author of no app":           authored(func(a *promotion.Authorship) { a.App = "" }),
+		"an author of no digest":        authored(func(a *promotion.Authorship) { a.Digest = "sha256:1" }),
+		"an author reported by nobody":  authored(func(a *promotion.Authorship) { a.Token = "" }),
+		"an author without a name":      authored(func(a *promotion.Authorship) { a.Authors = []string{""} }),
+		"an author whose name is long":  authored(func(a *promotion.Authorship) { a.Authors = []string{strings.Repeat("ä", 201)} }),
 		"a token with half a hash":      func(tx gate.Tx) error { k := token("t2"); k.Hash = "abc"; return tx.AddToken(k) },
 		"a receipt of no token": func(tx gate.Tx) error {
 			return tx.Keep(promotion.Kept{Token: "t9", Key: "k", Sum: sum, At: noon}, noon)
@@ -77,7 +107,8 @@ func forbiddenEvidence(t *testing.T, s Store) {
 			t.Errorf("%s was stored", why)
 		}
 	}
-	update(t, s, check(func(*promotion.Check) {})) // the unspoilt one is fine
+	update(t, s, check(func(*promotion.Check) {})) // the unspoilt ones are fine
+	update(t, s, authored(func(*promotion.Authorship) {}))
 	if err := s.View(t.Context(), check(func(*promotion.Check) {})); err == nil {
 		t.Error("a view recorded a check")
 	}

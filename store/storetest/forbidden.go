@@ -89,13 +89,14 @@ func ownCopies(t *testing.T, s Store) {
 	p := add(t, s, sample("shop", "a"))
 	scribble := func(p *promotion.Promotion) {
 		p.Targets[0].Tag, p.Captures["version"], p.Image.Labels["k"], *p.Targets[0].ReadAt = "scribbled", "scribbled", "scribbled", noon.Add(time.Hour)
+		p.Former.Image.Layers[0].Digest, p.Former.Digest = "scribbled", "scribbled"
 	}
 	scribble(&p)
 	for range 2 {
 		view(t, s, func(tx gate.Tx) error {
 			got, err := tx.Promotion(p.ID)
 			if want := sample("shop", "a"); got.Targets[0].Tag != want.Targets[0].Tag || got.Captures["version"] != want.Captures["version"] ||
-				got.Image.Labels["k"] != want.Image.Labels["k"] || !got.Targets[0].ReadAt.Equal(*want.Targets[0].ReadAt) {
+				got.Image.Labels["k"] != want.Image.Labels["k"] || got.Former.Digest != want.Former.Digest || got.Former.Image.Layers[0] != want.Former.Image.Layers[0] || !got.Targets[0].ReadAt.Equal(*want.Targets[0].ReadAt) {
 				t.Errorf("the row was changed from outside: %+v", got)
 			}
 			scribble(&got)

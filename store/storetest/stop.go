@@ -165,11 +165,17 @@ func forbiddenStops(t *testing.T, s Store) {
 		"fewer than no requests": func(tx gate.Tx) error {
 			return tx.SaveExposure(promotion.ExposureReport{Digest: digest("a"), Exposure: promotion.Exposure{Requests: -1}})
 		},
-		"a freeze that ends too early": func(tx gate.Tx) error { return tx.AddFreeze(&promotion.Freeze{From: noon, Until: &early, By: "U1"}) },
-		"a freeze by nobody":           func(tx gate.Tx) error { return tx.AddFreeze(&promotion.Freeze{From: noon}) },
-		"a freeze lifted by nobody":    func(tx gate.Tx) error { return tx.AddFreeze(&promotion.Freeze{From: noon, By: "U1", LiftedAt: &noon}) },
-		"a hold of nothing":            func(tx gate.Tx) error { return tx.AddHold(&promotion.Hold{By: "U1", At: noon}) },
-		"a hold by nobody":             func(tx gate.Tx) error { return tx.AddHold(&promotion.Hold{App: "shop", At: noon}) },
+		"a freeze that ends too early":   func(tx gate.Tx) error { return tx.AddFreeze(&promotion.Freeze{From: noon, Until: &early, By: "U1"}) },
+		"a freeze by nobody":             func(tx gate.Tx) error { return tx.AddFreeze(&promotion.Freeze{From: noon}) },
+		"a freeze lifted by nobody":      func(tx gate.Tx) error { return tx.AddFreeze(&promotion.Freeze{From: noon, By: "U1", LiftedAt: &noon}) },
+		"a hold of nothing":              func(tx gate.Tx) error { return tx.AddHold(&promotion.Hold{By: "U1", At: noon}) },
+		"a hold by nobody":               func(tx gate.Tx) error { return tx.AddHold(&promotion.Hold{App: "shop", At: noon}) },
+		"a hold by nobody of all builds": func(tx gate.Tx) error { return tx.AddHold(&promotion.Hold{App: "shop", At: noon, Rollback: 1}) },
+		"a withdrawal by nobody":         func(tx gate.Tx) error { w := withdrawal("a"); w.By = ""; return tx.AddWithdrawal(&w) },
+		"a withdrawal without a reason":  func(tx gate.Tx) error { w := withdrawal("a"); w.Reason = ""; return tx.AddWithdrawal(&w) },
+		"a withdrawal of no digest":      func(tx gate.Tx) error { w := withdrawal("a"); w.Digest = "x"; return tx.AddWithdrawal(&w) },
+		"a withdrawal of no app":         func(tx gate.Tx) error { w := withdrawal("a"); w.App = ""; return tx.AddWithdrawal(&w) },
+		"reinstated by nobody":           func(tx gate.Tx) error { w := withdrawal("a"); w.ReinstatedAt = &noon; return tx.AddWithdrawal(&w) },
 		"a hold lifted by nobody at all": func(tx gate.Tx) error {
 			return tx.AddHold(&promotion.Hold{App: "shop", By: "U1", At: noon, LiftedAt: &noon})
 		},

@@ -53,7 +53,12 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a pin says what was set last":                       pins,
 		"watches, people and groups come back":               directory,
 		"a gesture is recorded once and decided once":        gestures,
+		"a home comes back, and those opened last":           homes,
+		"what somebody has done is found, newest first":      decided,
+		"who was reminded comes back":                        remindedPeople,
+		"since when a promotion waits comes back":            awaited,
 		"the newest report of a check comes back":            checkReports,
+		"reports of authors only add":                        authorReports,
 		"what the schema forbids of evidence is refused":     forbiddenEvidence,
 		"a token comes back and is revoked once":             tokens,
 		"a receipt is kept once, and for a while":            receipts,
@@ -71,7 +76,18 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"the newest reading of each counter counts":         exposures,
 		"a freeze holds until it is over or lifted":         freezes,
 		"a hold is there once for each person until lifted": holds,
+		"what was rolled back is held, be it by nobody":     heldBack,
+		"a digest is withdrawn once until it is reinstated": withdrawals,
+		"a rollback comes back with what it took back":      rolledBack,
 		"what stops time and promotions has to make sense":  forbiddenStops,
+
+		"a delegation is there until it is over or ended": delegations,
+		"delegations have to make sense":                  forbiddenDelegations,
+		"a long list is read in pages":                    pages,
+		"a card is found by where it is":                  cards,
+		"deployments come back in their order":            deployments,
+		"a deployment has to make sense":                  forbiddenDeployments,
+		"what follows the tags has states of its own":     following,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -89,6 +105,7 @@ func sample(app, c string) promotion.Promotion {
 		Captures: map[string]string{"version": "1.2"}, State: promotion.Open, Revision: 1, PolicyHash: "p",
 		Image:      &promotion.Image{MediaType: "m", Labels: map[string]string{"k": "<v>"}, Created: &created, ReadAt: noon},
 		Targets:    []promotion.Target{{Tag: "production", Floating: true, Now: digest("0"), ReadAt: &created}},
+		Former:     &promotion.Former{Digest: digest("0"), Image: &promotion.Image{Layers: []promotion.Layer{{Digest: digest("1"), Size: 7}}}},
 		ObservedAt: noon, OpenedAt: noon, Card: promotion.Card{Channel: "C1"},
 	}
 }
@@ -129,6 +146,10 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	p.State, p.StartedAt, p.FinishedAt, p.Revision = promotion.Promoted, &later, &later, 4
 	p.Copy = &promotion.Copy{StartedAt: noon, DoneAt: &later, Bytes: promotion.Count{Done: 7, All: 7}, Attached: []promotion.Attachment{{Digest: digest("2"), Subject: p.Digest, Type: "cosign/sig"}}}
 	p.Plan = "go back to the one before"
+	p.Former = &promotion.Former{Digest: digest("0"), Fault: "down", Image: &promotion.Image{
+		Of: "linux/amd64", Layers: []promotion.Layer{{Digest: digest("1"), Size: 7}}, Size: 7, Platforms: []string{"linux/amd64"}, Labels: map[string]string{"k": "v"}, Created: &later, ReadAt: noon,
+	}}
+	p.Card.Link = "https://example.slack.com/archives/C1/p12"
 	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: []promotion.Digest{digest("0")}, ReadAt: &later, Proof: promotion.Proof{Manifests: 1, Blobs: 2, Missing: "a blob"}, Fault: "down"}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
 	p.Broken = &promotion.Broken{
@@ -136,7 +157,8 @@ func promotionRoundTrip(t *testing.T, s Store) {
 		Review: &promotion.Review{By: "U2", At: later, Fine: true, Note: "right"},
 	}
 	p.Purpose, p.Train, p.OnFailure = promotion.Ride, add(t, s, sample("storefront", "b")).ID, promotion.TakeBack
-	p.Card.TS, p.Card.Revision, p.SoakedAt, p.Reason, p.EndedBy = "1.2", 3, &later, "it's \"done\"", "U1"
+	p.MovedAt, p.WatchUntil = &noon, &later
+	p.Card.TS, p.Card.Revision, p.SoakedAt, p.RemindedAt, p.Reason, p.EndedBy = "1.2", 3, &later, &later, "it's \"done\"", "U1"
 	update(t, s, func(tx gate.Tx) error { return tx.SavePromotion(p, 1) })
 	view(t, s, func(tx gate.Tx) error {
 		got, err := tx.Promotion(p.ID)
@@ -191,6 +213,7 @@ func forbidden(t *testing.T, s Store) {
 		"a revision below the first":    func(p *promotion.Promotion) { p.Revision = 0 },
 		"a successor that is not there": func(p *promotion.Promotion) { p.Successor = 99 },
 		"a plan that is a book":         func(p *promotion.Promotion) { p.Plan = strings.Repeat("ä", 501) },
+		"a card that is nowhere near":   func(p *promotion.Promotion) { p.Card.Link = strings.Repeat("ä", 501) },
 		"a card from the future":        func(p *promotion.Promotion) { p.Card.Revision = 9 },
 		"expired and not finished":      func(p *promotion.Promotion) { p.State = promotion.Expired },
 		"ended by somebody, and open":   func(p *promotion.Promotion) { p.EndedBy = "U1" },
@@ -224,7 +247,7 @@ func queries(t *testing.T, s Store) {
 		add(t, s, p)
 	}
 	rejected := sample("wiki", "a")
-	rejected.State, rejected.FinishedAt = promotion.Rejected, &noon
+	rejected.State, rejected.FinishedAt, rejected.Successor = promotion.Rejected, &noon, 3
 	add(t, s, rejected)
 	ride := sample("cart", "d")
 	ride.Purpose, ride.Train = promotion.Ride, 4
@@ -245,6 +268,7 @@ func queries(t *testing.T, s Store) {
 		"5 4 3 2 1": {},
 		"4 3 2 1":   {Apart: true},
 		"5":         {Train: 4},
+		" 4":        {Successor: 3},
 		"3 2 1":     {App: "shop"},
 		"4":         {States: []promotion.State{promotion.Rejected}},
 		"3 2":       {App: "shop", Limit: 2},

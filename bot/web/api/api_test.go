@@ -29,6 +29,7 @@ import (
 type station struct {
 	t        testing.TB
 	gate     *gate.Gate
+	store    *memory.Store
 	now      time.Time
 	hints    []string
 	log      bytes.Buffer
@@ -46,9 +47,9 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{t: t, now: noon, contract: readContract(t)}
+	s := &station{t: t, now: noon, contract: readContract(t), store: memory.New()}
 	d := map[string]policy.Document{"production": {Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Checks: []policy.Check{{Name: "perf", MaxAge: time.Hour}, {Name: "review", ReviewedBy: "leads"}}}}
-	s.gate = gate.New(memory.New(), &gate.Catalog{
+	s.gate = gate.New(s.store, &gate.Catalog{
 		Apps: []gate.App{
 			{Name: "shop", Repository: "registry.example.com/shop/api", Channel: "C0SHOP", Policies: d},
 			{Name: "wiki", Repository: "registry.example.com/wiki", Channel: "C0WIKI", Policies: d},
@@ -237,6 +238,11 @@ func TestWhatIsWrongWithABodyIsSaid(t *testing.T) {
 		{"too much", "/v1/checks", `{"app":"` + strings.Repeat("a", 1<<20), 413, "1 MiB"},
 		{"what people sign off", "/v1/checks", with("name", "review"), 409, "people sign this check off"},
 		{"an app that is not there", "/v1/checks", with("app", "blog"), 404, "nothing here"},
+		{"authors of no digest", "/v1/authors", map[string]any{"app": "shop", "digest": "latest", "authors": []string{"a@example.com"}}, 422, "is not a digest"},
+		{"authors without anybody", "/v1/authors", map[string]any{"app": "shop", "digest": string(digest("a")), "authors": []string{}}, 422, "may be 1 to 200"},
+		{"an author without a name", "/v1/authors", map[string]any{"app": "shop", "digest": string(digest("a")), "authors": []string{"a@example.com", "\u202e "}}, 422, "author 2 has 0 characters"},
+		{"a range that is none", "/v1/authors", map[string]any{"app": "shop", "digest": string(digest("a")), "authors": []string{"a@example.com"}, "range": "main..HEAD"}, 422, "not a range of commits"},
+		{"authors of an app that is not there", "/v1/authors", map[string]any{"app": "blog", "digest": string(digest("a")), "authors": []string{"a@example.com"}}, 404, "nothing here"},
 		{"a candidate by nothing", "/v1/candidates", map[string]any{"app": "shop"}, 422, "exactly one"},
 		{"a candidate by both", "/v1/candidates", map[string]any{"app": "shop", "tag": "v1", "digest": string(digest("a"))}, 422, "exactly one"},
 		{"a digest that is a tag", "/v1/candidates", map[string]any{"app": "shop", "digest": "v1"}, 422, "is not a digest"},

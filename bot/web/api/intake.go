@@ -52,6 +52,27 @@ func check(ctx context.Context, s *server, c caller, r *http.Request, body []byt
 	return told(receipt)
 }
 
+func authors(ctx context.Context, s *server, c caller, r *http.Request, body []byte) (int, any, error) {
+	var in struct {
+		App     string   `json:"app"`
+		Digest  string   `json:"digest"`
+		Range   string   `json:"range"`
+		Authors []string `json:"authors"`
+	}
+	if err := decode(r, body, &in); err != nil {
+		return 0, nil, err
+	}
+	from, err := call(c, r, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	receipt, err := s.Gate.Authors(ctx, from, promotion.Authorship{App: in.App, Digest: promotion.Digest(in.Digest), Range: in.Range, Authors: in.Authors})
+	if err != nil {
+		return 0, nil, err
+	}
+	return told(receipt)
+}
+
 func candidate(ctx context.Context, s *server, c caller, r *http.Request, body []byte) (int, any, error) {
 	var in struct {
 		App    string `json:"app"`

@@ -53,15 +53,21 @@ type Promotion struct {
 	Requester  string       `json:"requester,omitempty"`
 	Train      promotion.ID `json:"train,omitempty"`
 	Successor  promotion.ID `json:"successor,omitempty"`
+	RollsBack  string       `json:"rolls_back,omitempty"` // digest
+	UndoneBy   promotion.ID `json:"undone_by,omitempty"`
 	Revision   int64        `json:"revision"`
 	Policy     string       `json:"policy"`
 	Targets    []Target     `json:"targets"`
 	ObservedAt time.Time    `json:"observed_at"`
 	OpenedAt   time.Time    `json:"opened_at"`
 	StartedAt  *time.Time   `json:"started_at,omitempty"`
+	MovedAt    *time.Time   `json:"moved_at,omitempty"`
+	WatchUntil *time.Time   `json:"watch_until,omitempty"`
 	FinishedAt *time.Time   `json:"finished_at,omitempty"`
-	Checks     []Check      `json:"checks"`
-	Verdict    *Verdict     `json:"verdict,omitempty"` // not of what is decided with a train
+
+	Deployments []Deployment `json:"deployments,omitempty"`
+	Checks      []Check      `json:"checks"`
+	Verdict     *Verdict     `json:"verdict,omitempty"` // not of what is decided with a train
 }
 
 // Target is a tag that it sets.
@@ -96,6 +102,7 @@ type Approval struct {
 	Person string    `json:"person"`
 	Role   string    `json:"role"`
 	At     time.Time `json:"at"`
+	For    string    `json:"for,omitempty"` // whose role it is, when it is not their own
 }
 
 // Finding is what one rule says.
@@ -136,7 +143,7 @@ func app(ctx context.Context, s *server, c caller, r *http.Request, _ []byte) (i
 	if i < 0 {
 		return 0, nil, errNothing()
 	}
-	views, err := s.Gate.Views(ctx, gate.Query{App: name, States: []promotion.State{promotion.Open, promotion.Executing}})
+	views, err := s.Gate.Views(ctx, gate.Query{App: name, States: promotion.Unfinished()})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -183,6 +190,10 @@ func shownAs(v policy.View) Promotion {
 		ID: p.ID, Purpose: string(p.Purpose), App: p.App, From: p.From, To: p.To, Digest: string(p.Digest), State: string(p.State), Reason: p.Reason, SourceTag: p.SourceTag,
 		Requester: string(p.Requester), Train: p.Train, Successor: p.Successor, Revision: p.Revision, Policy: p.PolicyHash, Targets: []Target{},
 		ObservedAt: p.ObservedAt, OpenedAt: p.OpenedAt, StartedAt: p.StartedAt, FinishedAt: p.FinishedAt, Checks: []Check{},
+		MovedAt: p.MovedAt, WatchUntil: p.WatchUntil, Deployments: deployments(v),
+	}
+	if shown.UndoneBy = p.UndoneBy; p.Back != nil {
+		shown.RollsBack = string(p.Back.Bad)
 	}
 	for _, t := range p.Targets {
 		shown.Targets = append(shown.Targets, Target{t.Tag, t.Floating, string(t.Now)})
@@ -206,7 +217,7 @@ func verdict(v policy.View) *Verdict {
 		shown.Findings = []Finding{}
 	}
 	for _, a := range v.Verdict.Assigned {
-		shown.Approvals = append(shown.Approvals, Approval{string(a.Person), a.Role, a.At})
+		shown.Approvals = append(shown.Approvals, Approval{string(a.Person), a.Role, a.At, string(a.For)})
 	}
 	return shown
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
@@ -19,11 +20,16 @@ func asking(p string) string {
 
 func document(t *testing.T, doc string) policy.Document {
 	t.Helper()
+	return read(t, doc).Apps[0].Policies["production"]
+}
+
+func read(t *testing.T, doc string) gate.Catalog {
+	t.Helper()
 	c, err := config.Parse("promotebot.yaml", []byte(doc))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, doc)
 	}
-	return c.Catalog.Apps[0].Policies["production"]
+	return c.Catalog
 }
 
 func TestApprovalsAreCombined(t *testing.T) {

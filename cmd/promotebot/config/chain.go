@@ -21,6 +21,7 @@ type chain []environment
 type environment struct {
 	gate.Environment
 	policy  policy.Document
+	deploy  *deployment
 	images  string // template of its repositories; empty when it has the apps' own
 	unknown bool   // what is watched could not be read
 }
@@ -71,7 +72,7 @@ func (r *reader) unwatched(e placed) {
 
 func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, policies policies) (placed, bool) {
 	e := placed{}
-	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyImages, keyWatch, keyTags, keyAttachments, keyPolicy)
+	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyImages, keyWatch, keyTags, keyAttachments, keyPolicy, keyDeploy)
 	if !ok {
 		e.unknown = true
 		return e, false
@@ -87,7 +88,7 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 		e.Watch, e.unknown = r.watch(p.Value, e.images, before)
 	}
 	if len(before) == 0 {
-		for _, key := range []string{keyTags, keyAttachments, keyPolicy} {
+		for _, key := range []string{keyTags, keyAttachments, keyPolicy, keyDeploy} {
 			if p, ok := in[key]; ok {
 				r.Fault(p.At, "the first environment has "+key+", and nothing is promoted into it", "take it out, or put the environment that comes before it above it")
 			}
@@ -103,6 +104,11 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 	if at, ok := r.Required(n, in, keyPolicy, "the environment", "add policy: careful, a name from policies, or write it out: policy: "+examplePolicy); ok {
 		e.policy = r.policyOf(at, e.Name, policies)
 		r.beside(at, e.policy, before[len(before)-1])
+	}
+	if p, ok := in[keyDeploy]; ok {
+		if e.deploy = r.deploy(p.Value, e.Name); e.deploy != nil {
+			e.Deploy = e.deploy.Deploy
+		}
 	}
 	return e, true
 }

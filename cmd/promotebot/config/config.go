@@ -39,7 +39,8 @@ type Config struct {
 	Slack    Slack
 	// Registries are those about which the file says something.
 	Registries []Registry
-	Hash       string // SHA-256 of the document's bytes, in hexadecimal
+	Targets    []Target // of all environments
+	Hash       string   // SHA-256 of the document's bytes, in hexadecimal
 }
 
 // Poll is how often the watched tags are read.
@@ -109,7 +110,8 @@ func Parse(name string, doc []byte) (*Config, error) {
 // reader reads this program's sections.
 type reader struct {
 	*strict.Reader
-	kinds map[string]checkKind // by the name of the check
+	kinds    map[string]checkKind // by the name of the check
+	programs bool                 // whether any may be run
 }
 
 // The sections of the file.
@@ -141,11 +143,12 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands, keyDirect, keyDigests)
 	if !ok {
 		return
 	}
 	named := r.settings(in, c)
+	r.programs = r.commands(in)
 	identities := r.people(in)
 	roles := r.roles(root, in, identities)
 	policies := r.policies(in, roles)
@@ -159,10 +162,13 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Apps:         apps,
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
+		Direct:       r.direct(in, roles),
 	}
+	c.Catalog.Digests = r.digests(in, &c.Catalog)
 	if p, ok := in[keyFreezes]; ok {
 		c.Catalog.Freezes = r.freezes(p.Value)
 	}
+	c.Targets = r.deployments(chain, c.Catalog.Apps, c.Catalog.Trains)
 	c.Registries = r.registries(in, c.Catalog.Apps)
 }
 

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -43,6 +44,29 @@ func TestFlowFaults(t *testing.T) {
 		}},
 		{"a plan for nobody", "{approvals: {leads: 1}}", "{approvals: none, rollback: {plan: required}}", []string{
 			"6:47: a rollback plan is for those who approve, and with approvals: none nobody does: ask somebody for approval, or take plan out",
+		}},
+		{"a rollback that nobody stands behind", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {approvals: none}}", []string{
+			"6:53: somebody has to stand behind a rollback: name a role: whoever asks for a rollback and holds it has approved it by that",
+		}},
+		{"a rollback by a role that is none", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {approvals: {lead: 1}}}", []string{
+			`6:54: there is no role "lead" to ask: did you mean "leads"? Otherwise define it: roles: {tech-leads: [U0ANN, U0BOB]}`,
+		}},
+		{"a rollback by more than there are", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {approvals: {leads: 3}}}", []string{
+			"6:61: leads has to approve 3 times, and only 2 people hold it: ask for fewer, or add people to the role: one person is one approval",
+		}},
+		{"a requester of a rollback about whom nothing is said", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {requester: perhaps}}", []string{
+			`6:53: "perhaps" says nothing about the requester: write may-approve, which is the default, or cannot-approve`,
+		}},
+		{"a requester of a rollback that nobody approves", "{approvals: {leads: 1}}", "{approvals: none, rollback: {requester: cannot-approve}}", []string{
+			"6:41: requester says whether one person can approve, and nobody has to: take it out, or say who has to approve a rollback: approvals: {tech-leads: 1}",
+		}},
+		{"a rollback that heeds nothing", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {heed: []}}", []string{
+			"6:48: heed names nothing: name what stops a rollback, as in [freezes, windows], or take the key out",
+		}},
+		{"a rollback that heeds what there is not", "{approvals: {leads: 1}}", "{approvals: leads, rollback: {heed: [freeze, soak, windows, windows]}}", []string{
+			`6:49: "freeze" is nothing that could stop a rollback: did you mean "freezes"? Otherwise name some of checks, freezes, holds, windows`,
+			`6:57: "soak" is nothing that could stop a rollback: name some of checks, freezes, holds, windows`,
+			`6:72: "windows" is there already: take one of the two out`,
 		}},
 		{"an app that queues behind one tag", "watch: \"v{version}-passed\"", "watch: passed", nil},
 	} {
@@ -116,6 +140,21 @@ func TestTheWayBackIsAskedForUnlessItIsSaid(t *testing.T) {
 	} {
 		if d := production(t, text); d.NoWayBack != off {
 			t.Errorf("%s is %+v", text, d)
+		}
+	}
+}
+
+func TestWhatARollbackTakesIsTheUsualUnlessItIsSaid(t *testing.T) {
+	for text, want := range map[string]*policy.Return{
+		"{approvals: leads, rollback: {ready: required}}":                            nil,
+		"{approvals: leads, rollback: {requester: may-approve}}":                     {},
+		"{approvals: leads, rollback: {requester: cannot-approve}}":                  {RequesterCannotApprove: true},
+		"{approvals: none, rollback: {approvals: leads}}":                            {Approvals: []policy.Requirement{{Role: "leads", Count: 1}}},
+		"{approvals: {leads: 2}, rollback: {approvals: {any: [leads, {leads: 2}]}}}": {Tree: &policy.Tree{Count: 1, Of: []policy.Tree{{Role: "leads", Count: 1}, {Role: "leads", Count: 2}}}},
+		"{approvals: leads, rollback: {heed: [windows, checks, holds, freezes]}}":    {Heed: policy.Heedable},
+	} {
+		if d := production(t, text); !reflect.DeepEqual(d.Rollback, want) {
+			t.Errorf("%s is %+v", text, d.Rollback)
 		}
 	}
 }

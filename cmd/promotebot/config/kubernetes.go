@@ -29,7 +29,15 @@ type Workload struct {
 	Containers []string // empty: those with an image of the app
 }
 
+// kubernetes reads a target that is a cluster.
+func (r *reader) kubernetes(n *yaml.Node, t *Target) {
+	if k, ok := ReadKubernetes(r.Reader, n); ok {
+		t.Kubernetes = &k
+	}
+}
+
 const (
+	keyKubernetes = "kubernetes"
 	keyKubeconfig = "kubeconfig"
 	keyContext    = "context"
 	keyNamespace  = "namespace"

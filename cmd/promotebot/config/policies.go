@@ -83,7 +83,7 @@ func (r *reader) policyNamed(n *yaml.Node, all policies) (policy.Document, bool)
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
 	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires,
-		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback, keyGlass)
+		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback, keyGlass, keyAfter)
 	if !ok {
 		return policy.Document{Name: name}
 	}
@@ -134,8 +134,11 @@ func (r *reader) rules(in map[string]strict.Pair, name string, roles roles) poli
 	if p, ok := in[keyGlass]; ok {
 		d.BreakGlass = r.glass(p.Value, roles)
 	}
+	if p, ok := in[keyAfter]; ok {
+		d.After = r.after(p.Value)
+	}
 	r.flow(in, &d)
-	r.rollback(in, &d)
+	r.rollback(in, &d, roles)
 	return d
 }
 

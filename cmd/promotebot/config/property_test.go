@@ -42,7 +42,10 @@ var ours = []string{
 	"api", "listen",
 	"checks", "max_age", "numbers", "advisory", "reviewed_by",
 	"since", "incidents", "pause", "reset", "exposure", "requests", "pod_hours", "windows", "allow", "deny", "freezes", "freeze_on", "until", "reason",
+	"deploy", "order", "deadline", "targets", "webhook", "url", "signed_with", "status_hosts", "command", "run", "pass", "commands", "after", "health",
+	"kubernetes", "kubeconfig", "context", "namespace", "workloads", "kind", "selector", "containers", "take_over",
 	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any",
+	"direct", "quiet", "from", "escalate", "after", "to", "digests",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {

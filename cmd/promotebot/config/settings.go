@@ -185,6 +185,18 @@ func (r *reader) reminders(in map[string]strict.Pair) []gate.Reminder {
 }
 
 func (r *reader) reminder(in map[string]strict.Pair) (gate.Reminder, bool) {
+	expression, zone, ok := r.schedule(in)
+	if expression == "" {
+		return gate.Reminder{}, false
+	}
+	spec := "CRON_TZ=" + zone + " " + expression
+	schedule, err := cron.ParseStandard(spec)
+	return gate.Reminder{Spec: spec, Schedule: schedule}, ok && err == nil
+}
+
+// schedule reads when something recurs, and by which clock. Where that clock is
+// not known, the expression is good for something all the same.
+func (r *reader) schedule(in map[string]strict.Pair) (expression, zone string, ok bool) {
 	zone, zoned := "UTC", true
 	if p, ok := in[keyTimeZone]; ok {
 		if zone, zoned = r.zone(p.Value); !zoned {
@@ -192,30 +204,30 @@ func (r *reader) reminder(in map[string]strict.Pair) (gate.Reminder, bool) {
 		}
 	}
 	at := in[keySchedule].Value
-	expression, ok := r.Text(at, keySchedule)
+	expression, ok = r.Text(at, keySchedule)
 	if !ok {
-		return gate.Reminder{}, false
+		return "", zone, false
 	}
 	const usual = `write minute, hour, day of month, month and day of week, such as "0 9 * * MON-FRI", or "@daily"`
 	switch {
 	case strings.Contains(expression, "TZ="):
 		r.Fault(at, "the schedule names a time zone", "write it as time_zone: Europe/Berlin beside the schedule")
-		return gate.Reminder{}, false
+		return "", zone, false
 	case strings.HasPrefix(expression, "@every"):
 		r.Fault(at, "@every counts from the start of the program, so a restart would shift it", usual)
-		return gate.Reminder{}, false
+		return "", zone, false
 	}
-	spec := "CRON_TZ=" + zone + " " + strings.Join(strings.Fields(expression), " ")
-	schedule, err := cron.ParseStandard(spec)
+	expression = strings.Join(strings.Fields(expression), " ")
+	schedule, err := cron.ParseStandard("CRON_TZ=" + zone + " " + expression)
 	if err != nil {
-		r.Fault(at, fmt.Sprintf("%q is not a schedule (%s)", strict.Clip(expression), strict.Clip(err.Error())), usual)
-		return gate.Reminder{}, false
+		r.Fault(at, fmt.Sprintf("%q is not a schedule (%s)", strict.Clip(in[keySchedule].Value.Value), strict.Clip(err.Error())), usual)
+		return "", zone, false
 	}
 	if schedule.Next(time.Unix(0, 0)).IsZero() {
-		r.Fault(at, fmt.Sprintf("the schedule %q never comes", strict.Clip(expression)), usual)
-		return gate.Reminder{}, false
+		r.Fault(at, fmt.Sprintf("the schedule %q never comes", strict.Clip(in[keySchedule].Value.Value)), usual)
+		return "", zone, false
 	}
-	return gate.Reminder{Spec: spec, Schedule: schedule}, zoned
+	return expression, zone, zoned
 }
 
 func (r *reader) zone(at *yaml.Node) (string, bool) {

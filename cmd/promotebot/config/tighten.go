@@ -46,6 +46,9 @@ func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Docum
 	if _, said := in[keyRollback]; !said {
 		more.NoWayBack = base.NoWayBack
 	}
+	if more.Rollback != nil {
+		r.Fault(in[keyRollback].Value, "what a rollback takes is said by "+base.Name+", and what tightens it asks for more of promotions only", "take all but ready and plan out, or write the policy out without "+keyTightens)
+	}
 	d, fault := policy.Tighten(base, more)
 	if fault != "" {
 		r.Note(in[keyTightens].At, "this and "+base.Name+" can't be asked for at once: "+fault, "write the policy out without "+keyTightens)

@@ -26,6 +26,13 @@ func TestAnAppTightensThePolicyOfItsEnvironment(t *testing.T) {
 	if d := document(t, tightening("{approvals: leads, requester: may-approve, rollback: {ready: off}}", "requester: cannot-approve")); d.RequesterMayApprove || !d.NoWayBack {
 		t.Errorf("%+v", d)
 	}
+	// A rollback takes what it took before, or more.
+	if d := document(t, tightening("{approvals: {leads: 2}, rollback: {approvals: {leads: 1}, heed: [freezes]}}", "approvals: {security: 1}")); !slices.Equal(d.Returning().Approvals, []policy.Requirement{{Role: "leads", Count: 1}}) || len(d.Rollback.Heed) != 1 {
+		t.Errorf("%+v", d)
+	}
+	if d := document(t, tightening("{approvals: {leads: 1}}", "approvals: {security: 1}")); len(d.Returning().Approvals) != 2 {
+		t.Errorf("%+v", d)
+	}
 }
 
 func TestWhatTightensCanNotLoosen(t *testing.T) {
@@ -36,6 +43,7 @@ func TestWhatTightensCanNotLoosen(t *testing.T) {
 		{"{approvals: {leads: 1}}", "supersede: keep", `unknown key "supersede" in a policy that tightens another`},
 		{"{approvals: {leads: 1}, checks: [{name: look, reviewed_by: leads}]}", "checks: [look]", "is signed off or reported in another way"},
 		{"{approvals: {leads: 2}}", "approvals: {security: 2}", "security has to approve 2 times, and only 1 person holds it"},
+		{"{approvals: {leads: 1}}", "rollback: {requester: may-approve}", "what a rollback takes is said by careful"},
 		{"{approvals: {leads: 1}}", "tightens: careless", `the key "tightens" is set on line`},
 	} {
 		found := problems(t, tightening(c.careful, c.more))

@@ -7,7 +7,7 @@
 // the CI that pushes a new build when the visitor asks for one.
 //
 // One address serves it all, on loopback: the page at /, the registry at /v2/,
-// the workspace's API at /slack/.
+// the workspace's API at /slack/, and what runs in production at /production/.
 package demo
 
 import (
@@ -28,6 +28,7 @@ import (
 
 	"github.com/promotebot/promotebot/cmd/promotebot/serve"
 	"github.com/promotebot/promotebot/fixtures/configs"
+	"github.com/promotebot/promotebot/fixtures/production"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -54,6 +55,7 @@ type demo struct {
 	host  string // host:port of everything
 	slack *fakeslack.Server
 	apps  []*app
+	live  *production.Server // what runs in production
 }
 
 // Run shows the demo until ctx ends, and leaves nothing behind. That the bot
@@ -63,7 +65,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{opts: o, host: l.Addr().String()}
+	d := &demo{opts: o, host: l.Addr().String(), live: production.New(deploySecret)}
+	d.live.Takes(rollout)
 	d.slack = workspace("http://" + d.host + slackPath)
 	if d.apps, err = apps(d.host, o.Soak); err != nil {
 		return errors.Join(err, l.Close())
@@ -108,7 +111,13 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-const slackPath = "/slack"
+const (
+	slackPath      = "/slack"
+	productionPath = "/production"
+
+	deploySecret = "between the demo and its production"
+	rollout      = 4 * time.Second // long enough to be seen
+)
 
 // serve answers on the listener until stop is called.
 func (d *demo) serve(ctx context.Context, l net.Listener) (stop func() error) {
@@ -116,6 +125,7 @@ func (d *demo) serve(ctx context.Context, l net.Listener) (stop func() error) {
 	mux.Handle("/", d.page(ctx))
 	mux.Handle("/v2/", newRegistry())
 	mux.Handle(slackPath+"/", http.StripPrefix(slackPath, d.slack))
+	mux.Handle(productionPath+"/", http.StripPrefix(productionPath, d.live))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -158,6 +168,7 @@ func (d *demo) run(ctx context.Context) error {
 		"SLACK_API_URL":   "http://" + d.host + slackPath + "/api/",
 		"SLACK_APP_TOKEN": d.slack.Options().AppToken,
 		"SLACK_BOT_TOKEN": d.slack.Options().BotToken,
+		"DEPLOY_SECRET":   deploySecret,
 	}
 	ready := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)

@@ -219,8 +219,9 @@ func TestTheWholeStory(t *testing.T) {
 	if v.tag("search", "production") != before["search"] {
 		t.Error("search was promoted")
 	}
-	if n := strings.Count(v.sees(ann), `<li class="done">`); n != 7 {
-		t.Errorf("%d of the 7 things to try are ticked off", n)
+	v.together()
+	if n := strings.Count(v.sees(ann), `<li class="done">`); n != 8 {
+		t.Errorf("%d of the 8 things to try are ticked off", n)
 	}
 	if _, err := config.Load(filepath.Join(v.dir, "promotebot.yaml")); err != nil {
 		t.Errorf("the configuration that a newcomer would copy: %v", err)
@@ -269,6 +270,33 @@ func (v *visitor) rejects() {
 	v.eventually("the card says who and why", v.says("search", "the index is stale"))
 }
 
+// together has new builds of two apps go to production as one.
+func (v *visitor) together() {
+	v.t.Helper()
+	apps := []string{"handbook", "search"}
+	for _, app := range apps {
+		if problem := v.does("panel", map[string]any{"action": "push", "arg": app}); problem != "" {
+			v.t.Fatal(problem)
+		}
+		v.eventually("a new build of "+app+" waits", v.says(app, "waiting for approvals"))
+	}
+	if problem := v.does("command", map[string]any{"as": bob, "text": "/promote request site"}); problem != "" {
+		v.t.Fatal(problem)
+	}
+	v.eventually("one card carries both, and says what changes", func() bool {
+		card := v.card("site")
+		return strings.Contains(card, "<b>handbook</b>") && strings.Contains(card, "<b>search</b>") && strings.Contains(card, "version from")
+	})
+	v.eventually("the cards by themselves lead to it", func() bool {
+		return strings.Contains(v.card("handbook"), "it goes with the train site") && strings.Contains(v.card("handbook"), ".slack.com/archives/")
+	})
+	v.clicks(ann, "site", render.ActionApprove)
+	for _, app := range apps {
+		v.eventually(app+" is promoted", func() bool { return v.tag(app, "production") == v.tag(app, "staging-passed") })
+	}
+	v.eventually("the card says so", v.says("site", "<b>Promoted</b>"))
+}
+
 // leavesNothing ends the demo. That it ends without an error says also that
 // none of Slack's rules was broken.
 func (v *visitor) leavesNothing() {
@@ -286,6 +314,36 @@ func (v *visitor) leavesNothing() {
 	if conn, err := net.Dial("tcp", at.Host); !errors.Is(err, syscall.ECONNREFUSED) {
 		v.t.Errorf("somebody still listens at %s: %v %v", at.Host, conn, err)
 	}
+}
+
+func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
+	t.Parallel()
+	v := visit(t, demo.Options{Listen: "127.0.0.1:0", Soak: time.Second, Version: "test"})
+	promote := func() {
+		t.Helper()
+		v.eventually("payments has soaked", v.says("payments", "waiting for approvals"))
+		for _, who := range []string{ann, bob, eve} {
+			v.clicks(who, "payments", render.ActionApprove)
+		}
+	}
+	promote()
+	v.eventually("it is being deployed", v.says("payments", "production, deploying"))
+	v.eventually("it is promoted", v.says("payments", "payments: staging → production, promoted"))
+	runs := regexp.MustCompile(`runs</th><td colspan="2"><code title="(sha256:[0-9a-f]{64})"`)
+	if m := runs.FindStringSubmatch(v.sees(ann)); len(m) != 2 || !strings.Contains(v.sees(ann), `production</th><td>2.4.1</td><td><code title="`+m[1]) {
+		t.Errorf("%v runs, and production is another", m)
+	}
+	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" {
+		t.Fatal(problem)
+	}
+	if problem := v.does("panel", map[string]any{"action": "push", "arg": "payments"}); problem != "" {
+		t.Fatal(problem)
+	}
+	promote()
+	v.eventually("it is failing", v.says("payments", "payments: staging → production, failing"))
+	v.eventually("its last words are on the card", v.says("payments", "panic: no configuration"))
+	v.clicks(bob, "payments", render.ActionKeep)
+	v.leavesNothing()
 }
 
 func TestItFindsAnotherPortWhereItsOwnIsTaken(t *testing.T) {

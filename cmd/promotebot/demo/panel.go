@@ -20,15 +20,17 @@ var panelTemplate = template.Must(template.New("panel").Parse(panelHTML))
 // panel is what stands beside the channel: what to try, with what the visitor
 // has seen already ticked off, and the registry as it is now.
 type panel struct {
-	Soak time.Duration
-	Seen seen
-	Apps []shown
+	Soak    time.Duration
+	Seen    seen
+	Apps    []shown
+	Failing bool // whether what is deployed next crashes
 }
 
 type shown struct {
 	Name, Policy string
 	Tags         []tag
-	Same         bool // all tags point at one digest
+	Same         bool   // all tags point at one digest
+	Runs         string // the digest that production runs; empty when nothing was deployed to it
 }
 
 type tag struct {
@@ -38,9 +40,11 @@ type tag struct {
 }
 
 func (d *demo) panel(ctx context.Context) template.HTML {
-	p := panel{Soak: d.opts.Soak}
+	p := panel{Soak: d.opts.Soak, Failing: d.live.Failing()}
 	for _, a := range slices.Backward(d.apps) { // the one whose card is nearest comes first
-		p.Apps = append(p.Apps, a.show(ctx))
+		s := a.show(ctx)
+		_, s.Runs, _ = strings.Cut(d.live.Runs(a.name), "@")
+		p.Apps = append(p.Apps, s)
 	}
 	p.Seen = d.seen()
 	var b strings.Builder
@@ -65,7 +69,7 @@ func (a *app) show(ctx context.Context) shown {
 }
 
 // seen is what has happened of what there is to try.
-type seen struct{ Handbook, Soaked, Refused, Payments, Why, Pushed, Rejected bool }
+type seen struct{ Handbook, Soaked, Refused, Payments, Why, Pushed, Rejected, Train, Failing bool }
 
 // seen looks at what anybody could see: the channel, what people did, and what
 // they were told.
@@ -74,8 +78,10 @@ func (d *demo) seen() seen {
 	for _, m := range d.slack.Messages(channel) {
 		promoted := strings.Contains(m.Text, "*Promoted*")
 		s.Handbook = s.Handbook || promoted && strings.HasPrefix(m.Text, "handbook ")
+		s.Train = s.Train || promoted && strings.HasPrefix(m.Text, "site ")
 		s.Payments = s.Payments || promoted && strings.HasPrefix(m.Text, "payments ")
 		s.Pushed = s.Pushed || strings.HasPrefix(m.Text, "search ") && strings.Contains(m.Text, "*Superseded*")
+		s.Failing = s.Failing || strings.Contains(m.Text, "kept it although it was failing") || strings.Contains(m.Text, "rolled back to")
 		s.Rejected = s.Rejected || strings.Contains(m.Text, "*Rejected*")
 		s.Soaked = s.Soaked || slices.ContainsFunc(d.slack.Thread(channel, m.TS), func(reply fakeslack.Message) bool {
 			return strings.HasPrefix(reply.Text, "Soak complete")

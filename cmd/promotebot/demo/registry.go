@@ -38,6 +38,8 @@ type app struct {
 	platforms            []v1.Platform // more than one makes an index
 	repo                 name.Repository
 
+	bases map[string]v1.Image // that all of its builds are made on, by platform
+
 	ci     sync.Mutex // one build after the other
 	builds int        // since the demo began
 
@@ -52,6 +54,7 @@ func apps(host string, soak time.Duration) ([]*app, error) {
 		{name: "payments", series: "2.4", platforms: []v1.Platform{amd64, arm64}, policy: fmt.Sprintf("%s of soak, two tech leads and one of security.", soak)},
 	}
 	for _, a := range all {
+		a.bases = map[string]v1.Image{}
 		var err error
 		if a.repo, err = name.NewRepository(host + "/acme/" + a.name); err != nil {
 			return nil, err
@@ -98,7 +101,11 @@ func (a *app) build(ctx context.Context, version string, tags ...string) error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	var pushed remote.Taggable
 	for _, p := range a.platforms {
-		built, err := image(p, labels)
+		base, err := a.base(p)
+		if err != nil {
+			return err
+		}
+		built, err := image(base, p, labels)
 		if err != nil {
 			return err
 		}
@@ -115,19 +122,34 @@ func (a *app) build(ctx context.Context, version string, tags ...string) error {
 	return remote.MultiWrite(all, remote.WithContext(ctx))
 }
 
-// image is an image with random contents that says of itself what a build tool
-// would.
-func image(p v1.Platform, labels map[string]string) (v1.Image, error) {
-	random, err := random.Image(2048, 2)
+// base is the image that all builds for a platform are made on.
+func (a *app) base(p v1.Platform) (v1.Image, error) {
+	if base, made := a.bases[p.String()]; made {
+		return base, nil
+	}
+	base, err := random.Image(4096, 3)
+	a.bases[p.String()] = base
+	return base, err
+}
+
+// image is a base with random contents on top that says of itself what a build
+// tool would.
+func image(base v1.Image, p v1.Platform, labels map[string]string) (v1.Image, error) {
+	layer, err := random.Layer(2048, types.DockerLayer)
 	if err != nil {
 		return nil, err
 	}
-	file, err := random.ConfigFile()
+	built, err := mutate.AppendLayers(base, layer)
 	if err != nil {
 		return nil, err
 	}
+	file, err := built.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	file = file.DeepCopy()
 	file.OS, file.Architecture, file.Config.Labels, file.Created = p.OS, p.Architecture, labels, v1.Time{Time: time.Now()}
-	return mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(random, types.OCIManifestSchema1), types.OCIConfigJSON), file)
+	return mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(built, types.OCIManifestSchema1), types.OCIConfigJSON), file)
 }
 
 // look says what a tag points at, as the registry says now, and which version

@@ -42,7 +42,10 @@ func workspace(base string) *fakeslack.Server {
 func (d *demo) page(ctx context.Context) http.Handler {
 	return slackpage.New(d.slack, slackpage.Options{
 		Title: "promotebot demo", Channel: channel, Command: "/promote", People: people,
-		Panel:   func() template.HTML { return d.panel(ctx) },
-		Actions: map[string]func(string) error{"push": func(app string) error { return d.push(ctx, app) }},
+		Panel: func() template.HTML { return d.panel(ctx) },
+		Actions: map[string]func(string) error{
+			"push": func(app string) error { return d.push(ctx, app) },
+			"fail": func(string) error { d.live.Fail(!d.live.Failing()); return nil },
+		},
 	})
 }

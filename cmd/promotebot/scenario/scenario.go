@@ -47,6 +47,8 @@ type given struct {
 	incidents []promotion.Incident
 	held      bool
 	frozen    bool
+	rollback  bool // it goes back to what was there before
+	withdrawn bool
 }
 
 // report is what is known of a check. One that is missing has not been reported.
@@ -105,6 +107,9 @@ func Parse(name string, doc []byte, c *gate.Catalog) ([]Scenario, error) {
 func (s Scenario) Verdict(c *gate.Catalog) policy.Verdict {
 	app, _ := c.App(s.App)
 	d := app.Policies[s.To]
+	if s.given.rollback {
+		d = d.Returning()
+	}
 	return policy.Evaluate(d, s.facts(c, d), s.At)
 }
 
@@ -181,7 +186,13 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		ID: 1, Purpose: promotion.Forward, App: s.App, From: s.From, To: s.To, Repository: app.In(s.From), Destination: app.In(s.From),
 		Digest: candidate, Requester: s.given.requester, State: promotion.Open, PolicyHash: d.Hash(), ObservedAt: s.At, OpenedAt: s.At,
 	}
+	if s.given.rollback {
+		p.Purpose, p.Back = promotion.Rollback, &promotion.Back{Bad: running}
+	}
 	for _, t := range env.Tags {
+		if s.given.rollback && !t.Floating() {
+			continue
+		}
 		target := promotion.Target{Tag: string(t), Floating: t.Floating(), ReadAt: &s.At}
 		if target.Floating {
 			target.Now = running
@@ -275,6 +286,9 @@ func (s Scenario) stops(f *policy.Facts) {
 	f.Incidents = s.given.incidents
 	if s.given.held {
 		f.Holds = []promotion.Hold{{ID: 1, App: s.App, By: "U0SOMEBODY", Reason: "the scenario says so", At: s.At}}
+	}
+	if s.given.withdrawn {
+		f.Withdrawn = &promotion.Withdrawal{ID: 1, App: s.App, Digest: candidate, By: "U0SOMEBODY", Reason: "the scenario says so", At: s.At}
 	}
 	if s.given.frozen {
 		f.Freezes = []promotion.Freeze{{ID: 1, App: s.App, From: s.At, By: "U0SOMEBODY", Reason: "the scenario says so"}}

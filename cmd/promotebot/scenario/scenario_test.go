@@ -93,6 +93,14 @@ scenarios:
     app: shop
     given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}], held: true, frozen: true}
     expect: {outcome: waiting, missing: [hold, freeze]}
+  - name: going back takes neither a soak nor a thaw
+    app: shop
+    given: {rollback: true, newer: true, frozen: true, held: true, requester: U0ANN, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}]}
+    expect: {outcome: met, says: on purpose}
+  - name: but no build that was withdrawn
+    app: shop
+    given: {rollback: true, withdrawn: true, groups: {S0SEC: [U0MEL]}, votes: [{by: U0ANN}, {by: U0BOB}, {by: U0MEL}]}
+    expect: {outcome: blocked, missing: [withdrawn]}
   - name: another step of the chain has another policy
     app: shop
     to: staging
@@ -112,7 +120,7 @@ scenarios:
 			t.Errorf("%s: whatever the verdict, it is as expected", s.Name)
 		}
 	}
-	if len(all) != 14 || all[1].Line != 7 {
+	if len(all) != 16 || all[1].Line != 7 {
 		t.Errorf("%d scenarios, the second in line %d", len(all), all[1].Line)
 	}
 }

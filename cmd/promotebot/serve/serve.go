@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -42,6 +43,7 @@ type bot struct {
 	gate    *gate.Gate
 	chat    *chat.Chat
 	watcher *registry.Watcher
+	targets *Deployers
 	lanes   []*pipeline.Lane
 }
 
@@ -59,6 +61,11 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	keys, err := newKeyring(b.config.Registries)
 	if err != nil {
+		return err
+	}
+	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version, Log: opts.Log, Directory: filepath.Join(filepath.Dir(b.config.Database), "gitops")}}
+	defer b.targets.Close()
+	if _, err := b.targets.Set(b.config.Targets, b.config.Catalog.Apps); err != nil {
 		return err
 	}
 	if b.db, err = sqlite.Open(ctx, b.config.Database); err != nil {
@@ -116,14 +123,19 @@ func Secret(getenv func(string) string, name string) (promotion.Secret, error) {
 func (b *bot) wire(keys keyring) {
 	host, _ := os.Hostname() // only to make the owner readable
 	owner := fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
-	realms, manners := approach(b.config.Registries)
-	named := func(r promotion.Repository) bool { return b.gate.Catalog().Knows(r) } // as soon as another one is in force
-	client := registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + b.opts.Version, Realms: realms, Manners: manners, Named: named})
+	client := newRegistry(b.opts, b.config.Registries, keys, func(r promotion.Repository) bool {
+		return b.gate.Catalog().Knows(r) // as soon as another one is in force
+	})
 	b.watcher = registry.NewWatcher(client, registry.WatchOptions{
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Waiting: b.gate.Waiting, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.chat, owner, b.opts.Log)
+	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, client, b.targets, b.chat, owner, b.opts.Log)
+}
+
+func newRegistry(opts Options, registries []config.Registry, keys keyring, named func(promotion.Repository) bool) *registry.Client {
+	realms, manners := approach(registries)
+	return registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + opts.Version, Realms: realms, Manners: manners, Named: named})
 }
 
 // poke is called after every commit, also before there are lanes.
@@ -196,7 +208,14 @@ func (b *bot) reload(ctx context.Context) error {
 		if fresh.Database != b.config.Database || fresh.HTTP != b.config.HTTP || fresh.API != b.config.API || fresh.Poll != b.config.Poll || !reflect.DeepEqual(fresh.Registries, b.config.Registries) {
 			b.opts.Log.Warn("a change of database, http, api, poll or registries takes a restart; the rest of the configuration is put in force now")
 		}
+		// First, so that a target that is new can be told as soon as the gate knows it.
+		restore, err := b.targets.Set(fresh.Targets, fresh.Catalog.Apps)
+		if err != nil {
+			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
+			continue
+		}
 		if err := b.gate.Adopt(ctx, &fresh.Catalog); err != nil {
+			restore()
 			b.opts.Log.Error("configuration not put in force; the old one stays", "config", b.opts.Config, "error", err)
 			continue
 		}

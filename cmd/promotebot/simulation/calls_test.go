@@ -37,10 +37,11 @@ const (
 	claim
 	registryCall
 	slackCall
+	deployCall
 )
 
 func (x what) String() string {
-	return [...]string{"database for writing", "database for reading", "queue", "registry", "Slack"}[x]
+	return [...]string{"database for writing", "database for reading", "queue", "registry", "Slack", "deploy service"}[x]
 }
 
 // fate is what becomes of a call.

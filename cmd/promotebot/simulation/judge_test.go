@@ -32,6 +32,7 @@ type judge struct {
 	holder     map[spot]promotion.ID           // of each tag, who put it last; 0 for somebody else
 	confirmed  map[moving]promotion.Digest     // what the tag was last read as for the promotion
 	copies     map[promotion.ID]*performance   // the last attempt at each copy
+	targets    map[promotion.ID][]string       // that each was agreed to be deployed to
 	arrived    map[promotion.Digest]time.Time
 	answered   map[string]promotion.Answer // gestures, by their keys
 	accepted   map[string]bool
@@ -58,7 +59,7 @@ func newJudge(w *world) *judge {
 	return &judge{
 		w: w, promotions: map[promotion.ID]promotion.Promotion{}, intended: map[promotion.ID]bool{}, configured: map[string]bool{},
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
-		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, arrived: map[promotion.Digest]time.Time{},
+		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
 		answered: map[string]promotion.Answer{}, accepted: map[string]bool{},
 	}
 }
@@ -128,6 +129,7 @@ func (j *judge) committed(r *replica, s *recorder) {
 			}
 		}
 	}
+	entries += follow(s.entries)
 	if entries != transitions {
 		j.w.violated("a transaction makes %d transitions and records %d", transitions, entries)
 	}
@@ -147,6 +149,7 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	case was == promotion.Executing && p.State == promotion.Promoted:
 		j.promoted(p)
 	case was == promotion.Executing && p.State == promotion.Conflicted:
+	case j.follows(s, was, p):
 	case was == promotion.Executing && p.State == promotion.Failed && j.mayFail(p):
 	default:
 		j.w.violated("#%d goes from %q to %s", p.ID, was, p.State)
@@ -178,7 +181,9 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	}
 	if p.Repairs() {
 		d.Soak = 0 // it has soaked, or runs already
+		d.Deploys, d.Together, d.After = nil, false, nil
 	}
+	j.targets[p.ID] = d.Deploys
 	if p.PolicyHash != d.Hash() {
 		j.w.violated("#%d is executed under policy %.8s, and the one in force is %.8s", p.ID, p.PolicyHash, d.Hash())
 	}
@@ -212,8 +217,8 @@ func (j *judge) mayGo(p promotion.Promotion, d policy.Document) {
 		j.w.violated("#%d is executed after %s of its soak of %s", p.ID, time.Since(arrived), d.Soak)
 	}
 	for _, other := range j.promotions {
-		if other.ID != p.ID && other.State == promotion.Executing && other.App == p.App && other.To == p.To {
-			j.w.violated("#%d is executed while #%d is", p.ID, other.ID)
+		if other.ID != p.ID && other.State.Moves() && other.App == p.App && other.To == p.To {
+			j.w.violated("#%d is executed while #%d is %s", p.ID, other.ID, other.State)
 		}
 	}
 	if p.Abroad() && (p.Copy == nil || p.Copy.DoneAt == nil || time.Since(*p.Copy.DoneAt) >= policy.CopiedFor) {

@@ -58,8 +58,8 @@ var mutants = []mutant{
 		{"promotion/gate/settle.go", "p.PolicyHash != hash {", "p.PolicyHash == \"\" {"},
 	}},
 	{"R5 one execution for a target", "two promotions move the same tags at the same time", []edit{
-		{"promotion/policy/target.go", "	if f.Executing == 0 {", "	if f.Executing >= 0 {"},
-		{"store/memory/promotion.go", "other.Digest == p.Digest || other.State == promotion.Executing && p.State == promotion.Executing", "other.Digest == p.Digest"},
+		{"promotion/policy/target.go", "	case f.Executing != 0:", "	case f.Executing < 0:"},
+		{"store/memory/promotion.go", " || other.State.Moves() && p.State.Moves() {", " {"},
 	}},
 	{"R6 leases outlive calls", "a call may take longer than its lease lasts", []edit{
 		{"promotion/pipeline/pipeline.go", "		return context.WithDeadline(ctx, e.LeaseUntil.Add(-margin))", "		return context.WithTimeout(ctx, 10*timeout)"},
@@ -133,7 +133,7 @@ var mutants = []mutant{
 		{"promotion/gate/train.go", "			if marked[id] { // its", "			if marked[id] && !p.State.Final() { // its"},
 	}},
 	{"unknown is tried until it is known", "a move that could not be made is given up", []edit{
-		{"promotion/gate/report.go", "	switch e.Kind {\n	case promotion.EffectTell:\n		again =", "	switch e.Kind {\n	case promotion.EffectMove:\n		again = false\n	case promotion.EffectTell:\n		again ="},
+		{"promotion/gate/report.go", "	switch e.Kind {\n	case promotion.EffectTell, promotion.EffectSay:\n		again =", "	switch e.Kind {\n	case promotion.EffectMove:\n		again = false\n	case promotion.EffectTell, promotion.EffectSay:\n		again ="},
 	}},
 	{"copied, compared, then tagged", "the execution does not wait for the copy", []edit{
 		{"promotion/policy/policy.go", "	if v.Outcome == Met {\n		brought", "	if v.Outcome == Met && now.IsZero() {\n		brought"},
@@ -164,6 +164,34 @@ var mutants = []mutant{
 	}},
 	{"a train is whole, or taken back", "a train ends with the first of its rides", []edit{
 		{"promotion/gate/ride.go", "	if slices.ContainsFunc(rides, func(r *promotion.Promotion) bool { return !r.State.Final() }) {", "	if !slices.ContainsFunc(rides, func(r *promotion.Promotion) bool { return r.State.Final() }) {"},
+	}},
+	{"tagged, read back, then deployed", "a target is told with the intent, before any tag is moved", []edit{
+		{"promotion/gate/deploy.go", "		if err := t.SaveDeployment(promotion.Deployment{Place: i, Order: order,", "		if err := t.tellTarget(promotion.Deployment{Order: order}); err != nil {\n			return err\n		}\n		if err := t.SaveDeployment(promotion.Deployment{Place: i, Order: order,"},
+	}},
+	{"a target is told once", "each attempt is an order of its own", []edit{
+		{"promotion/order.go", "return fmt.Sprintf(\"%d/%s\", o.Promotion, o.Target)", "return fmt.Sprintf(\"%d/%s/%d\", o.Promotion, o.Target, o.Attempt)"},
+	}},
+	{"one target after the other", "the next target is told while the one before it is under way", []edit{
+		{"promotion/gate/deploy.go", "	if !env.Deploy.Together {", "	if !env.Deploy.Together && t.now.IsZero() {"},
+	}},
+	{"promoted is running everywhere", "what can't be asked by its deadline counts as done", []edit{
+		{"promotion/gate/rollout.go", "	why := f.Text\n", "	if e.Kind == promotion.EffectObserve {\n		return t.heard(p, d, promotion.Rollout{Phase: promotion.RolloutDone})\n	}\n	why := f.Text\n"},
+	}},
+	{"promoted is running everywhere", "what runs in one target runs in all", []edit{
+		{"promotion/gate/deploy.go", "	case done == len(all):", "	case done > 0:"},
+	}},
+	{"promoted is running everywhere", "a target that has heard of it runs it", []edit{
+		{"promotion/deploy/webhook/webhook.go", "\"running\": promotion.RolloutUnder", "\"running\": promotion.RolloutDone"},
+	}},
+	{"R5 one execution for a target", "another promotion goes ahead while a target is under way", []edit{
+		{"promotion/gate/facts.go", "		case other.State.Moves():", "		case other.State == promotion.Executing:"},
+		{"store/memory/promotion.go", " || other.State.Moves() && p.State.Moves() {", " || other.State == promotion.Executing && p.State == promotion.Executing {"},
+	}},
+	{"what fails is decided by people", "what is failing is promoted when nothing else is planned", []edit{
+		{"promotion/gate/deploy.go", "		return t.failing(p, undeployed(failed))", "		return t.settled(p)"},
+	}},
+	{"what fails is decided by people", "a watch ends when it begins", []edit{
+		{"promotion/policy/watch.go", "	over := !now.Before(*p.WatchUntil)", "	over := !now.Before(*p.MovedAt)"},
 	}},
 }
 

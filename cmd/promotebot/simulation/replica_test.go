@@ -76,7 +76,12 @@ func (w *world) boot(slot int) {
 		Manners:   map[string]transport.Manners{host: ample, far: ample},
 		Named:     func(repo promotion.Repository) bool { return r.gate.Catalog().Knows(repo) },
 	})
-	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, client, r.chat, r.name, log)
+	targets := &serve.Deployers{Surroundings: serve.Surroundings{Getenv: secrets, Transport: wire{r, deployCall, w.production.serve}}}
+	if _, err := targets.Set(targetsOf(w.targets), nil); err != nil {
+		w.violated("%s has no targets: %v", r.name, err)
+		return
+	}
+	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, client, targets, r.chat, r.name, log)
 	for _, l := range r.lanes {
 		r.rig(l)
 	}
@@ -96,6 +101,14 @@ func (w *world) boot(slot int) {
 		}
 		r.busy.Go(func() { _ = r.watcher.Run(r.as("watcher", nil)) })
 	})
+}
+
+// secrets is the environment of every process.
+func secrets(name string) string {
+	if name == "DEPLOY_SECRET" {
+		return "secret"
+	}
+	return ""
 }
 
 // release is for who is alone on the database, as serve is with SQLite.

@@ -70,7 +70,7 @@ func (j *judge) believed(tx gate.Tx, app, env string, side promotion.Side, is ma
 // Effects that should be done when all is quiet; the others are appointments.
 var errands = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectProve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard,
-	promotion.EffectNotice, promotion.EffectTell, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake,
+	promotion.EffectNotice, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectWake, promotion.EffectDeploy, promotion.EffectObserve,
 }
 
 func (j *judge) nothingIsStuck() {
@@ -94,6 +94,9 @@ func (j *judge) everythingEnds() {
 		}
 		for _, p := range j.promotions {
 			if p.State.Final() || p.Purpose == promotion.Ride && j.promotions[p.Train].State == promotion.Open { // which is looked at with its train
+				continue
+			}
+			if p.State == promotion.Failing { // a person has to decide
 				continue
 			}
 			v, err := j.w.look(r, p.ID)
@@ -145,6 +148,12 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 				return true
 			}
 		}
+	case policy.RuleTurn:
+		for _, other := range j.promotions {
+			if other.App == p.App && other.State == promotion.Failing && !p.Repairs() {
+				return true
+			}
+		}
 	case policy.RuleApprovals:
 		var slots []string
 		for _, need := range v.Document.Approvals {
@@ -173,7 +182,7 @@ func lasting(p promotion.Promotion, blocks string) string {
 	if strings.ContainsAny(blocks, "▓░") {
 		blocks = picture.ReplaceAllString(blocks, "")
 	}
-	if p.State.Final() { // a past promotion names roles and policy as they are called when it is drawn
+	if p.State != promotion.Open { // what was decided names roles and policy as they are called when it is drawn
 		blocks = naming.ReplaceAllString(blocks, "")
 	}
 	return blocks

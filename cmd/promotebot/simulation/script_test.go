@@ -97,6 +97,7 @@ var events = []struct {
 		}
 	}},
 	{1, (*world).reject},
+	{4, (*world).keep},
 	{2, func(w *world) { w.takeBack(render.ActionWithdraw, promotion.Withdraw) }},
 	{2, func(w *world) { w.takeBack(render.ActionLift, promotion.Lift) }},
 	{2, (*world).approveInWords},
@@ -321,12 +322,16 @@ func (w *world) clickOn(who promotion.PersonID, s sight) {
 
 func (w *world) reject() {
 	if s, ok := w.see(render.ActionReject); ok {
-		who := w.somebody()
-		w.deliver(promotion.Gesture{
-			Key:  fmt.Sprintf("submit/%s/%s/V%d/%d", team, who, len(w.sent), len(w.sent)),
-			Kind: promotion.GestureVote, Person: who, Channel: channel, Reply: true,
-			Promotion: s.of, Decision: promotion.Reject, Reason: "no", Terms: s.terms, CardTS: s.ts,
-		})
+		w.deliver(w.submission(w.somebody(), s, promotion.Reject))
+	}
+}
+
+// submission is a dialog in which somebody has said why.
+func (w *world) submission(who promotion.PersonID, s sight, what promotion.Decision) promotion.Gesture {
+	return promotion.Gesture{
+		Key:  fmt.Sprintf("submit/%s/%s/V%d/%d", team, who, len(w.sent), len(w.sent)),
+		Kind: promotion.GestureVote, Person: who, Channel: channel, Reply: true,
+		Promotion: s.of, Decision: what, Reason: "no", Terms: s.terms, CardTS: s.ts,
 	}
 }
 

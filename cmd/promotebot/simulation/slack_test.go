@@ -79,7 +79,7 @@ func (s *workspace) serve(q request) answer {
 	return answer{http.StatusOK, http.Header{"Content-Type": {"application/json"}, "X-Oauth-Scopes": {scopes}}, body}
 }
 
-const scopes = "chat:write,commands,users:read,usergroups:read,channels:history,groups:history"
+const scopes = "chat:write,commands,users:read,usergroups:read,channels:history,groups:history,im:write,im:history,channels:read,groups:read,app_mentions:read"
 
 type reply = map[string]any
 

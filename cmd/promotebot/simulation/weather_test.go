@@ -7,7 +7,7 @@ type trouble struct {
 	percent int          // of calls that go wrong
 	slow    int          // of calls that take their time
 	crashes int          // that may still come
-	out     [5]time.Time // until when each kind of outsider does not answer at all
+	out     [6]time.Time // until when each kind of outsider does not answer at all
 }
 
 // weather draws the fate of a call.

@@ -25,30 +25,33 @@ type run struct {
 
 // world is one schedule: everything outside the bot, and who watches over it.
 type world struct {
-	run      run
-	rng      *rand.Rand
-	desk     desk
-	deeds    []deed
-	store    storetest.Store
-	registry *registryWorld
-	slack    *workspace
-	judge    *judge
-	apps     []string // two of them make a train as well
-	abroad   string   // where production has its images, with the app for %s; empty: where CI puts them
-	pattern  bool     // builds are watched by a pattern, so that several are there at once
-	alone    bool     // one process, as with SQLite; else two on one database
-	replicas []*replica
-	catalogs []*gate.Catalog // what each replica has been configured with
-	latest   *gate.Catalog   // what both are to be configured with
-	boots    int
-	reloads  int
-	step     int // calls so far
-	troubled int // of those before all was quiet
-	trouble  trouble
-	sent     []promotion.Gesture
-	seen     []sight // cards as somebody saw them
-	broken   string  // the first rule that was
-	story    []string
+	run        run
+	rng        *rand.Rand
+	desk       desk
+	deeds      []deed
+	store      storetest.Store
+	registry   *registryWorld
+	production *service
+	targets    []string // of production, if it has some
+	atOnce     bool     // all of them are told at once
+	slack      *workspace
+	judge      *judge
+	apps       []string // two of them make a train as well
+	abroad     string   // where production has its images, with the app for %s; empty: where CI puts them
+	pattern    bool     // builds are watched by a pattern, so that several are there at once
+	alone      bool     // one process, as with SQLite; else two on one database
+	replicas   []*replica
+	catalogs   []*gate.Catalog // what each replica has been configured with
+	latest     *gate.Catalog   // what both are to be configured with
+	boots      int
+	reloads    int
+	step       int // calls so far
+	troubled   int // of those before all was quiet
+	trouble    trouble
+	sent       []promotion.Gesture
+	seen       []sight // cards as somebody saw them
+	broken     string  // the first rule that was
+	story      []string
 }
 
 const (
@@ -69,6 +72,10 @@ func newWorld(r run) *world {
 	}
 	w.abroad = []string{"", "", "", host + "/live-%s", far + "/%s"}[w.draw(5)]
 	w.registry = newRegistries(w)
+	w.production = &service{w: w}
+	if !w.together() {
+		w.targets, w.atOnce = [][]string{nil, nil, {"eu"}, {"eu", "us"}}[w.draw(4)], w.chance(40)
+	}
 	w.slack = &workspace{w: w, people: map[promotion.PersonID][]standing{}, groups: map[promotion.GroupID][]membership{}}
 	w.judge = newJudge(w)
 	for _, id := range everybody {
@@ -124,7 +131,7 @@ var policies = []policy.Document{
 	{Name: "a lead and security", Approvals: []policy.Requirement{{Role: "leads", Count: 1}, {Role: "security", Count: 1}}},
 	{Name: "long", Soak: 4 * time.Minute, Approvals: []policy.Requirement{{Role: "security", Count: 1}, {Role: "leads", Count: 1}}},
 	{Name: "light", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}},
-	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true},
+	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true, After: &policy.After{Watch: 2 * time.Minute, Health: true}},
 }
 
 // catalog draws a configuration.
@@ -146,7 +153,12 @@ func (w *world) catalog() *gate.Catalog {
 		tags = []promotion.TagTemplate{version, production}
 	}
 	policies := func() map[string]policy.Document {
-		return map[string]policy.Document{production: policies[w.draw(len(policies))]}
+		d := policies[w.draw(len(policies))]
+		if w.together() { // a train ends at the tags
+			d.After = nil
+		}
+		d.Deploys, d.Together = w.targets, w.atOnce && len(w.targets) > 1
+		return map[string]policy.Document{production: d}
 	}
 	var apps []gate.App
 	for _, app := range w.apps {
@@ -164,10 +176,14 @@ func (w *world) catalog() *gate.Catalog {
 		with[production] = d
 		trains = []gate.Train{{Name: train, Apps: w.apps, Channel: channel, Policies: with}}
 	}
+	deploy := gate.Deploy{Together: w.atOnce, Deadline: deployDeadline}
+	for _, name := range w.targets {
+		deploy.Targets = append(deploy.Targets, gate.Target{Name: name})
+	}
 	return &gate.Catalog{
 		Apps:         apps,
 		Trains:       trains,
-		Environments: []gate.Environment{{Name: source, Watch: watch}, {Name: production, Tags: tags}},
+		Environments: []gate.Environment{{Name: source, Watch: watch}, {Name: production, Tags: tags, Deploy: deploy}},
 		Roles:        map[string]gate.Role{"leads": {Groups: []promotion.GroupID{leads}}, "security": {People: []promotion.PersonID{sue, ann}}},
 		Reminders:    []gate.Reminder{{Spec: "*/7 * * * *", Schedule: often}},
 	}

@@ -149,11 +149,15 @@ func (c *Client) Upload(ctx context.Context, p Place, location string, d promoti
 const courtesy = 5 * time.Second
 
 // Abandon tells the registry that an upload will not be ended, also when ctx
-// has. Whether it was heard does not matter.
-func (c *Client) Abandon(ctx context.Context, p Place, location string) {
+// has. Whether it was heard matters only to whoever says that nothing was left
+// behind.
+func (c *Client) Abandon(ctx context.Context, p Place, location string) (heard bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), courtesy)
 	defer cancel()
-	if resp, err := c.do(ctx, Request{Place: p, Method: http.MethodDelete}, location, nil, 0); err == nil {
-		_ = resp.Body.Close() // nothing depends on it
+	resp, err := c.do(ctx, Request{Place: p, Method: http.MethodDelete}, location, nil, 0)
+	if err != nil {
+		return false
 	}
+	_ = resp.Body.Close() // nothing depends on it
+	return resp.StatusCode < http.StatusMultipleChoices
 }

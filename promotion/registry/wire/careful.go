@@ -31,8 +31,8 @@ const (
 // honours Retry-After, for every request to the same registry, and never
 // outlives a request's deadline.
 type careful struct {
-	calls, streams http.RoundTripper
-	budgets        map[string]*rate.Limiter
+	calls, fetches, sends http.RoundTripper // of which the latter two are for blobs
+	budgets               map[string]*rate.Limiter
 
 	mu     sync.Mutex
 	pauses map[string]time.Time // until when a registry wants to be left alone
@@ -48,7 +48,9 @@ func (c *careful) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	inner := c.calls
 	if req.Context().Value(streamed{}) != nil {
-		inner = c.streams
+		if inner = c.sends; req.Method == http.MethodGet {
+			inner = c.fetches
+		}
 	}
 	gone := req.Body != nil && req.Body != http.NoBody && req.GetBody == nil
 	for attempt := 1; ; attempt++ {

@@ -66,7 +66,7 @@ func New(o Options) *Client {
 	if o.Keychain == nil {
 		o.Keychain = authn.NewMultiKeychain()
 	}
-	c := &careful{calls: o.Transport, streams: o.Transport, pauses: map[string]time.Time{}, budgets: budgets(o.Manners)}
+	c := &careful{calls: o.Transport, fetches: o.Transport, sends: o.Transport, pauses: map[string]time.Time{}, budgets: budgets(o.Manners)}
 	if o.Transport == nil {
 		calls := &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -80,11 +80,12 @@ func New(o Options) *Client {
 		}
 		// Blobs have connections of their own, so that they can't keep a tag from
 		// being read, and a registry has longer to file one after its last byte.
-		streams := calls.Clone()
-		streams.MaxConnsPerHost = 0
-		streams.ResponseHeaderTimeout = 5 * time.Minute
-		streams.ReadBufferSize, streams.WriteBufferSize = 64<<10, 64<<10
-		c.calls, c.streams = calls, streams
+		fetches := calls.Clone()
+		fetches.MaxConnsPerHost = 0
+		fetches.ReadBufferSize, fetches.WriteBufferSize = 64<<10, 64<<10
+		sends := fetches.Clone()
+		sends.ResponseHeaderTimeout = 5 * time.Minute
+		c.calls, c.fetches, c.sends = calls, fetches, sends
 	}
 	return &Client{opts: o, careful: c, bare: transport.NewUserAgent(c, o.UserAgent), sessions: map[Place]*session{}, gates: map[string]*gate{}}
 }

@@ -23,6 +23,20 @@ import (
 const soak = 12 * time.Second
 
 func TestAPersonGoesThroughTheDemo(t *testing.T) {
+	judge(t, "judge.mjs", "DEMO_URL", func(ctx context.Context, out io.Writer) error {
+		return demo.Run(ctx, demo.Options{Listen: "127.0.0.1:0", Soak: soak, Out: out, Version: "test"})
+	})
+}
+
+func TestEveryStateOfACardCanBeReadOnAPhone(t *testing.T) {
+	judge(t, "gallery.mjs", "GALLERY_URL", func(ctx context.Context, out io.Writer) error {
+		return demo.Gallery(ctx, demo.Options{Listen: "127.0.0.1:0", Out: out})
+	})
+}
+
+// judge has a script look at what is run, whose address it is given.
+func judge(t *testing.T, script, address string, run func(ctx context.Context, out io.Writer) error) {
+	t.Helper()
 	node, chromium := need(t, "node"), need(t, "chromium")
 	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
 		missing(t, "no node_modules; run npm ci in cmd/promotebot/demo/browser to let a browser judge the demo")
@@ -38,29 +52,29 @@ func TestAPersonGoesThroughTheDemo(t *testing.T) {
 	said, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := demo.Run(ctx, demo.Options{Listen: "127.0.0.1:0", Soak: soak, Out: out, Version: "test"})
+		err := run(ctx, out)
 		out.CloseWithError(io.ErrUnexpectedEOF)
 		ended <- err
 	}()
 	greeting := make([]byte, 1<<10)
 	n, err := said.Read(greeting)
 	if err != nil {
-		t.Fatalf("the demo does not begin: %v", <-ended)
+		t.Fatalf("it does not begin: %v", <-ended)
 	}
-	address := regexp.MustCompile(`http://\S+`).Find(greeting[:n])
+	at := regexp.MustCompile(`http://\S+`).Find(greeting[:n])
 
-	judge := exec.CommandContext(t.Context(), node, "judge.mjs")
-	judge.Env = append(os.Environ(), "DEMO_URL="+string(address), "CHROMIUM="+chromium, "PROMOTEBOT_SCREENSHOTS="+shots)
-	judge.WaitDelay = 10 * time.Second
+	cmd := exec.CommandContext(t.Context(), node, script)
+	cmd.Env = append(os.Environ(), address+"="+string(at), "CHROMIUM="+chromium, "PROMOTEBOT_SCREENSHOTS="+shots)
+	cmd.WaitDelay = 10 * time.Second
 	var steps bytes.Buffer
-	judge.Stdout, judge.Stderr = &steps, &steps
-	if err := judge.Run(); err != nil {
-		t.Errorf("judge.mjs: %v", err)
+	cmd.Stdout, cmd.Stderr = &steps, &steps
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%s: %v", script, err)
 	}
-	t.Logf("judge.mjs said:\n%s", steps.String())
+	t.Logf("%s said:\n%s", script, steps.String())
 	cancel()
 	if err := <-ended; err != nil {
-		t.Errorf("the demo ended with %v", err)
+		t.Errorf("it ended with %v", err)
 	}
 }
 

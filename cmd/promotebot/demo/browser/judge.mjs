@@ -168,11 +168,26 @@ const steps = {
     await page.keyboard.press('Escape');
     await modal.waitFor({ state: 'hidden' });
   },
+  async 'what belongs together goes together'() {
+    for (const app of ['handbook', 'search']) {
+      await panel.getByRole('button', { name: `Push a new build of ${app}` }).click();
+      await says(card(app), /^Waiting for approvals/);
+    }
+    await be('Bob');
+    await panel.getByRole('button', { name: '/promote request site' }).click();
+    await page.keyboard.press('Enter');
+    await says(card('site'), 'What goes together');
+    await be('Ann');
+    await card('site').scrollIntoViewIfNeeded();
+    await shoot('8-train');
+    await approve('site');
+    await says(card('site'), /^Promoted/);
+  },
   async 'everything there is to try has been ticked off'() {
     const left = await panel.locator('li:not(.done)').allTextContents();
     assert.deepEqual(left, []);
     await panel.evaluate((e) => { e.scrollTop = 0; });
-    await shoot('8-all-tried');
+    await shoot('9-all-tried');
   },
   async 'a redrawn card leaves the focus where it was'() {
     await panel.getByRole('button', { name: 'Push a new build of handbook' }).click();
@@ -185,6 +200,25 @@ const steps = {
     assert.notEqual(await details.getAttribute('data-block'), before);
     assert(await details.evaluate((e) => e === document.activeElement), 'the focus is lost');
   },
+  async 'a home shows what waits for whom, and decides there'() {
+    await page.request.post(`${DEMO_URL}do/panel`, { headers: { Origin: new URL(DEMO_URL).origin }, data: { action: 'push', arg: 'search' } });
+    await be('Sam');
+    await page.getByRole('button', { name: 'Home', exact: true }).click();
+    await says(feed, /^Nothing: no approval/);
+    await be('Bob');
+    const waits = feed.locator('.section', { hasText: 'search' }).filter({ hasText: 'Waiting for approvals' }).first();
+    await waits.waitFor();
+    await shoot('8-home');
+    const had = await feed.getByRole('button', { name: 'Approve' }).count();
+    await feed.getByRole('button', { name: 'Approve' }).last().click();
+    await page.locator('#confirm').getByRole('button', { name: 'Approve' }).click();
+    await until('it waits for Bob no more', async () => (await feed.getByRole('button', { name: 'Approve' }).count()) < had);
+    await says(feed, /approval of search/);
+    await page.getByRole('button', { name: 'Messages', exact: true }).click();
+    await page.getByRole('heading', { name: 'promotebot: Messages' }).waitFor();
+    await page.getByRole('button', { name: 'Channel', exact: true }).click();
+    await says(card('search'), /^Promoted/);
+  },
   async 'all of it fits a phone'() {
     for (const width of [390, 320]) {
       await page.setViewportSize({ width, height: 844 });
@@ -194,8 +228,13 @@ const steps = {
       await fits('the guide');
       await panel.evaluate((e) => { e.scrollTop = 0; });
       if (width === 390) await shoot('9-phone-guide');
-      await page.getByRole('button', { name: 'Channel' }).click();
-      await panel.waitFor({ state: 'hidden' });
+      for (const place of ['Home', 'Messages', 'Channel']) {
+        await page.getByRole('button', { name: place, exact: true }).click();
+        await panel.waitFor({ state: 'hidden' });
+        if (place === 'Home') await says(feed, 'What is where');
+        await fits(place);
+        if (width === 390 && place === 'Home') await shoot('9-phone-home');
+      }
     }
     await page.setViewportSize({ width: 390, height: 844 });
     await page.request.post(`${DEMO_URL}do/panel`, { headers: { Origin: new URL(DEMO_URL).origin }, data: { action: 'push', arg: 'payments' } });

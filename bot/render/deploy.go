@@ -1,0 +1,225 @@
+package render
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/promotebot/promotebot/bot/render/page"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// What the button is called that leaves what is failing as it is, and the modal
+// behind it.
+const (
+	ActionKeep   = "promotebot_keep"
+	CallbackKeep = "promotebot_keep"
+)
+
+// What is shown of each target: enough to see why, on a card that shows several.
+const (
+	maxTargets = 10
+	maxSaid    = 6   // lines that a target gives
+	maxSaidIn  = 200 // characters of each
+)
+
+// following says, before it is decided, what follows the tags.
+func following(v policy.View) page.Text {
+	d := v.Document
+	var steps []page.Text
+	if v.Facts.Promotion.Abroad() {
+		steps = append(steps, "it is copied")
+	}
+	steps = append(steps, "its tags are set")
+	if len(d.Deploys) > 0 {
+		var names []page.Text
+		for _, name := range d.Deploys {
+			names = append(names, page.Writef("*%s*", name))
+		}
+		how := page.Text("")
+		if len(names) > 1 {
+			how = ", one after the other"
+			if d.Together {
+				how = ", all at once"
+			}
+		}
+		steps = append(steps, "it is deployed to "+page.Join(names, maxTargets)+how)
+	}
+	if d.After != nil {
+		steps = append(steps, page.Writef("it is watched for %s", span(d.After.Watch)))
+	}
+	if len(d.Deploys) == 0 && d.After == nil {
+		return ""
+	}
+	s := page.Text("*When it goes ahead*: ")
+	for i, step := range steps {
+		if i > 0 {
+			s += ", then "
+		}
+		s += step
+	}
+	return s + "."
+}
+
+// deployments is how far each target is.
+func deployments(v policy.View) []page.Text {
+	all := v.Facts.Deployments
+	if len(all) == 0 || v.Facts.Promotion.MovedAt == nil {
+		return nil
+	}
+	lines := []page.Text{"*Deployment*"}
+	for i, d := range all {
+		if i == maxTargets {
+			lines = append(lines, page.Writef("%d more targets", len(all)-i))
+			break
+		}
+		lines = append(lines, "• "+target(d))
+		if d.Rollout.Phase != promotion.RolloutFailed {
+			continue
+		}
+		said := d.Rollout.Lines
+		if over := len(said) - maxSaid; over > 0 {
+			lines = append(lines, page.Writef("      … %d lines before these", over))
+			said = said[over:]
+		}
+		for _, line := range said {
+			if s := page.Foreign(line, maxSaidIn); s != "" {
+				lines = append(lines, "      `"+s+"`")
+			}
+		}
+	}
+	return lines
+}
+
+// target is how far one of them is.
+func target(d promotion.Deployment) page.Text {
+	r := d.Rollout
+	s := page.Writef("*%s*: ", d.Order.Target)
+	switch r.Phase {
+	case promotion.RolloutPlanned:
+		return s + "not told yet"
+	case promotion.RolloutOrdered:
+		s += page.Writef("being told since %s", d.Order.OrderedAt)
+	case promotion.RolloutAsked:
+		s += page.Writef("told %s", d.Order.OrderedAt)
+	case promotion.RolloutUnder:
+		s += "under way"
+	case promotion.RolloutDone:
+		s += page.Writef("done %s", when(d.EndedAt))
+	case promotion.RolloutFailed:
+		s += page.Writef("*failed* %s", when(d.EndedAt))
+	}
+	if r.Total > 0 {
+		s += page.Writef(", %d of %d ready", r.Ready, r.Total)
+	}
+	if r.Detail != "" {
+		s += page.Writef(": %s", because(r.Detail))
+	}
+	if !r.Phase.Ended() {
+		s += page.Writef(", until %s at the latest", d.Order.Deadline)
+	}
+	if d.Fault != "" {
+		s += page.Writef(". *It can't be asked* so far: %s", because(d.Fault))
+	}
+	return s + linked(r.URL)
+}
+
+// linked is a link to where a target shows more. The host is shown: it is the target
+// that names it.
+func linked(address string) page.Text {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(address) > 500 {
+		return ""
+	}
+	link := strings.ReplaceAll(u.String(), "&", "&amp;")
+	if strings.ContainsAny(link, "<>|` ") || link != page.Clean(link) {
+		return ""
+	}
+	return page.Writef(" (<%s|more> on %s)", page.Text(link), u.Host)
+}
+
+// afterTags is the state of what has moved its tags and has not ended, or "".
+func afterTags(v policy.View) (word string, sentence page.Text) {
+	p := &v.Facts.Promotion
+	switch p.State {
+	case promotion.Deploying:
+		return "deploying", page.Writef("*Deploying*: the tags of %s were set %s, and now its targets are told to run exactly this digest.", p.To, when(p.MovedAt)) + heldUp(v)
+	case promotion.Watching:
+		return "being watched", page.Writef("*Being watched* in %s until %s (%s): what goes wrong there until then counts.", p.To, when(p.WatchUntil), ago(p))
+	case promotion.Failing:
+		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. Who could approve it can keep it as it is; `/promote rollback %s` goes back.", because(p.Reason), p.To, p.App)
+	}
+	return "", ""
+}
+
+// onItsWay is how far a promotion is that has moved its tags, in a line.
+func onItsWay(f policy.Following) page.Text {
+	p := &f.Promotion
+	s := page.Writef("#%d %s in %s is ", p.ID, p.Digest, p.To)
+	switch p.State {
+	case promotion.Watching:
+		return s + page.Writef("being watched until %s", when(p.WatchUntil))
+	case promotion.Failing:
+		return s + page.Writef("*failing*: %s", because(p.Reason))
+	}
+	var each []page.Text
+	for _, d := range f.Deployments {
+		each = append(each, page.Writef("%s %s", d.Order.Target, string(d.Rollout.Phase)))
+	}
+	return s + "being deployed: " + page.Join(each, maxTargets)
+}
+
+func ago(p *promotion.Promotion) page.Text {
+	if p.WatchUntil == nil {
+		return ""
+	}
+	return page.Ago(*p.WatchUntil)
+}
+
+// heldUp says why the next target is not told.
+func heldUp(v policy.View) page.Text {
+	var by []promotion.PersonID
+	for _, h := range v.Facts.Holds {
+		by = append(by, h.By)
+	}
+	for _, d := range v.Facts.Deployments {
+		if d.Rollout.Phase == promotion.RolloutPlanned && len(by) > 0 {
+			return page.Writef(" *The next target is not told* while %s holds it.", cast(v.Facts.People).all(by, maxPeople))
+		}
+	}
+	return ""
+}
+
+// kept says of what was failing that somebody has left it as it is.
+func kept(p *promotion.Promotion) page.Text {
+	if p.MovedAt == nil || p.EndedBy == "" {
+		return ""
+	}
+	return page.Writef("\n%s kept it although it was failing: %s.", page.Mention(p.EndedBy), because(p.Reason))
+}
+
+// keepButton is there while somebody has to decide.
+func keepButton(v policy.View, value string) []slack.BlockElement {
+	if v.Facts.Promotion.State != promotion.Failing {
+		return nil
+	}
+	return []slack.BlockElement{slack.NewButtonBlockElement(ActionKeep, value, page.Words("Keep…"))}
+}
+
+// KeepModal asks why what is failing stays as it is. channel and ts are the card's.
+func KeepModal(v policy.View, channel, ts string) slack.ModalViewRequest {
+	p := &v.Facts.Promotion
+	input := slack.NewPlainTextInputBlockElement(page.Words("Why does it stay?"), reasonAction)
+	input.Multiline, input.MinLength, input.MaxLength = true, minReason, maxReason
+	var body page.Page
+	body.Section(page.Writef("Keep *%s* %s in *%s* although it is failing?", p.App, p.Digest, p.To), page.Writef("%s.", because(p.Reason)))
+	body.Section("It counts as promoted then, and the next build can go ahead. Nothing is told to any target by that.")
+	body.Section(deployments(v)...)
+	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: CallbackKeep, PrivateMetadata: remembered(v, channel, ts),
+		Title: page.Words("Keep it"), Submit: page.Words("Keep it"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
+	}
+}

@@ -1,0 +1,67 @@
+package sample
+
+import (
+	"time"
+
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/policy"
+)
+
+// Deployments are those that follow the tags.
+func Deployments() []State {
+	both := deploysTo("eu", "us")
+	return []State{
+		{"would be deployed and watched", Shop(Later, both)},
+		{"deploying", Shop(Later, Approved(Ann, Bob, Sam), both, follows(promotion.Deploying, "", rolling("eu", promotion.RolloutUnder, "waiting for pods"), rolling("us", promotion.RolloutPlanned, "")))},
+		{"deploying and held", Shop(Later, Approved(Ann, Bob, Sam), both, follows(promotion.Deploying, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutPlanned, "")),
+			With(func(f *policy.Facts) {
+				f.Holds = []promotion.Hold{{ID: 1, App: "shop", By: Eve, Reason: "wait", At: Monday}}
+			}))},
+		{"deploying, target down", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Deploying, "", rolling("eu", promotion.RolloutOrdered, "")),
+			With(func(f *policy.Facts) { f.Deployments[0].Fault = "deploy.example.com can't be reached" }))},
+		{"watched", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Watching, "", rolling("eu", promotion.RolloutDone, "")))},
+		{"failing", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Failing, "it was not deployed to eu: CrashLoopBackOff", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
+			With(func(f *policy.Facts) {
+				f.Deployments[0].Rollout.Lines = []string{"one", "two", "three", "four", "five", "six", "panic: `x` <!channel>", ""}
+				f.Deployments[0].Rollout.URL = "https://deploy.example.com/run/7?a=1&b=2"
+				earlier(f)
+			}))},
+		{"kept", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Promoted, "a fix is on its way", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
+			With(func(f *policy.Facts) { f.Promotion.EndedBy, f.Promotion.FinishedAt = Bob, At(Later) }))},
+	}
+}
+
+func deploysTo(names ...string) func(*policy.Document, *policy.Facts) {
+	return func(d *policy.Document, _ *policy.Facts) {
+		d.Deploys, d.After = names, &policy.After{Watch: 15 * time.Minute, Health: true}
+	}
+}
+
+// follows is a promotion whose tags were moved, and how far its targets are.
+func follows(s promotion.State, reason string, all ...promotion.Deployment) func(*policy.Document, *policy.Facts) {
+	return func(_ *policy.Document, f *policy.Facts) {
+		p := &f.Promotion
+		p.State, p.Reason, p.StartedAt, p.MovedAt = s, reason, At(47*time.Hour), At(48*time.Hour)
+		if s == promotion.Watching {
+			p.WatchUntil = At(50 * time.Hour)
+		}
+		for _, t := range p.Targets {
+			p.Moves = append(p.Moves, promotion.Move{Tag: t.Tag, Outcome: promotion.MoveDone, Found: p.Digest})
+		}
+		f.Deployments = all
+	}
+}
+
+func rolling(target string, phase promotion.RolloutPhase, detail string) promotion.Deployment {
+	d := promotion.Deployment{Order: promotion.Order{Target: target, OrderedAt: *At(48 * time.Hour), Deadline: *At(49 * time.Hour)}, Rollout: promotion.Rollout{Phase: phase, Detail: detail}}
+	if phase != promotion.RolloutPlanned {
+		d.Rollout.Ready, d.Rollout.Total = 1, 3
+	}
+	if phase.Ended() {
+		d.EndedAt = At(48*time.Hour + time.Minute)
+	}
+	if phase == promotion.RolloutDone {
+		d.Rollout.Ready = 3
+	}
+	return d
+}
