@@ -458,7 +458,13 @@ func TestTheCommandLine(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &manifest) != nil || !manifest.Settings.Socket {
 		t.Errorf("manifest: %v %s", err, out)
 	}
-	for args, code := range map[string]int{"": 2, "nonsense": 2, "serve extra": 2, "help": 0, "version": 0, "serve -h": 0, "backup -config nowhere.yaml x": 1} {
+	if slack, err := w.run("manifest", "slack"); err != nil || slack != out {
+		t.Errorf("manifest slack: %v %s", err, slack)
+	}
+	if out, err = w.run("manifest", "kubernetes", "shop", "cart"); err != nil || !strings.Contains(out, "namespace: shop\n") || !strings.Contains(out, "namespace: cart\n") {
+		t.Errorf("manifest kubernetes: %v %s", err, out)
+	}
+	for args, code := range map[string]int{"": 2, "nonsense": 2, "serve extra": 2, "help": 0, "version": 0, "serve -h": 0, "manifest nonsense": 2, "manifest kubernetes": 2, "manifest kubernetes Shop": 1, "backup -config nowhere.yaml x": 1} {
 		_, err := w.run(strings.Fields(args)...)
 		got := 0
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -49,9 +49,6 @@ func (d *Deployer) set(ctx context.Context, o promotion.Order, w found, dry bool
 		if w, err = d.again(ctx, o, w); err != nil {
 			return workload{}, err
 		}
-		if w.holds(o) {
-			return w.workload, nil
-		}
 	}
 	return workload{}, promotion.Errorf(promotion.Unavailable, "%s in the namespace %s changes faster than it can be set", w.workload, d.target.Namespace)
 }
@@ -90,10 +87,10 @@ func conflict(w workload, namespace string, owned []claim, err error) error {
 
 // apply sends one server-side apply, bound to the version that was read.
 func (d *Deployer) apply(ctx context.Context, o promotion.Order, w found, dry, force bool) (workload, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(quiet(ctx), patience)
 	defer cancel()
 	kind := kinds[w.kind]
-	body, err := json.Marshal(applied(o, w))
+	body, err := json.Marshal(wanted(o, w))
 	if err != nil {
 		return workload{}, err
 	}
@@ -112,44 +109,39 @@ func (d *Deployer) apply(ctx context.Context, o promotion.Order, w found, dry, f
 // object is a JSON object of an API.
 type object map[string]any
 
-// applied is all that we own of a workload. What is left out of it and was ours
-// is taken away by the server, so it names the annotations of the pod template
-// as they are where no image changes: a changed template is another rollout.
-func applied(o promotion.Order, w found) object {
-	marks := object{keyPromotion: asked(o), keyApproved: approved(o)}
-	onPods := object{}
-	if slices.ContainsFunc(w.chosen, func(c container) bool { return c.image != o.Image() }) {
-		onPods = marks
-	} else {
-		for _, key := range []string{keyPromotion, keyApproved} {
-			if value, ok := w.marks[key]; ok {
-				onPods[key] = value
-			}
+// wanted is all that we own of a workload. What is left out of it and was ours
+// is taken away by the server, so it names the images that we have set in other
+// containers as they are.
+//
+// The pod template is annotated with nothing. The promotion in it would make
+// another template of every digest that comes back, and a rollback would replace
+// the pods of before, which run it still.
+func wanted(o promotion.Order, w found) object {
+	lists := map[string][]object{}
+	for _, c := range w.containers {
+		image := c.image
+		if slices.Contains(w.chosen, c) {
+			image = o.Image()
+		} else if !c.ours {
+			continue
 		}
-	}
-	spec := object{}
-	for _, c := range w.chosen {
-		field := "containers"
+		field := fieldContainers
 		if c.init {
-			field = "initContainers"
+			field = fieldInit
 		}
-		list, _ := spec[field].([]object)
-		spec[field] = append(list, object{"name": c.name, "image": o.Image()})
+		lists[field] = append(lists[field], object{"name": c.name, "image": image})
 	}
 	kind := kinds[w.kind]
 	root := object{
 		"apiVersion": kind.version.String(), "kind": string(w.kind),
-		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": marks},
+		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": object{keyPromotion: asked(o), keyApproved: approved(o)}},
 	}
 	under := root
-	for _, step := range kind.template {
+	for _, step := range templateOf(w.kind) {
 		next := object{}
 		under[step], under = next, next
 	}
-	under["spec"] = spec
-	if len(onPods) > 0 {
-		under["metadata"] = object{"annotations": onPods}
-	}
+	under["spec"] = lists
 	return root
 }
 

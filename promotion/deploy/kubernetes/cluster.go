@@ -41,7 +41,9 @@ type Cluster struct {
 	name    string // for people
 	clients map[schema.GroupVersion]rest.Interface
 	log     *slog.Logger
-	linger  time.Duration
+	spell   time.Duration // for which an observer waits for a change
+	linger  time.Duration // for which a watch stays that nobody looks at
+	grace   time.Duration // after which a watch that loses its rights has lost them
 
 	ctx   context.Context // of the watches; ends with Close
 	close context.CancelFunc
@@ -93,9 +95,9 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 		metav1.AddToGroupVersion(known, version)
 	}
 	codecs := serializer.NewCodecFactory(known).WithoutConversion()
-	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{})) // what fails is said by feeds
+	ctx, cancel := context.WithCancel(quiet(context.Background()))
 	c := &Cluster{
-		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, linger: 5 * time.Minute,
+		name: name, clients: map[schema.GroupVersion]rest.Interface{}, log: log, spell: 30 * time.Second, linger: 5 * time.Minute, grace: time.Minute,
 		ctx: ctx, close: cancel,
 		workloads: feeds[workload]{read: func(object any) (key, group string, w workload) {
 			w = seen(object)
@@ -120,6 +122,9 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 	}
 	return c, nil
 }
+
+// quiet keeps client-go from logging on its own: what fails is said by who asked.
+func quiet(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
 // Close ends the watches and waits for them.
 func (c *Cluster) Close() {

@@ -197,7 +197,7 @@ func listed(all []container) string {
 // read asks for what a selection means, at the server and not in the cache: what
 // is changed is what was read a moment ago.
 func (d *Deployer) read(ctx context.Context, s Selection) ([]workload, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(quiet(ctx), patience)
 	defer cancel()
 	kind := kinds[s.Kind]
 	at := place{kind.resource, d.target.Namespace}

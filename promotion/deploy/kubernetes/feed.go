@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -25,27 +26,25 @@ type feed[T any] struct {
 	read  func(object any) (key, group string, value T)
 	fault func(verb string, err error) error
 	tell  func(err error) // of what cuts the feed off
+	grace time.Duration
 
 	mu      sync.Mutex
 	groups  map[string]map[string]T // by what is asked for together, and key
 	where   map[string]string       // group of a key
 	synced  bool
-	failure error // why it may be out of date
+	failure error     // why it may be out of date
+	since   time.Time // when that began
 	changed chan struct{}
 }
 
-// of returns what is in a group. While the feed is not up to date there is an
-// error, and nothing else.
-func (f *feed[T]) of(group string) (all []T, err error) {
+// of returns what is in a group, of a feed that was found ready.
+func (f *feed[T]) of(group string) (all []T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.failure != nil {
-		return nil, f.failure
-	}
 	for _, value := range f.groups[group] {
 		all = append(all, value)
 	}
-	return all, nil
+	return all
 }
 
 // signal is closed when anything changes.
@@ -132,10 +131,17 @@ func (f *feed[T]) Resync() error { return nil }
 // asked takes how the last request of the watch went.
 func (f *feed[T]) asked(verb string, err error) {
 	f.mu.Lock()
-	had := f.failure
+	had, worked := f.failure, f.synced
+	if had == nil {
+		f.since = time.Now()
+	}
+	since := f.since
 	f.mu.Unlock()
 	if err != nil {
 		err = f.fault(verb, err)
+		if own, ok := errors.AsType[*promotion.Error](err); ok && own.Kind == promotion.Forbidden && worked && time.Since(since) < f.grace {
+			own.Kind = promotion.Unavailable // a server that starts does not know the rights of anybody yet
+		}
 	}
 	if err == nil && had == nil {
 		return
@@ -168,8 +174,15 @@ func (f *feed[T]) follow(ctx context.Context, client rest.Interface, at place, o
 			return w, err
 		},
 	}
-	cache.NewReflectorWithOptions(source, object, f, cache.ReflectorOptions{Name: at.resource}).RunWithContext(ctx)
+	cache.NewReflectorWithOptions(listing{source}, object, f, cache.ReflectorOptions{Name: at.resource}).RunWithContext(ctx)
 }
+
+// listing has the reflector begin with a list, which every server has, instead of
+// a watch that sends a list first. So the same rights are used on all of them.
+type listing struct{ *cache.ListWatch }
+
+// IsWatchListSemanticsUnSupported is how a reflector is told.
+func (listing) IsWatchListSemanticsUnSupported() bool { return true }
 
 // use is a feed in use, or about to be ended.
 type use[T any] struct {
@@ -195,6 +208,7 @@ func (s *feeds[T]) take(c *Cluster, version schema.GroupVersion, at place, objec
 	if u == nil {
 		u = &use[T]{feed: &feed[T]{
 			read: s.read, groups: map[string]map[string]T{}, where: map[string]string{}, changed: make(chan struct{}),
+			grace: c.grace,
 			fault: func(verb string, err error) error { return c.fault(verb, version.Group, at, err) },
 			tell: func(err error) {
 				c.log.Warn("a watch of a cluster is cut off", "cluster", c.name, "namespace", at.namespace, "resource", at.resource, "error", err, "cause", promotion.Cause(err))

@@ -45,9 +45,6 @@ func runs(imageID string) promotion.Digest {
 	if schemed {
 		imageID = after
 	}
-	if strings.HasPrefix(imageID, "@") {
-		return ""
-	}
 	return pinned(imageID)
 }
 

@@ -69,7 +69,7 @@ func judge(o promotion.Order, w found, generation int64, pods []pod) stand {
 	case t.proved < int(w.wanted):
 		s.detail = fmt.Sprintf("%d of %d pods report what they run", t.proved, w.wanted)
 	case w.wanted == 0:
-		s.phase, s.detail = promotion.RolloutDone, "it is set and runs nothing: it is scaled to 0"
+		s.phase, s.detail = promotion.RolloutDone, "it is set, and no pods are asked of it"
 	default:
 		s.phase = promotion.RolloutDone
 		if t.ending > 0 {

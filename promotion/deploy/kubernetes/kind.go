@@ -1,8 +1,10 @@
 package kubernetes
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -30,25 +32,24 @@ type traits struct {
 	object   func() runtime.Object
 	list     func() runtime.Object
 	items    func(runtime.Object) []workload
-	template []string // where its pod template is
 }
 
 var kinds = map[Kind]traits{
 	Deployment: {
 		appsv1.SchemeGroupVersion, "deployments", func() runtime.Object { return &appsv1.Deployment{} }, func() runtime.Object { return &appsv1.DeploymentList{} },
-		func(l runtime.Object) []workload { return each(l.(*appsv1.DeploymentList).Items) }, []string{"spec", "template"},
+		func(l runtime.Object) []workload { return each(l.(*appsv1.DeploymentList).Items) },
 	},
 	StatefulSet: {
 		appsv1.SchemeGroupVersion, "statefulsets", func() runtime.Object { return &appsv1.StatefulSet{} }, func() runtime.Object { return &appsv1.StatefulSetList{} },
-		func(l runtime.Object) []workload { return each(l.(*appsv1.StatefulSetList).Items) }, []string{"spec", "template"},
+		func(l runtime.Object) []workload { return each(l.(*appsv1.StatefulSetList).Items) },
 	},
 	DaemonSet: {
 		appsv1.SchemeGroupVersion, "daemonsets", func() runtime.Object { return &appsv1.DaemonSet{} }, func() runtime.Object { return &appsv1.DaemonSetList{} },
-		func(l runtime.Object) []workload { return each(l.(*appsv1.DaemonSetList).Items) }, []string{"spec", "template"},
+		func(l runtime.Object) []workload { return each(l.(*appsv1.DaemonSetList).Items) },
 	},
 	CronJob: {
 		batchv1.SchemeGroupVersion, "cronjobs", func() runtime.Object { return &batchv1.CronJob{} }, func() runtime.Object { return &batchv1.CronJobList{} },
-		func(l runtime.Object) []workload { return each(l.(*batchv1.CronJobList).Items) }, []string{"spec", "jobTemplate", "spec", "template"},
+		func(l runtime.Object) []workload { return each(l.(*batchv1.CronJobList).Items) },
 	},
 }
 
@@ -58,7 +59,6 @@ type workload struct {
 	name, uid, version   string
 	generation, observed int64
 	labels, annotations  map[string]string
-	marks                map[string]string // annotations of its pod template
 	containers           []container
 
 	wanted, total, updated, available int32 // of its pods, as its controller counts them
@@ -73,6 +73,7 @@ type workload struct {
 type container struct {
 	name, image string
 	init        bool
+	ours        bool // its image was set by us, and would be gone if an apply left it out
 }
 
 // String is what people call it.
@@ -136,15 +137,58 @@ func seen(object any) (w workload) {
 func described(kind Kind, m metav1.ObjectMeta, template corev1.PodTemplateSpec) workload {
 	w := workload{
 		kind: kind, name: m.Name, uid: string(m.UID), version: m.ResourceVersion, generation: m.Generation,
-		labels: m.Labels, annotations: m.Annotations, marks: template.Annotations,
+		labels: m.Labels, annotations: m.Annotations,
 	}
+	ours := applied(m.ManagedFields, templateOf(kind))
 	for _, c := range template.Spec.InitContainers {
-		w.containers = append(w.containers, container{c.Name, c.Image, true})
+		w.containers = append(w.containers, container{c.Name, c.Image, true, ours(fieldInit, c.Name)})
 	}
 	for _, c := range template.Spec.Containers {
-		w.containers = append(w.containers, container{c.Name, c.Image, false})
+		w.containers = append(w.containers, container{c.Name, c.Image, false, ours(fieldContainers, c.Name)})
 	}
 	return w
+}
+
+// The fields of a pod template that hold containers.
+const (
+	fieldInit       = "initContainers"
+	fieldContainers = "containers"
+)
+
+// templateOf is where a kind has its pod template.
+func templateOf(kind Kind) []string {
+	if kind == CronJob {
+		return []string{"spec", "jobTemplate", "spec", "template"}
+	}
+	return []string{"spec", "template"}
+}
+
+// applied tells of which containers we have applied the image. Fields are kept
+// as a trie: f:NAME is a field, k:{"name":"NAME"} an item of a list with that key.
+func applied(managed []metav1.ManagedFieldsEntry, template []string) func(list, name string) bool {
+	var spec map[string]any
+	for _, entry := range managed {
+		if entry.Manager != Manager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
+			continue
+		}
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &spec) != nil {
+			return func(string, string) bool { return false } // the server made it: it always is one
+		}
+		for _, step := range append(template, "spec") {
+			spec, _ = spec["f:"+step].(map[string]any)
+		}
+	}
+	return func(list, name string) bool {
+		all, _ := spec["f:"+list].(map[string]any)
+		for key, fields := range all {
+			var of struct{ Name string }
+			item, _ := fields.(map[string]any)
+			if _, ok := item["f:image"]; ok && json.Unmarshal([]byte(strings.TrimPrefix(key, "k:")), &of) == nil && of.Name == name {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // replicas defaults as the API does.

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	spell  = 30 * time.Second // for which an observer waits for a change
-	notice = 3 * time.Second  // before the end of its context, to have an answer in time
+	notice = 3 * time.Second // before the end of its context, an observer answers
 
 	maxLines  = 24 // of what failed, in all
 	logPods   = 2  // whose logs are read
@@ -30,7 +29,7 @@ const (
 // has failed is said at once, and else the next change, or after a while that
 // there was none.
 func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
-	until := time.Now().Add(spell)
+	until := time.Now().Add(d.cluster.spell)
 	if end, ok := ctx.Deadline(); ok && end.Add(-notice).Before(until) {
 		until = end.Add(-notice)
 	}
@@ -44,7 +43,7 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	defer giveBack()
 	var first *promotion.Rollout
 	for {
-		r, ailing, changed, err := d.look(wait, o, set, feeds)
+		r, ailing, changed, err := d.look(ctx, o, set, feeds)
 		if err != nil {
 			return promotion.Rollout{Handle: o.Handle}, err
 		}
@@ -163,7 +162,7 @@ func (d *Deployer) look(ctx context.Context, o promotion.Order, set []member, fr
 	r.Handle, r.Phase = o.Handle, promotion.RolloutDone
 	var details []string
 	for _, m := range set {
-		s, err := d.stand(o, m, from)
+		s, err := d.stand(ctx, o, m, from)
 		if err != nil {
 			return r, nil, nil, err
 		}
@@ -192,19 +191,22 @@ func rank(p promotion.RolloutPhase) int {
 	return slices.Index([]promotion.RolloutPhase{promotion.RolloutFailed, promotion.RolloutAsked, promotion.RolloutUnder, promotion.RolloutDone}, p)
 }
 
-func (d *Deployer) stand(o promotion.Order, m member, from sources) (stand, error) {
-	some, err := from.workloads[m.kind].of(m.key())
-	if err != nil {
-		return stand{}, err
-	}
-	if len(some) == 0 {
-		return stand{phase: promotion.RolloutFailed, detail: "somebody has taken it out of the namespace " + d.target.Namespace}, nil
+func (d *Deployer) stand(ctx context.Context, o promotion.Order, m member, from sources) (stand, error) {
+	some := from.workloads[m.kind].of(m.key())
+	if len(some) == 0 || some[0].generation < m.generation { // a watch may be behind; the server is not
+		switch there, err := d.read(ctx, Selection{Kind: m.kind, Name: m.name}); {
+		case err != nil:
+			return stand{}, err
+		case len(there) == 0:
+			return stand{phase: promotion.RolloutFailed, detail: "somebody has taken it out of the namespace " + d.target.Namespace}, nil
+		case len(some) == 0 || there[0].uid != some[0].uid || there[0].generation >= m.generation:
+			return stand{phase: promotion.RolloutAsked, detail: "it is not seen yet that it was set"}, nil
+		}
+		m.generation = some[0].generation // it was made anew, and counts from 1 again
 	}
 	var pods []pod
 	if from.pods != nil {
-		if pods, err = from.pods.of(m.key()); err != nil {
-			return stand{}, err
-		}
+		pods = from.pods.of(m.key())
 	}
 	names := d.named(some[0])
 	chosen, _ := d.chosen(some[0], o, names)
@@ -213,14 +215,15 @@ func (d *Deployer) stand(o promotion.Order, m member, from sources) (stand, erro
 
 // logs adds the last words of what failed, where they may be read.
 func (d *Deployer) logs(ctx context.Context, r *promotion.Rollout, ail []ailing) {
-	ctx, cancel := context.WithTimeout(ctx, logBudget)
+	ctx, cancel := context.WithTimeout(quiet(ctx), logBudget)
 	defer cancel()
 	for _, a := range ail[:min(len(ail), logPods)] {
-		text, err := d.cluster.clients[corev1.SchemeGroupVersion].Get().Namespace(d.target.Namespace).Resource("pods").Name(a.pod).SubResource("log").
+		answer := d.cluster.clients[corev1.SchemeGroupVersion].Get().Namespace(d.target.Namespace).Resource("pods").Name(a.pod).SubResource("log").
 			Param("container", a.container).Param("previous", strconv.FormatBool(a.again)).
-			Param("tailLines", strconv.Itoa(logLines)).Param("limitBytes", strconv.Itoa(logBytes)).DoRaw(ctx)
+			Param("tailLines", strconv.Itoa(logLines)).Param("limitBytes", strconv.Itoa(logBytes)).Do(ctx)
+		text, err := answer.Raw()
 		if err != nil {
-			err = d.cluster.fault("get", "", place{"pods/log", d.target.Namespace}, err)
+			err = d.cluster.fault("get", "", place{"pods/log", d.target.Namespace}, answer.Error()) // which has what the server said
 			r.Lines = append(r.Lines, fmt.Sprintf("the log of pod %s can't be read: %s", a.pod, err))
 			continue
 		}
