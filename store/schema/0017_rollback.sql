@@ -3,10 +3,9 @@
 ALTER TABLE promotion ADD COLUMN back TEXT CHECK (back IS NULL OR purpose = 'rollback'); -- JSON, NULL unless it is a rollback
 ALTER TABLE promotion ADD COLUMN undone_by BIGINT REFERENCES promotion (id);
 
--- What was promoted to an environment, the newest first; and what was lately.
+-- What was promoted to an environment, the newest first; and what was gone back to.
 CREATE INDEX promotion_arrived ON promotion (app, to_env, id) WHERE state = 'promoted';
 CREATE INDEX promotion_went_back ON promotion (app, to_env, id) WHERE state = 'promoted' AND back IS NOT NULL;
-CREATE INDEX promotion_lately ON promotion (finished_at) WHERE finished_at IS NOT NULL;
 
 -- What was rolled back is held, be it that nobody decided so. What a column may
 -- hold can't be altered in place on both databases.
