@@ -220,9 +220,7 @@ func TestTheWholeStory(t *testing.T) {
 		t.Error("search was promoted")
 	}
 	v.together()
-	if n := strings.Count(v.sees(ann), `<li class="done">`); n != 8 {
-		t.Errorf("%d of the 8 things to try are ticked off", n)
-	}
+	v.eventually("the 8 things to try are ticked off", func() bool { return strings.Count(v.sees(ann), `<li class="done">`) == 8 })
 	if _, err := config.Load(filepath.Join(v.dir, "promotebot.yaml")); err != nil {
 		t.Errorf("the configuration that a newcomer would copy: %v", err)
 	}
@@ -250,9 +248,7 @@ func (v *visitor) rejects() {
 		v.t.Fatal(problem)
 	}
 	v.eventually("a build under a version of its own can be approved", v.says("search", "waiting for approvals"))
-	if !strings.Contains(v.sees(ann), "superseded") {
-		v.t.Error("the card of the build before is still alive")
-	}
+	v.eventually("the card of the build before is dead", func() bool { return strings.Contains(v.sees(ann), "superseded") })
 	v.clicks(bob, "search", render.ActionReject)
 	view := regexp.MustCompile(`data-view="([^"]+)"`).FindStringSubmatch(v.sees(bob))
 	if view == nil || strings.Contains(v.sees(ann), `id="new-modal"`) {
