@@ -375,20 +375,7 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return err
 	}
 	if again {
-		if err := t.PostponeEffect(e, due, f.Text); err != nil {
-			return err
-		}
-		if e.Kind == promotion.EffectCard && f.Kind != promotion.Unavailable {
-			if err := t.notDrawn(e); err != nil {
-				return err
-			}
-		}
-		if e.Attempt >= lookUpAttempts {
-			if err := t.withoutLookUp(e, f); err != nil {
-				return err
-			}
-		}
-		return t.unread(e, f)
+		return t.postponed(e, f, due)
 	}
 	if err := t.FinishEffect(e, t.now); err != nil {
 		return err
@@ -422,6 +409,25 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return t.undecided(unknown{gesture: w.Gesture, why: f.Text}, func(g promotion.Gesture) bool { return g.Key == w.Gesture })
 	}
 	return t.withoutLookUp(e, f)
+}
+
+// postponed has an effect tried again, and tells those who wait for it that it
+// takes its time.
+func (t *turn) postponed(e promotion.Effect, f promotion.Failure, due time.Time) error {
+	if err := t.PostponeEffect(e, due, f.Text); err != nil {
+		return err
+	}
+	if e.Kind == promotion.EffectCard && f.Kind != promotion.Unavailable {
+		if err := t.notDrawn(e); err != nil {
+			return err
+		}
+	}
+	if e.Attempt >= lookUpAttempts {
+		if err := t.withoutLookUp(e, f); err != nil {
+			return err
+		}
+	}
+	return t.unread(e, f)
 }
 
 // withoutLookUp tells those who wait for a person or a group to be read that

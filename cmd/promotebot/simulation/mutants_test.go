@@ -135,7 +135,7 @@ var mutants = []mutant{
 		{"promotion/gate/directory.go", "	if err := t.undecided(unknown{}, anyone); err != nil { // what another does", "	if err := t.undecided(unknown{}, func(promotion.Gesture) bool { return false }); err != nil { // what another does"},
 	}},
 	{"nothing is stuck", "an effect is done when it has been tried", []edit{
-		{"promotion/gate/report.go", "	if again {\n		if err := t.PostponeEffect", "	if again && due.IsZero() {\n		if err := t.PostponeEffect"},
+		{"promotion/gate/report.go", "	if again {\n		return t.postponed", "	if again && due.IsZero() {\n		return t.postponed"},
 	}},
 	{"every promotion ends or waits for a reason", "whoever waited for a conflict is not given a turn (it was there)", []edit{
 		{"promotion/gate/report.go", "		return t.nextTurn(p)\n	}\n", "		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n	}\n"},
