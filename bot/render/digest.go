@@ -41,6 +41,11 @@ func Digest(d policy.Digest) Message {
 	add("Rolled back", past(d.RolledBack, d.People), history)
 	add("Put back or accepted after somebody else had moved it", past(d.PutBack, d.People), history)
 	add("Not promoted", past(d.Ended, d.People), history)
+	if f := d.Figures; f.Promoted > 0 || f.Rollbacks > 0 {
+		figures := []page.Text{page.Writef("*In figures*, of %s", f.Environment), FigureLines(f)}
+		p.Section(figures...)
+		text = append(text, figures...)
+	}
 	return Message{Text: string(page.Fit(text, page.MaxText)), Blocks: p.Blocks}
 }
 

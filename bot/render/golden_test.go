@@ -108,6 +108,8 @@ func TestOtherSurfaces(t *testing.T) {
 		Since: *sample.At(-24 * time.Hour), Until: sample.Monday, Waiting: []policy.View{find("waiting for approvals")}, Soaking: []policy.View{find("soaking")}, Open: []policy.View{find("executing")},
 		Overdue: []policy.View{find("review overdue")}, Promoted: []promotion.Promotion{find("promoted").Facts.Promotion}, Ended: []promotion.Promotion{find("rejected").Facts.Promotion},
 		PutBack: []promotion.Promotion{find("restored").Facts.Promotion}, People: find("soaking").Facts.People,
+		Figures: promotion.Figures{Environment: "production", From: *sample.At(-24 * time.Hour), Until: sample.Monday, Promoted: 3, TakenBack: 1, Rollbacks: 1,
+			Lead: promotion.Spread{Count: 3, Median: 51 * time.Hour, Worst: 60 * time.Hour}, Restore: promotion.Spread{Count: 1, Median: time.Minute, Worst: time.Minute}},
 	}))
 	golden(t, "plan", render.PlanModal(find("with a plan"), "C1", "1.1"))
 	golden(t, "why", render.Why(find("partially approved")))

@@ -103,6 +103,12 @@ func (t *turn) ended(w promotion.DigestWork, d *policy.Digest) (err error) {
 			d.Ended = append(d.Ended, p)
 		}
 	}
-	d.People, err = t.People(ids)
+	if d.People, err = t.People(ids); err != nil {
+		return err
+	}
+	d.Figures, err = t.figures(func(name string) bool {
+		app, ok := t.catalog.App(name)
+		return ok && app.Channel == w.Channel
+	}, after, w.Until)
 	return err
 }

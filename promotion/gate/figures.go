@@ -12,20 +12,23 @@ import (
 // all, at the end of the chain, from an instant until now.
 func (g *Gate) Figures(ctx context.Context, name string, since time.Time) (f promotion.Figures, err error) {
 	err = g.read(ctx, func(t *turn) error {
-		q := Query{States: []promotion.State{promotion.Promoted, promotion.Failed}, FinishedSince: &since}
 		train, together := t.catalog.Train(name)
-		if !together {
-			q.App = name
-		}
-		rows, err := t.Promotions(q)
-		if together {
-			rows = slices.DeleteFunc(rows, func(p promotion.Promotion) bool { return !slices.Contains(train.Apps, p.App) })
-		}
-		last := t.catalog.Environments[len(t.catalog.Environments)-1].Name
-		f = promotion.Measure(rows, last, since, t.now.Add(time.Microsecond))
-		f.Until = t.now
+		f, err = t.figures(func(app string) bool {
+			return app == name || name == "" || together && slices.Contains(train.Apps, app)
+		}, since, t.now)
 		return err
 	})
+	return f, err
+}
+
+// figures are those of some apps at the end of the chain, of what ended no earlier
+// than one instant and no later than another.
+func (t *turn) figures(of func(app string) bool, since, until time.Time) (promotion.Figures, error) {
+	rows, err := t.Promotions(Query{States: []promotion.State{promotion.Promoted, promotion.Failed}, FinishedSince: &since})
+	rows = slices.DeleteFunc(rows, func(p promotion.Promotion) bool { return !of(p.App) })
+	last := t.catalog.Environments[len(t.catalog.Environments)-1].Name
+	f := promotion.Measure(rows, last, since, until.Add(time.Microsecond))
+	f.Until = until
 	return f, err
 }
 

@@ -343,7 +343,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 	case promotion.EffectDigest:
 		d, err := w.gate.Digest(w.t.Context(), work[promotion.DigestWork](w, e))
 		w.must(err)
-		w.wrote = append(w.wrote, fmt.Sprintf("%s digest: %d waiting, %d soaking, %d promoted, %d ended, %d overdue", w.now.Format("2006-01-02 15:04:05"), len(d.Waiting), len(d.Soaking), len(d.Promoted), len(d.Ended), len(d.Overdue)))
+		told := fmt.Sprintf("%s digest: %d waiting, %d soaking, %d promoted, %d ended, %d overdue", w.now.Format("2006-01-02 15:04:05"), len(d.Waiting), len(d.Soaking), len(d.Promoted), len(d.Ended), len(d.Overdue))
+		if f := d.Figures; f.Promoted > 0 {
+			told += fmt.Sprintf("; %d in figures, %s waited", f.Promoted, f.Wait.Median)
+		}
+		w.wrote = append(w.wrote, told)
 	case promotion.EffectPerson:
 		id := work[promotion.PersonWork](w, e).ID
 		w.looked++

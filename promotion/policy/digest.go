@@ -22,6 +22,8 @@ type Digest struct {
 	PutBack    []promotion.Promotion // tags that somebody else had moved, put back or accepted
 	Ended      []promotion.Promotion // otherwise than asked for
 	People     map[promotion.PersonID]promotion.Person
+
+	Figures promotion.Figures // of the apps whose cards are there
 }
 
 // Empty tells whether there is nothing to tell.
