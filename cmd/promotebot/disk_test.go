@@ -27,6 +27,7 @@ type harm struct {
 // acknowledged, the bot says what is the matter, and it goes on by itself once
 // the cause is gone.
 func TestTheDiskInTrouble(t *testing.T) {
+	t.Parallel()
 	for _, h := range []harm{
 		{"the disk is full", "disk is full", fullDisk},
 		{"no file may grow", "disk I/O error", noGrowth},

@@ -40,6 +40,7 @@ func seed(t *testing.T) uint64 {
 // times it is left alone, and what Slack, the registry and the database know is
 // compared.
 func TestKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	const inOneCity = 25
 	start, left := seed(t), scale(t, "PROMOTEBOT_KILLS", 6)
 	t.Logf("PROMOTEBOT_SEED=%d", start)

@@ -64,6 +64,7 @@ func (s *storm) pass(w http.ResponseWriter, r *http.Request, next http.Handler) 
 // else's. PROMOTEBOT_STORMS says how many promotions have to get through, each
 // exactly once.
 func TestEveryPromotionGetsThroughAnyWeather(t *testing.T) {
+	t.Parallel()
 	const apps, inOneCity = 10, 50
 	start, left := seed(t), scale(t, "PROMOTEBOT_STORMS", apps)
 	t.Logf("PROMOTEBOT_SEED=%d", start)
