@@ -36,8 +36,9 @@ type judge struct {
 	arrived    map[promotion.Digest]time.Time
 	answered   map[string]promotion.Answer // gestures, by their keys
 	accepted   map[string]bool
-	holds      map[int64]build  // that are in force
-	withdrawn  map[build]string // by whom
+	holds      map[int64]build        // that are in force
+	tookBack   map[promotion.ID]build // what was held because of a rollback, be it lifted since
+	withdrawn  map[build]string       // by whom
 }
 
 // agreement is what somebody saw who clicked on Approve.
@@ -62,7 +63,7 @@ func newJudge(w *world) *judge {
 		w: w, promotions: map[promotion.ID]promotion.Promotion{}, intended: map[promotion.ID]bool{}, configured: map[string]bool{},
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
 		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
-		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, withdrawn: map[build]string{},
+		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, tookBack: map[promotion.ID]build{}, withdrawn: map[build]string{},
 	}
 }
 

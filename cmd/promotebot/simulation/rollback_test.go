@@ -81,6 +81,9 @@ func (j *judge) stopped(e audit.Entry) {
 	switch of := (build{app, digest}); e.Kind {
 	case audit.Held:
 		j.holds[id] = of
+		if after, is := e.Detail["rollback"].(promotion.ID); is {
+			j.tookBack[after] = of
+		}
 	case audit.Unheld:
 		delete(j.holds, id)
 	case audit.Condemned:
@@ -172,8 +175,8 @@ func returning(d policy.Document) policy.Document {
 // wentBack judges what a rollback leaves behind: what it took back is held, and
 // everything that had brought that says so.
 func (j *judge) wentBack(p promotion.Promotion) {
-	if !j.isHeld(build{p.App, p.Back.Bad}) {
-		j.w.violated("#%d has taken %s back, which is not held", p.ID, p.Back.Bad.Short())
+	if j.tookBack[p.ID] != (build{p.App, p.Back.Bad}) {
+		j.w.violated("#%d has taken %s back, which was not held", p.ID, p.Back.Bad.Short())
 	}
 	for _, other := range j.promotions {
 		if other.App == p.App && other.To == p.To && other.Digest == p.Back.Bad && other.State == promotion.Promoted && !other.Undone() {
