@@ -116,7 +116,7 @@ func (t *turn) deploy(p *promotion.Promotion, detail map[string]any) (bool, erro
 // promotion.
 func (t *turn) proceed(p *promotion.Promotion) error {
 	if p.State != promotion.Deploying {
-		return t.save(p)
+		return t.halted(p)
 	}
 	all, err := t.Deployments(p.ID)
 	if err != nil {
@@ -273,11 +273,7 @@ func (t *turn) stopShort(p *promotion.Promotion) error {
 	if p.State != promotion.Deploying {
 		return nil
 	}
-	all, err := t.Deployments(p.ID)
-	under := func(d promotion.Deployment) bool {
-		return d.Rollout.Phase != promotion.RolloutPlanned && !d.Rollout.Phase.Ended()
-	}
-	if err != nil || slices.ContainsFunc(all, under) {
+	if under, err := t.underWay(p.ID); err != nil || under {
 		return err
 	}
 	return t.fail(p, "a rollback was asked for before every target had it")
@@ -326,6 +322,11 @@ func (t *turn) keep(g promotion.Gesture, p *promotion.Promotion, d policy.Docume
 	}
 	if g.Reason == "" {
 		return t.refuse(g, p, policy.Document{}, answer, "it has to be said why it is kept: others will read it")
+	}
+	if under, err := t.underWay(p.ID); err != nil {
+		return answer, err
+	} else if under {
+		return t.refuse(g, p, policy.Document{}, answer, "it is still under way to another target: it can be kept when that has ended")
 	}
 	answer.Verb, answer.Reason = promotion.Counted, g.Reason
 	detail := map[string]any{"kept": true, "gesture": g.Key, "reason_sha256": hashed(g)}

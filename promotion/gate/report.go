@@ -478,11 +478,15 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	case promotion.EffectCopy:
 		again, longest = true, slowly
 	case promotion.EffectDeploy, promotion.EffectObserve:
-		_, d, err := t.ordered(e)
+		p, d, err := t.ordered(e)
 		if err != nil {
 			return false, due, err
 		}
-		again = (again || e.Kind == promotion.EffectObserve) && d.EndedAt == nil && t.now.Before(d.Order.Deadline)
+		off, err := t.calledOff(p, d, e.Kind)
+		if err != nil {
+			return false, due, err
+		}
+		again = (again || e.Kind == promotion.EffectObserve) && off == "" && t.now.Before(d.Order.Deadline)
 		longest = min(longest, max(0, d.Order.Deadline.Sub(t.now)))
 	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
 		p, err := t.load(e.Promotion)
