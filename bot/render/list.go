@@ -176,7 +176,11 @@ func WhereTheRecordIs() Message {
 func typed(usage []string) []page.Text {
 	var lines []page.Text
 	for _, u := range usage {
-		call, about, _ := strings.Cut(u, ": ")
+		about := "for example"
+		call, isExample := strings.CutSuffix(u, ": "+about)
+		if !isExample {
+			call, about, _ = strings.Cut(u, ": ")
+		}
 		lines = append(lines, page.Writef("%s  %s", page.Code(call), about))
 	}
 	return lines

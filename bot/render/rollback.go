@@ -164,7 +164,7 @@ func aboutBuild(a promotion.Answer, it page.Text) (m page.Text, some bool) {
 		m = page.Writef("Withdrawn: %s: %s. It is not promoted any more, and not gone back to; only somebody else can take that back, with %s.",
 			it, because(a.Reason), page.Code("/promote restore-digest "+a.App+"@"+a.Digest.Short()))
 		if len(a.In) > 0 {
-			m += page.Writef(" *It is in %s now*: %s goes back.", environments(a.In), page.Code("/promote rollback "+a.App))
+			m += page.Writef(" *It is in %s now*: %s goes back.", environments(a.In), page.Code("/promote rollback "+a.App+" <reason>"))
 		}
 		return m, true
 	case a.Deed == promotion.GestureWithdraw && a.Verb == promotion.Repeated:

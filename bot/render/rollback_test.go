@@ -74,7 +74,7 @@ func TestWhatIsAnsweredAboutARollback(t *testing.T) {
 		{promotion.Answer{Deed: promotion.GestureRollback, Verb: promotion.Existing, App: "shop", Promotion: 14, Digest: sample.Former, Bad: sample.Build}, "#14 is about rolling *shop* back already, from `4f1c2a9b4f1c` to `9e8d7c6b9e8d`"},
 		{promotion.Answer{Deed: promotion.GestureRollback, Verb: promotion.Outdated, App: "shop", Reason: "something else is in production by now"}, "Nothing was rolled back: something else is in production by now."},
 		{promotion.Answer{Deed: promotion.GestureRollback, Verb: promotion.Refused, App: "shop", Reason: "it is withdrawn"}, "It was not done: it is withdrawn. Nothing was changed."},
-		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "it leaks", In: []string{"production"}}, "*It is in production now*: `/promote rollback shop` goes back."},
+		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "it leaks", In: []string{"production"}}, "*It is in production now*: `/promote rollback shop &lt;reason&gt;` goes back."},
 		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "it leaks"}, "`/promote restore-digest shop@4f1c2a9b4f1c`."},
 		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Repeated, App: "shop", Digest: sample.Build}, "is withdrawn already"},
 		{promotion.Answer{Deed: promotion.GestureReinstate, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "another build"}, "Not withdrawn any more: *shop* `4f1c2a9b4f1c`: another build."},

@@ -127,7 +127,7 @@ func (t *turn) told(w promotion.Withdrawal, said promotion.NoticeWork, occasion 
 	}, occasion); err != nil {
 		return err
 	}
-	brought, err := t.query(Query{App: w.App, Digest: w.Digest, States: []promotion.State{promotion.Executing, promotion.Promoted}})
+	brought, err := t.query(Query{App: w.App, Digest: w.Digest, States: []promotion.State{promotion.Executing, promotion.Deploying, promotion.Watching, promotion.Failing, promotion.Promoted}})
 	if err != nil {
 		return err
 	}

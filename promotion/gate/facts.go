@@ -97,7 +97,7 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 	}
 	if p.Repairs() {
 		d.Soak, d.Incidents, d.Exposure = 0, policy.Interruptions{}, promotion.Exposure{} // what is put back has soaked, and what is adopted runs already
-		d.Deploys, d.Together, d.After = nil, false, nil
+		d.Deploys, d.How, d.Together, d.After = nil, "", false, nil
 	}
 	if p.Purpose == promotion.Restore {
 		d.Checks = nil // it passed them when it was promoted
@@ -109,6 +109,9 @@ func (t *turn) document(p *promotion.Promotion) (policy.Document, error) {
 // is on the way there.
 func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error) {
 	if f.Presence, err = t.Presence(p.App, p.From, promotion.Source, p.Digest); err != nil {
+		return err
+	}
+	if err := t.since(p, f); err != nil {
 		return err
 	}
 	if f.Authors, err = t.Authors(p.App, p.Digest); err != nil {
@@ -130,6 +133,39 @@ func (t *turn) surroundings(p *promotion.Promotion, f *policy.Facts) (err error)
 		return err
 	}
 	return t.rivals(p, f)
+}
+
+// since has the digest count as being where it comes from only from when it ran
+// there: its tag says so as soon as it is moved, and targets take their time.
+func (t *turn) since(p *promotion.Promotion, f *policy.Facts) error {
+	brought, err := t.Promotions(Query{App: p.App, To: p.From, Digest: p.Digest, Limit: 1,
+		States: []promotion.State{promotion.Deploying, promotion.Watching, promotion.Failing, promotion.Promoted}})
+	if err != nil || len(brought) == 0 || brought[0].MovedAt == nil {
+		return err
+	}
+	b := brought[0]
+	if !b.State.Final() {
+		f.Brought = &b
+	}
+	orders, err := t.Deployments(b.ID)
+	if err != nil {
+		return err
+	}
+	ran := *b.MovedAt
+	for _, o := range orders {
+		switch {
+		case o.EndedAt == nil && !b.State.Final():
+			ran = t.now
+		case o.EndedAt != nil && o.EndedAt.After(ran):
+			ran = *o.EndedAt
+		}
+	}
+	for i := range f.Presence {
+		if n := &f.Presence[i]; !n.From.Before(*b.MovedAt) && n.From.Before(ran) && (n.Until == nil || n.Until.After(ran)) {
+			n.From = ran
+		}
+	}
+	return nil
 }
 
 // passed is what happened while the digest was where it soaks, and what is not
@@ -282,6 +318,9 @@ func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
 				f.OnTrial = &others[i]
 			}
 		}
+	}
+	if env, _ := t.catalog.Environment(p.To); beside(p, env) {
+		return nil // a newer build is no hindrance: it stays where it is
 	}
 	// What was promoted before something was gone back to is not there any more.
 	q := Query{App: p.App, To: p.To, States: []promotion.State{promotion.Promoted}, ObservedAfter: &p.ObservedAt, Limit: 1}

@@ -283,6 +283,9 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 // says so, and lets what was older give way.
 func (t *turn) arrived(p *promotion.Promotion) error {
 	env, _ := t.catalog.Environment(p.To)
+	if beside(p, env) {
+		return t.nextTurn(p)
+	}
 	now, err := t.runsNow(p, env)
 	if err != nil {
 		return err
@@ -314,6 +317,12 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	}
 	_, err = t.open(app, p.To, next.Name, td, "")
 	return err
+}
+
+// beside tells whether the promotion puts only tags right that don't say what is in
+// the environment: what is there stays what it was.
+func beside(p *promotion.Promotion, env Environment) bool {
+	return p.Repairs() && !slices.ContainsFunc(p.Targets, func(target promotion.Target) bool { return slices.Contains(env.FloatingTags(), target.Tag) })
 }
 
 // runsNow is what a look would show after the promotion: its digest behind the
@@ -537,8 +546,10 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 	return err
 }
 
-// nextTurn lets another promotion move the tags that p no longer moves. What
-// waited for it says so on its card.
+// nextTurn lets another promotion move the tags that p no longer moves, and the
+// digest go on from where p has brought it. What waited for it says so on its card.
 func (t *turn) nextTurn(p *promotion.Promotion) error {
-	return t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, true)
+	return errors.Join(
+		t.settleAll(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}}, true),
+		t.settleAll(Query{App: p.App, From: p.To, Digest: p.Digest, States: []promotion.State{promotion.Open}}, true))
 }

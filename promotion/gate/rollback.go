@@ -86,6 +86,11 @@ func (t *turn) askBack(g promotion.Gesture, u unknown) (promotion.Answer, error)
 		return t.refuseDeed(g, answer, policy.Document{}, refusal)
 	}
 	answer.Bad, answer.In = bad.Digest, []string{bad.To}
+	if g.Promotion == 0 && g.Ref == "" && bad.Purpose == promotion.Rollback && (bad.State == promotion.Deploying || bad.State == promotion.Watching) {
+		// Somebody was faster. Whoever wants to go further back says so.
+		answer.Verb, answer.Promotion, answer.Digest, answer.Bad = promotion.Existing, bad.ID, bad.Digest, bad.Back.Bad
+		return answer, nil
+	}
 	had, err := t.Promotions(Query{App: bad.App, To: bad.To, Purposes: []promotion.Purpose{promotion.Rollback}, States: live, Limit: 1})
 	if err != nil {
 		return answer, err
@@ -137,6 +142,10 @@ func (t *turn) toUndo(g *promotion.Gesture, answer *promotion.Answer) (bad *prom
 		pin, some, err := t.current(g.App, env.Name)
 		if err != nil {
 			return nil, "", err
+		}
+		if some && pin.At.After(g.At) { // it was decided late, and what was meant is not there any more
+			answer.Verb, answer.Reason = promotion.Outdated, fmt.Sprintf("something else is in %s by now", env.Name)
+			return nil, "", nil
 		}
 		if some {
 			bad, err := t.load(pin.Promotion)

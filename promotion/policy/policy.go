@@ -66,6 +66,7 @@ type Document struct {
 	// Deploys are the targets that are told to run it, once its tags are moved, and
 	// After is what counts from then on; nil for nothing.
 	Deploys  []string `json:",omitempty"`
+	How      string   `json:",omitempty"` // identifies where and how they are told
 	Together bool     `json:",omitempty"` // all of them at once
 	After    *After   `json:",omitempty"`
 
@@ -126,6 +127,7 @@ type Facts struct {
 	Promotion promotion.Promotion
 	Votes     []promotion.Vote     // oldest first
 	Presence  []promotion.Interval // of the digest in the From environment, oldest first
+	Brought   *promotion.Promotion // that brings the digest to the From environment, while what it began there is not over
 	Authors   []string             // of what is in the digest, as they were reported; its label may name more
 	Source    Look                 // at the From environment
 	Target    Look                 // at the tags in the To environment

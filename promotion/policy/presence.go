@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"time"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 // origin is what is asked of where the digest comes from. What puts right what
@@ -22,6 +24,10 @@ func source(f Facts) Finding {
 	}
 	if !f.present() {
 		return Finding{Rule: RuleSource, Outcome: Waiting, Reason: fmt.Sprintf("%s is not in %s any more; it can continue when it is back", p.Digest.Short(), p.From)}
+	}
+	if b := f.Brought; b != nil {
+		how := map[promotion.State]string{promotion.Deploying: "being deployed", promotion.Watching: "being watched", promotion.Failing: "failing"}[b.State]
+		return Finding{Rule: RuleSource, Outcome: Waiting, Reason: fmt.Sprintf("%s is %s in %s (#%d), and goes on when that has ended well", p.Digest.Short(), how, p.From, b.ID)}
 	}
 	return Finding{Rule: RuleSource, Outcome: Met, Reason: fmt.Sprintf("%s is in %s", p.Digest.Short(), p.From)}
 }

@@ -29,7 +29,7 @@ func (d Document) Returning() Document {
 	}
 	to := Document{
 		Name: d.Name, Approvals: d.Approvals, Tree: d.Tree, Automatic: d.Automatic, RequesterMayApprove: !r.RequesterCannotApprove,
-		Reject: d.Reject, Expires: d.Expires, BreakGlass: d.BreakGlass, Deploys: d.Deploys, Together: d.Together, After: d.After, Returns: true, Rollback: &Return{Heed: r.Heed},
+		Reject: d.Reject, Expires: d.Expires, BreakGlass: d.BreakGlass, Deploys: d.Deploys, How: d.How, Together: d.Together, After: d.After, Returns: true, Rollback: &Return{Heed: r.Heed},
 	}
 	if r.Tree != nil || len(r.Approvals) > 0 {
 		to.Approvals, to.Tree, to.Automatic = r.Approvals, r.Tree, false

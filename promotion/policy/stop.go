@@ -136,7 +136,8 @@ func (d Document) stopped() []string {
 func windows(all []Window) string {
 	var said []string
 	for _, w := range all {
-		said = append(said, span(w.For)+" from every "+w.Spec)
+		zone, at, _ := strings.Cut(strings.TrimPrefix(w.Spec, "CRON_TZ="), " ")
+		said = append(said, fmt.Sprintf("%s from every %s (%s)", span(w.For), at, zone))
 	}
 	return strings.Join(said, ", or for ")
 }

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -192,6 +195,7 @@ func (r *reader) deployments(chain chain, apps []gate.App, trains []gate.Train) 
 		for _, a := range apps {
 			if policy, ok := a.Policies[e.Name]; ok {
 				policy.Deploys = d.For(a.Name)
+				policy.How = how(d.targets, policy.Deploys)
 				policy.Together = d.Together && len(policy.Deploys) > 1
 				a.Policies[e.Name] = policy
 			}
@@ -206,6 +210,21 @@ func (r *reader) deployments(chain chain, apps []gate.App, trains []gate.Train) 
 		}
 	}
 	return all
+}
+
+// how identifies where and how targets are told: whoever approved for one cluster
+// has not approved for another of the same name.
+func how(targets []Target, names []string) string {
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return !slices.Contains(names, t.Name) })
+	if len(targets) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(targets)
+	if err != nil {
+		panic(fmt.Sprintf("config: targets: %v", err)) // texts and numbers, as they were read
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // filled looks at the braces in a text that is filled in when a target is told.

@@ -33,6 +33,24 @@ apps:
   - {name: cart, image: registry.example.com/cart}
 `
 
+func TestWhatIsApprovedForATargetIsNotApprovedForAnotherOfItsName(t *testing.T) {
+	hash := func(text, app string) string {
+		c, err := config.Parse("promotebot.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := c.Catalog.App(app)
+		return a.Policies["production"].Hash()
+	}
+	other := strings.Replace(soundTargets, "deploy.example.com", "elsewhere.example.com", 1)
+	if hash(soundTargets, "shop") == hash(other, "shop") {
+		t.Error("the target is told elsewhere, and approvals for it still count")
+	}
+	if hash(soundTargets, "cart") != hash(other, "cart") {
+		t.Error("approvals stop counting for a target that is none of the app's")
+	}
+}
+
 func TestTargetsMeanWhatTheySay(t *testing.T) {
 	c, err := config.Parse("promotebot.yaml", []byte(soundTargets))
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -166,7 +167,7 @@ func (d *Deployer) ask(ctx context.Context, method, to string, o promotion.Order
 	}
 	res, err := d.http.Do(req)
 	if err != nil {
-		return a, promotion.Errorf(promotion.Unavailable, "%s can't be reached: %w", req.URL.Host, err)
+		return a, promotion.Errorf(promotion.Unavailable, "%s can't be reached: %w", req.URL.Host, cause(err))
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
@@ -231,4 +232,12 @@ func (a answer) rollout(silent promotion.RolloutPhase) (promotion.Rollout, error
 	return promotion.Rollout{
 		Phase: phase, Handle: a.handle(), Ready: max(0, a.Ready), Total: max(0, a.Total), Detail: a.Detail, Lines: a.Lines, URL: a.Page, ReadAt: time.Now(),
 	}, nil
+}
+
+// cause is an error without the address, of which a part may be secret.
+func cause(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }

@@ -167,6 +167,10 @@ func TestNobodyThereIsNoAnswer(t *testing.T) {
 }
 
 func TestTheSecretAndTheSignatureAreInNoError(t *testing.T) {
+	d := webhook.New(webhook.Options{URL: "http://127.0.0.1:1/orders?token=s3cr3t", Secret: promotion.NewSecret("between us")})
+	if _, err := d.Deploy(t.Context(), order()); strings.Contains(promotion.FailureOf(err).Text, "s3cr3t") || !strings.Contains(promotion.FailureOf(err).Text, "127.0.0.1:1 can't be reached") {
+		t.Errorf("a card would say %q", promotion.FailureOf(err).Text)
+	}
 	_, err := to("http://127.0.0.1:1").Deploy(t.Context(), order())
 	if text := fmt.Sprintf("%v %+v %s", err, err, promotion.Cause(err)); strings.Contains(text, "between us") || strings.Contains(text, "v1=") {
 		t.Error(text)
