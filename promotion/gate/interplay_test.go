@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 )
 
 // What one promotion does while another one is under way in the same place.
@@ -117,4 +118,167 @@ func TestWhatIsStillUnderWayIsFollowedWhileItIsFailing(t *testing.T) {
 		t.Error(got)
 	}
 	w.expect(next, promotion.Open) // until somebody decides
+}
+
+func TestAHoldDoesNotKeepARollbackWaitingForTheNextTarget(t *testing.T) {
+	for name, held := range map[string]bool{"held": true, "not held": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, deploying(t, false, nil, "eu", "us"))
+			w.promote("a")
+			w.wait(time.Minute)
+			w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "1 of 3") }
+			w.told = nil
+			bad := w.promote("b")
+			w.wait(10 * time.Second)
+			a := w.rollback(ann, "")
+			w.expect(a.Promotion, promotion.Open)
+			if held {
+				w.deed(promotion.Gesture{Kind: promotion.GestureHold, Person: bob, App: "shop", Ref: string(digest("b"))[7:19], Reason: "stop"})
+			}
+			w.wait(time.Minute)
+			w.expect(a.Promotion, promotion.Open) // for as long as eu is under way
+			w.target["eu"] = nil
+			w.wait(5 * time.Minute)
+			w.expect(a.Promotion, promotion.Promoted)
+			w.expect(bad, promotion.Failed)
+			if got := w.phases(bad); got != "eu done, us planned" || slices.Contains(w.told, "us="+digest("b").Short()) {
+				t.Errorf("%s, told %v", got, w.told)
+			}
+		})
+	}
+}
+
+// returning is a catalog in which what is failing goes back by itself.
+func returning(t *testing.T, targets ...string) *gate.Catalog {
+	after := watched()
+	after.RollBack = true
+	return deploying(t, false, after, targets...)
+}
+
+// goingBack has b fail while it is watched, and its rollback wait until it is known
+// that a is whole.
+func (w *world) goingBack() (bad, back promotion.ID) {
+	w.t.Helper()
+	w.promote("a")
+	w.wait(30 * time.Minute)
+	bad = w.promote("b")
+	w.wait(13 * time.Minute)
+	w.expect(bad, promotion.Watching)
+	w.down[promotion.EffectProve] = promotion.Unavailable
+	w.opened(promotion.IncidentReport{Key: "k", App: "shop", Severity: "critical", Summary: "errors"})
+	w.run()
+	w.expect(bad, promotion.Failing)
+	p := w.newest().Facts.Promotion
+	if p.Purpose != promotion.Rollback || p.State != promotion.Open || p.Requester != "" {
+		w.t.Fatalf("#%d, a %s, is %s", p.ID, p.Purpose, p.State)
+	}
+	return bad, p.ID
+}
+
+func TestWhatIsKeptIsNotRolledBackByItself(t *testing.T) {
+	w := newWorld(t, returning(t, "eu"))
+	bad, back := w.goingBack()
+	if a := w.clickOn(bob, promotion.Keep, w.get(bad)); a.Verb != promotion.Counted {
+		t.Fatalf("%+v", a)
+	}
+	w.expect(bad, promotion.Promoted)
+	delete(w.down, promotion.EffectProve)
+	w.wait(time.Hour)
+	w.production("b")
+	w.expect(back, promotion.Superseded)
+	if p := w.get(back); p.Successor != bad || p.Reason != string(bob)+" kept what it was to take back" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestARollbackThatSomebodyAskedForIsNotEndedByKeeping(t *testing.T) {
+	w := newWorld(t, deploying(t, false, watched(), "eu"))
+	w.promote("a")
+	w.wait(30 * time.Minute)
+	bad := w.promote("b")
+	w.wait(13 * time.Minute)
+	w.down[promotion.EffectProve] = promotion.Unavailable
+	w.opened(promotion.IncidentReport{Key: "k", App: "shop", Severity: "critical", Summary: "errors"})
+	a := w.rollback(ann, "")
+	w.expect(a.Promotion, promotion.Open)
+	w.clickOn(bob, promotion.Keep, w.get(bad))
+	w.expect(bad, promotion.Promoted)
+	w.expect(a.Promotion, promotion.Open)
+}
+
+func TestWhatCanNotBeDeployedAnyMoreGoesBackFromWhatItHasSet(t *testing.T) {
+	for name, meanwhile := range map[string]func(*world){
+		"its digest is withdrawn": func(w *world) {
+			w.deed(promotion.Gesture{Kind: promotion.GestureWithdraw, Person: bob, App: "shop", Ref: string(digest("b"))[7:19], Reason: "bad"})
+		},
+		"its target is taken out": func(w *world) {
+			w.must(w.gate.Adopt(w.t.Context(), returning(w.t, "us")))
+			w.look()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, returning(t, "eu", "us"))
+			w.promote("a")
+			w.wait(30 * time.Minute)
+			w.down[promotion.EffectMove] = promotion.Unavailable
+			bad := w.promote("b")
+			w.expect(bad, promotion.Executing)
+			meanwhile(w)
+			delete(w.down, promotion.EffectMove)
+			w.wait(5 * time.Minute)
+			back := w.newest().Facts.Promotion
+			if back.Purpose != promotion.Rollback || back.State == promotion.Conflicted || back.Targets[0].Now != digest("b") {
+				t.Errorf("#%d, a %s from %s, is %s: %s", back.ID, back.Purpose, back.Targets[0].Now.Short(), back.State, back.Reason)
+			}
+			w.production("a")
+		})
+	}
+}
+
+func TestARollbackIsOutdoneByWhatIsOnlyWatched(t *testing.T) {
+	w := newWorld(t, deploying(t, false, watched()))
+	for _, build := range []string{"a", "b"} {
+		w.promote(build)
+		w.wait(30 * time.Minute)
+	}
+	w.down[promotion.EffectMove] = promotion.Unavailable
+	third := w.promote("c")
+	w.expect(third, promotion.Executing)
+	a := w.rollback(ann, "")
+	w.expect(a.Promotion, promotion.Open)
+	delete(w.down, promotion.EffectMove)
+	w.wait(5 * time.Minute)
+	w.expect(third, promotion.Watching)
+	w.expect(a.Promotion, promotion.Superseded)
+	w.production("c")
+}
+
+func TestARollbackByItselfOutlastsAPolicyThatStillSaysSo(t *testing.T) {
+	w := newWorld(t, returning(t, "eu"))
+	bad, back := w.goingBack()
+	c := returning(t, "eu")
+	c.Apps[0].Policies["production"].After.Watch = 20 * time.Minute
+	w.must(w.gate.Adopt(t.Context(), c))
+	w.look()
+	delete(w.down, promotion.EffectProve)
+	w.wait(time.Hour)
+	w.expect(back, promotion.Promoted)
+	w.expect(bad, promotion.Failed)
+	w.production("a")
+}
+
+func TestARollbackByItselfEndsWithThePolicyThatSaidSo(t *testing.T) {
+	w := newWorld(t, returning(t, "eu"))
+	bad, back := w.goingBack()
+	said := w.count("failing")
+	w.must(w.gate.Adopt(t.Context(), deploying(t, false, watched(), "eu")))
+	w.look()
+	delete(w.down, promotion.EffectProve)
+	w.wait(time.Hour)
+	w.expect(back, promotion.Superseded)
+	w.expect(bad, promotion.Failing)
+	w.production("b")
+	if p := w.get(bad); w.count("failing") != said+1 || !strings.Contains(p.Reason, "does not say any more that it goes back by itself") || w.drawn[bad] != p.Revision {
+		t.Errorf("said %d times more; %+v", w.count("failing")-said, p)
+	}
 }
