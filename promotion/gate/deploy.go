@@ -65,16 +65,9 @@ func (t *turn) chart(p *promotion.Promotion, v policy.Verdict) error {
 	for _, a := range v.Assigned {
 		ids = append(ids, a.Person)
 	}
-	people, err := t.People(ids)
-	if err != nil {
+	var err error
+	if order.Approvers, err = t.names(ids); err != nil {
 		return err
-	}
-	for _, id := range ids {
-		if name := people[id].Name; name != "" {
-			order.Approvers = append(order.Approvers, name)
-		} else {
-			order.Approvers = append(order.Approvers, string(id))
-		}
 	}
 	for i, name := range targets {
 		order.Target = name
@@ -83,6 +76,19 @@ func (t *turn) chart(p *promotion.Promotion, v policy.Verdict) error {
 		}
 	}
 	return nil
+}
+
+// names are what people are called, as far as that is known.
+func (t *turn) names(ids []promotion.PersonID) (all []string, err error) {
+	people, err := t.People(ids)
+	for _, id := range ids {
+		if name := people[id].Name; name != "" {
+			all = append(all, name)
+		} else {
+			all = append(all, string(id))
+		}
+	}
+	return all, err
 }
 
 // deploy begins what follows the tags, and tells whether anything does.
@@ -116,7 +122,7 @@ func (t *turn) deploy(p *promotion.Promotion, detail map[string]any) (bool, erro
 // promotion.
 func (t *turn) proceed(p *promotion.Promotion) error {
 	if p.State != promotion.Deploying {
-		return t.save(p)
+		return t.halted(p)
 	}
 	all, err := t.Deployments(p.ID)
 	if err != nil {
@@ -141,6 +147,14 @@ func (t *turn) proceed(p *promotion.Promotion) error {
 			return t.save(p) // one is under way
 		}
 		planned = planned[:1]
+	}
+	if back, err := t.waysBack(p, live); err != nil {
+		return err
+	} else if len(back) > 0 {
+		if err := t.fail(p, notEverywhere); err != nil {
+			return err
+		}
+		return t.nextTurn(p)
 	}
 	if p.Purpose != promotion.Rollback {
 		withdrawn, err := t.Withdrawals(p.App)
@@ -273,15 +287,13 @@ func (t *turn) stopShort(p *promotion.Promotion) error {
 	if p.State != promotion.Deploying {
 		return nil
 	}
-	all, err := t.Deployments(p.ID)
-	under := func(d promotion.Deployment) bool {
-		return d.Rollout.Phase != promotion.RolloutPlanned && !d.Rollout.Phase.Ended()
-	}
-	if err != nil || slices.ContainsFunc(all, under) {
+	if under, err := t.underWay(p.ID); err != nil || under {
 		return err
 	}
-	return t.fail(p, "a rollback was asked for before every target had it")
+	return t.fail(p, notEverywhere)
 }
+
+const notEverywhere = "a rollback was asked for before every target had it"
 
 func (t *turn) fail(p *promotion.Promotion, why string) error {
 	if err := p.Step(promotion.Failing, why, t.now); err != nil {
@@ -327,13 +339,57 @@ func (t *turn) keep(g promotion.Gesture, p *promotion.Promotion, d policy.Docume
 	if g.Reason == "" {
 		return t.refuse(g, p, policy.Document{}, answer, "it has to be said why it is kept: others will read it")
 	}
+	if under, err := t.underWay(p.ID); err != nil {
+		return answer, err
+	} else if under {
+		return t.refuse(g, p, policy.Document{}, answer, "it is still under way to another target: it can be kept when that has ended")
+	}
 	answer.Verb, answer.Reason = promotion.Counted, g.Reason
 	detail := map[string]any{"kept": true, "gesture": g.Key, "reason_sha256": hashed(g)}
 	if err := t.end(p, promotion.Promoted, g.Reason, detail); err != nil {
 		return answer, err
 	}
+	if err := t.left(p); err != nil {
+		return answer, err
+	}
 	return answer, t.nextTurn(p)
 }
+
+// left ends what was to take back by itself what somebody has kept.
+func (t *turn) left(p *promotion.Promotion) error {
+	by, err := t.names([]promotion.PersonID{p.EndedBy})
+	if err != nil {
+		return err
+	}
+	return t.giveWay(p, by[0]+" kept what it was to take back", func(o *promotion.Promotion) bool {
+		return o.Purpose == promotion.Rollback && o.Requester == "" && o.Back.Bad == p.Digest
+	})
+}
+
+// leaveToPeople ends a rollback that nobody asked for, of which the policy says no
+// more that it is to be, and has them decide.
+func (t *turn) leaveToPeople(back *promotion.Promotion) error {
+	if err := t.end(back, promotion.Superseded, "its policy"+sayNoMore, nil); err != nil {
+		return err
+	}
+	failing, err := t.query(Query{App: back.App, To: back.To, Digest: back.Back.Bad, States: []promotion.State{promotion.Failing}})
+	if err != nil {
+		return err
+	}
+	for _, p := range failing {
+		p.Reason += "; the policy" + sayNoMore
+		p.Touch()
+		if err := t.notice(p, fmt.Sprintf("failing/%d", back.ID), promotion.NoticeWork{Kind: promotion.NoticeFailing, Reason: p.Reason}); err != nil {
+			return err
+		}
+		if err := t.save(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const sayNoMore = " does not say any more that it goes back by itself"
 
 // outlived ends what was watched, or waited for a decision, when p has taken its
 // place.

@@ -306,8 +306,17 @@ func (t *turn) rivals(p *promotion.Promotion, f *policy.Facts) error {
 		case other.ID == p.ID:
 		case other.State.Moves():
 			f.Executing = other.ID
-		case p.Purpose != promotion.Rollback && !p.Repairs(): // the way back is for then, and tags are put right any time
-			f.OnTrial = &others[i]
+		case p.Repairs(): // tags are put right any time
+		default:
+			under, err := t.underWay(other.ID)
+			if err != nil {
+				return err
+			}
+			if under {
+				f.Executing = other.ID
+			} else if p.Purpose != promotion.Rollback { // the way back is for then
+				f.OnTrial = &others[i]
+			}
 		}
 	}
 	if env, _ := t.catalog.Environment(p.To); beside(p, env) {

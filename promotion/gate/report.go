@@ -252,6 +252,12 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	if why != "" {
 		detail["why"] = why
 	}
+	brings := to == promotion.Promoted && p.Purpose != promotion.Train // what a train brings, its rides do
+	if brings {
+		if err := t.takesPlace(p); err != nil {
+			return err
+		}
+	}
 	begun, err := false, error(nil)
 	if to == promotion.Promoted {
 		begun, err = t.deploy(p, detail)
@@ -270,7 +276,7 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 			return err
 		}
 	}
-	if to != promotion.Promoted || p.Purpose == promotion.Train { // what has arrived are its rides
+	if !brings {
 		return t.nextTurn(p)
 	}
 	if err := t.compare(p.App, p.To); err != nil {
@@ -279,12 +285,12 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	return t.arrived(p)
 }
 
-// arrived notes that the digest is in the target now, before the next look
-// says so, and lets what was older give way.
-func (t *turn) arrived(p *promotion.Promotion) error {
+// takesPlace notes that the digest is in the target now, before the next look says so, and
+// lets what was older give way. It comes first: what follows may go back from there.
+func (t *turn) takesPlace(p *promotion.Promotion) error {
 	env, _ := t.catalog.Environment(p.To)
 	if beside(p, env) {
-		return t.nextTurn(p)
+		return nil
 	}
 	now, err := t.runsNow(p, env)
 	if err != nil {
@@ -293,8 +299,14 @@ func (t *turn) arrived(p *promotion.Promotion) error {
 	if err := t.held(now, t.now, env.FloatingTags()); err != nil {
 		return err
 	}
-	if err := errors.Join(t.outdone(p), t.overtaken(p)); err != nil {
-		return err
+	return errors.Join(t.outdone(p), t.overtaken(p))
+}
+
+// arrived lets go on what waited for p, and has its digest go on.
+func (t *turn) arrived(p *promotion.Promotion) error {
+	env, _ := t.catalog.Environment(p.To)
+	if beside(p, env) {
+		return t.nextTurn(p)
 	}
 	if err := t.outlived(p); err != nil {
 		return err
@@ -487,11 +499,15 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 	case promotion.EffectCopy:
 		again, longest = true, slowly
 	case promotion.EffectDeploy, promotion.EffectObserve:
-		_, d, err := t.ordered(e)
+		p, d, err := t.ordered(e)
 		if err != nil {
 			return false, due, err
 		}
-		again = (again || e.Kind == promotion.EffectObserve) && d.EndedAt == nil && t.now.Before(d.Order.Deadline)
+		off, err := t.calledOff(p, d, e.Kind)
+		if err != nil {
+			return false, due, err
+		}
+		again = (again || e.Kind == promotion.EffectObserve) && off == "" && t.now.Before(d.Order.Deadline)
 		longest = min(longest, max(0, d.Order.Deadline.Sub(t.now)))
 	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
 		p, err := t.load(e.Promotion)

@@ -67,6 +67,15 @@ func (t *turn) heard(p *promotion.Promotion, d promotion.Deployment, r promotion
 		}
 		return t.lost(p, d, why)
 	}
+	if !r.Phase.Ended() {
+		why, err := t.calledOff(p, d, promotion.EffectObserve)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return t.lost(p, d, why)
+		}
+	}
 	if r.Phase.Ended() {
 		now := t.now
 		d.EndedAt = &now
@@ -156,6 +165,11 @@ func (t *turn) deployFailed(e promotion.Effect, f promotion.Failure) error {
 		return err
 	}
 	why := f.Text
+	if off, err := t.calledOff(p, d, e.Kind); err != nil {
+		return err
+	} else if off != "" && f.Kind != promotion.Stale { // of which that says it already
+		why = off + ": " + why
+	}
 	if !t.now.Before(d.Order.Deadline) {
 		why = "until its deadline it was not known to be done: " + f.Text
 	}

@@ -40,7 +40,10 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 		if err := t.record(audit.Repoliced, p, nil); err != nil {
 			return policy.Verdict{}, err
 		}
-		if d.Automatic {
+		switch alone := p.Purpose == promotion.Rollback && p.Requester == ""; {
+		case alone && (d.After == nil || !d.After.RollBack):
+			return policy.Verdict{}, t.leaveToPeople(p)
+		case d.Automatic && !alone:
 			return policy.Verdict{}, t.end(p, promotion.Superseded, loosened, nil)
 		}
 	}
@@ -87,7 +90,8 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 
 // loosened is why what is open ends when its policy becomes one that asks
 // nobody, or another such. Where people approve, a changed policy has them asked
-// again; where nobody does, it would complete by itself what it did not open.
+// again; where nobody does, it would complete by itself what it did not open. A
+// rollback that nobody asked for is what every such policy opens.
 const loosened = "its policy was changed since it was opened, and nobody has to approve under the new one; request it if it is still wanted"
 
 func (t *turn) settleAll(q Query, touch bool) error {

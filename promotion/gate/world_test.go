@@ -47,6 +47,7 @@ type world struct {
 	target  map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
 	told    []string                                          // which targets were told to run what
 	asked   map[string]int                                    // how often each was asked
+	deaf    func(promotion.Order) bool                        // which orders do not get through
 	gone    promotion.Digest                                  // what is not there then
 	// how often each digest was inspected, and the one that can't be
 	inspected  map[promotion.Digest]int
@@ -296,10 +297,19 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		}
 		return promotion.Result{Moves: moves}
 	case promotion.EffectDeploy:
+		if err := w.gate.Wanted(w.t.Context(), e); err != nil {
+			return promotion.Result{Failure: promotion.FailureOf(err)}
+		}
 		o := work[promotion.DeployWork](w, e).Order
+		if w.deaf != nil && w.deaf(o) {
+			return promotion.Result{Failure: &promotion.Failure{Kind: promotion.Unavailable, Text: o.Target + " can't be reached", RetryAfter: w.pause}}
+		}
 		w.told = append(w.told, o.Target+"="+o.Digest.Short())
 		return promotion.Result{Rollout: &promotion.Rollout{Phase: promotion.RolloutAsked, Handle: "job of " + o.Target}}
 	case promotion.EffectObserve:
+		if err := w.gate.Wanted(w.t.Context(), e); err != nil {
+			return promotion.Result{Failure: promotion.FailureOf(err)}
+		}
 		o := work[promotion.DeployWork](w, e).Order
 		w.asked[o.Target]++
 		if say := w.target[o.Target]; say != nil {

@@ -169,8 +169,8 @@ func (d *Deployers) of(o promotion.Order) (deployer, error) {
 }
 
 // performDeploy gives an order to a target.
-func (d *Deployers) performDeploy(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) {
+func (d *Deployers) performDeploy(wanted Wanted) pipeline.Perform {
+	return d.perform(wanted, func(ctx context.Context, to deployer, o promotion.Order) (promotion.Rollout, error) {
 		if !time.Now().Before(o.Deadline) { // nobody waits for it any more
 			return promotion.Rollout{}, promotion.Errorf(promotion.Unavailable, "its deadline passed before it could be told")
 		}
@@ -179,8 +179,8 @@ func (d *Deployers) performDeploy(ctx context.Context, e promotion.Effect) (prom
 }
 
 // performObserve asks how far it is.
-func (d *Deployers) performObserve(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
-	return d.perform(e, func(to deployer, o promotion.Order) (promotion.Rollout, error) {
+func (d *Deployers) performObserve(wanted Wanted) pipeline.Perform {
+	return d.perform(wanted, func(ctx context.Context, to deployer, o promotion.Order) (promotion.Rollout, error) {
 		if to.works {
 			return to.Observe(ctx, o)
 		}
@@ -190,16 +190,21 @@ func (d *Deployers) performObserve(ctx context.Context, e promotion.Effect) (pro
 	})
 }
 
-func (d *Deployers) perform(e promotion.Effect, do func(deployer, promotion.Order) (promotion.Rollout, error)) (promotion.Result, error) {
-	w, err := promotion.Work[promotion.DeployWork](e)
-	if err != nil {
-		return promotion.Result{}, err
+func (d *Deployers) perform(wanted Wanted, do func(context.Context, deployer, promotion.Order) (promotion.Rollout, error)) pipeline.Perform {
+	return func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+		w, err := promotion.Work[promotion.DeployWork](e)
+		if err != nil {
+			return promotion.Result{}, err
+		}
+		if err := wanted(ctx, e); err != nil {
+			return promotion.Result{}, err
+		}
+		to, err := d.of(w.Order)
+		if err != nil {
+			return promotion.Result{}, err
+		}
+		w.Order.Attempt = e.Attempt
+		r, err := do(ctx, to, w.Order)
+		return promotion.Result{Rollout: &r}, err
 	}
-	to, err := d.of(w.Order)
-	if err != nil {
-		return promotion.Result{}, err
-	}
-	w.Order.Attempt = e.Attempt
-	r, err := do(to, w.Order)
-	return promotion.Result{Rollout: &r}, err
 }

@@ -25,8 +25,11 @@ const (
 // Progress takes how far a copy has come; its error ends the copy.
 type Progress func(ctx context.Context, e promotion.Effect, c promotion.Copy) error
 
+// Wanted says by its error that an order is not to be given, or followed, any more.
+type Wanted func(ctx context.Context, e promotion.Effect) error
+
 // Lanes perform every kind of effect that there is.
-func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, client *registry.Client, targets *Deployers, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
+func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, wanted Wanted, client *registry.Client, targets *Deployers, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
 	lane := func(name string, width int, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
 		return &pipeline.Lane{Name: name, Width: width, Perform: perform, Queue: queue, Report: report, Owner: owner, Log: log}
 	}
@@ -35,12 +38,12 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, clie
 	copies := lane("copy", copyWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCopy: performCopy(client, progress)})
 	copies.Long = map[promotion.EffectKind]bool{promotion.EffectCopy: true}
 	// Apart from the orders, so that what takes long holds up none.
-	looks := lane("observe", observeWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectObserve: targets.performObserve})
+	looks := lane("observe", observeWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectObserve: targets.performObserve(wanted)})
 	looks.Long = map[promotion.EffectKind]bool{promotion.EffectObserve: true}
 	return []*pipeline.Lane{
 		lane("registry", registryWidth, performRegistry(client)),
 		copies,
-		lane("deploy", deployWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDeploy: targets.performDeploy}),
+		lane("deploy", deployWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDeploy: targets.performDeploy(wanted)}),
 		looks,
 		// Cards, replies and private answers apart: Slack limits how often each is sent,
 		// and what waits for that holds up nothing else.

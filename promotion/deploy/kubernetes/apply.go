@@ -19,6 +19,7 @@ import (
 // workload with kubectl.
 const (
 	keyPromotion = "promotebot.github.io/promotion"
+	keyApp       = "promotebot.github.io/app"
 	keyApproved  = "promotebot.github.io/approved-by"
 )
 
@@ -134,7 +135,7 @@ func wanted(o promotion.Order, w found) object {
 	kind := kinds[w.kind]
 	root := object{
 		"apiVersion": kind.version.String(), "kind": string(w.kind),
-		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": object{keyPromotion: asked(o), keyApproved: approved(o)}},
+		"metadata": object{"name": w.name, "uid": w.uid, "resourceVersion": w.version, "annotations": object{keyPromotion: asked(o), keyApp: o.App, keyApproved: approved(o)}},
 	}
 	under := root
 	for _, step := range templateOf(w.kind) {
@@ -146,6 +147,16 @@ func wanted(o promotion.Order, w found) object {
 }
 
 func asked(o promotion.Order) string { return strconv.FormatInt(int64(o.Promotion), 10) }
+
+// overtaken tells whether a later promotion of the app has set the workload. Apps
+// may share one, and which of two apps was asked about first says nothing.
+func (w workload) overtaken(o promotion.Order) bool {
+	by, err := strconv.ParseInt(w.annotations[keyPromotion], 10, 64)
+	if app, noted := w.annotations[keyApp]; err != nil || noted && app != o.App {
+		return false
+	}
+	return promotion.ID(by) > o.Promotion
+}
 
 func approved(o promotion.Order) string {
 	if len(o.Approvers) == 0 {

@@ -45,7 +45,7 @@ func TestTheImageIsSetAndNothingElse(t *testing.T) {
 	if other := look(got, "spec", "template", "spec", "containers", 1, "image"); other != "registry.example.com/proxy:1" {
 		t.Errorf("the other container has %v", other)
 	}
-	if at := look(got, "metadata", "annotations"); look(at, "promotebot.github.io/promotion") != "1" || look(at, "promotebot.github.io/approved-by") != "Ann, Bob" {
+	if at := look(got, "metadata", "annotations"); look(at, "promotebot.github.io/promotion") != "1" || look(at, "promotebot.github.io/app") != "shop" || look(at, "promotebot.github.io/approved-by") != "Ann, Bob" {
 		t.Errorf("annotated with %v", at)
 	}
 	if on := look(got, "spec", "template", "metadata", "annotations"); on != nil {
@@ -85,6 +85,54 @@ func TestAnotherPromotionOfTheSameDigestRollsNothingOut(t *testing.T) {
 	}
 	if after := fmt.Sprint(look(got, "spec")); after != before {
 		t.Errorf("it was\n%s and is\n%s", before, after)
+	}
+}
+
+// An order that comes late, after that of the rollback, is refused by what is
+// noted at the workload.
+func TestAnOrderDoesNotReplaceWhatALaterOneHasSet(t *testing.T) {
+	t.Parallel()
+	s, c := world(t)
+	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 2))
+	back, late, other := order(1), order(2), order(3)
+	back.Promotion, late.Promotion, other.Promotion, other.App = 10, 9, 9, "proxy"
+	deploy(t, c.Deployer(api()), back)
+	s.Requests()
+	_, err := c.Deployer(api()).Deploy(t.Context(), late)
+	if promotion.KindOf(err) != promotion.Conflict || !strings.HasPrefix(err.Error(), "Deployment api in the namespace shop was not changed: promotion #10 has set it, which came after #9.") || len(s.Requests()) != 0 {
+		t.Errorf("got %v", err)
+	}
+	to := api()
+	to.Workloads[0].Containers = []string{"proxy"}
+	deploy(t, c.Deployer(to), other) // which shares the workload, and is asked about apart
+	s.Change(apps+"deployments/api", func(o kubeapi.Object) {
+		look(o, "metadata").(kubeapi.Object)["annotations"] = kubeapi.Object{"promotebot.github.io/promotion": "10"}
+	})
+	if _, err := c.Deployer(api()).Deploy(t.Context(), late); promotion.KindOf(err) != promotion.Conflict {
+		t.Errorf("where the app is not noted: %v", err)
+	}
+}
+
+func TestALaterOrderThatIsFasterIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	s, c := world(t)
+	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 2))
+	overtaken := false
+	s.Refuse(func(r *http.Request) *kubeapi.Status {
+		if r.Method == http.MethodPatch && !overtaken {
+			overtaken = true
+			if _, err := c.Deployer(api()).Deploy(t.Context(), order(3)); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	})
+	_, err := c.Deployer(api()).Deploy(t.Context(), order(2))
+	if promotion.KindOf(err) != promotion.Conflict || !strings.Contains(err.Error(), "promotion #3 has set it") {
+		t.Errorf("got %v", err)
+	}
+	if now := look(s.Get(apps+"deployments/api"), "spec", "template", "spec", "containers", 0, "image"); now != order(3).Image() {
+		t.Errorf("the image is %v", now)
 	}
 }
 

@@ -176,6 +176,9 @@ func (d *Deployer) find(ctx context.Context, o promotion.Order) (all []found, er
 func (d *Deployer) fits(w workload, o promotion.Order, names []string) (f found, err error) {
 	chosen, missing := d.chosen(w, o, names)
 	switch {
+	case w.overtaken(o):
+		return f, promotion.Errorf(promotion.Conflict, "%s in the namespace %s was not changed: promotion #%s has set it, which came after #%d. Where that is not so, since promotebot has begun to count anew, take its annotation %s away",
+			w, d.target.Namespace, w.annotations[keyPromotion], o.Promotion, keyPromotion)
 	case w.byHand:
 		return f, promotion.Errorf(promotion.Invalid, "%s in the namespace %s can't be rolled out: %s", w, d.target.Namespace, w.obstacle)
 	case len(missing) > 0:
