@@ -102,6 +102,32 @@ func TestARollbackWaitsForWhatATargetIsDoing(t *testing.T) {
 	}
 }
 
+func TestARollbackThatIsAskedForDuringALookWaitsForNoOther(t *testing.T) {
+	w := newWorld(t, deploying(t, true, nil, "eu", "us"))
+	w.promote("a")
+	w.wait(time.Minute)
+	w.target["eu"] = crashes("b")
+	w.target["us"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "1 of 3") }
+	bad := w.promote("b")
+	w.wait(4 * time.Minute)
+	w.expect(bad, promotion.Failing)
+	var back promotion.ID
+	w.target["us"] = func(promotion.Order) promotion.Result {
+		if back == 0 {
+			a, err := w.gate.Take(t.Context(), promotion.Gesture{Key: "meanwhile", Kind: promotion.GestureRollback, Person: ann, Promotion: bad, Channel: "C0SHOP", Reason: "it crashes"})
+			w.must(err)
+			back = a.Promotion
+		}
+		return says(promotion.RolloutUnder, "1 of 3")
+	}
+	for range 40 { // at most half a minute passes between two looks
+		if back == 0 {
+			w.wait(time.Second)
+		}
+	}
+	w.expect(back, promotion.Deploying)
+}
+
 func TestWhatIsStillUnderWayIsFollowedWhileItIsFailing(t *testing.T) {
 	w := newWorld(t, deploying(t, true, nil, "eu", "us"))
 	w.target["eu"] = crashes("a")

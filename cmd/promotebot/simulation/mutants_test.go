@@ -138,7 +138,7 @@ var mutants = []mutant{
 		{"promotion/gate/report.go", "	if again {\n		return t.postponed", "	if again && due.IsZero() {\n		return t.postponed"},
 	}},
 	{"every promotion ends or waits for a reason", "whoever waited for a conflict is not given a turn (it was there)", []edit{
-		{"promotion/gate/report.go", "are its rides\n		return t.nextTurn(p)\n", "are its rides\n		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n"},
+		{"promotion/gate/report.go", "	if !brings {\n		return t.nextTurn(p)\n	}\n", "	if !brings {\n		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n	}\n"},
 	}},
 	{"cards show what is so", "a changed configuration redraws only what its policy changes (it was there)", []edit{
 		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
