@@ -54,7 +54,7 @@ func (w *town) promote(id int, version string) v1.Hash {
 }
 
 // rollsBack has Ann roll back what promotion id has brought.
-func (w *town) rollsBack(id int, to v1.Hash) {
+func (w *town) rollsBack(id int, to v1.Hash) *fakeslack.Delivery {
 	w.t.Helper()
 	w.clickOn(id, ann, rollBack)
 	view, open := w.slack.View(ann)
@@ -65,7 +65,7 @@ func (w *town) rollsBack(id int, to v1.Hash) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.acked(d)
+	return d
 }
 
 func TestRolledBackHeldAndPromotedAgain(t *testing.T) {
@@ -76,7 +76,7 @@ func TestRolledBackHeldAndPromotedAgain(t *testing.T) {
 	if w.shows(1, rollBack)() {
 		t.Error("what is not there any more can be rolled back")
 	}
-	w.rollsBack(2, first)
+	w.acked(w.rollsBack(2, first))
 	w.eventually("production is what it was", func() bool { return w.tag("production") == first.String() })
 	w.eventually("the card says so", w.shows(3, "Rolled back"))
 	w.eventually("so does the card of what was taken back", w.shows(2, "the checkout fails"))
