@@ -219,6 +219,9 @@ func (l *Lane) leased(ctx context.Context, e promotion.Effect) (context.Context,
 		return context.WithDeadline(ctx, e.LeaseUntil.Add(-margin))
 	}
 	call, cancel := context.WithCancel(ctx)
+	if time.Until(e.LeaseUntil) < margin {
+		cancel() // the process stood still since the claim, and the lease may be another's
+	}
 	var beats sync.WaitGroup
 	beats.Go(func() { l.keep(call, cancel, e) })
 	return call, func() { cancel(); beats.Wait() }

@@ -254,6 +254,42 @@ func TestALongCallEndsBeforeALeaseThatCannotBeKept(t *testing.T) {
 	}
 }
 
+// slow is a queue whose first claim is answered when its lease is over: the
+// process stood still meanwhile.
+type slow struct {
+	pipeline.Queue
+	once *sync.Once
+}
+
+func (s slow) Claim(ctx context.Context, kinds []promotion.EffectKind, owner string, now, until time.Time, limit int) ([]promotion.Effect, error) {
+	taken, err := s.Queue.Claim(ctx, kinds, owner, now, until, limit)
+	if len(taken) > 0 {
+		s.once.Do(func() { time.Sleep(2 * time.Minute) })
+	}
+	return taken, err
+}
+
+func TestALongCallDoesNotBeginUnderALeaseThatIsOver(t *testing.T) {
+	bubble(t, func(t *testing.T, open func() *sqlite.DB) {
+		db := open()
+		defer shut(t, db)
+		began := map[int]bool{}
+		b := newBench(t, db, func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			began[e.Attempt] = ctx.Err() == nil
+			return promotion.Result{}, ctx.Err()
+		})
+		b.lane.Long = map[promotion.EffectKind]bool{promotion.EffectMove: true}
+		b.lane.Queue = slow{db, &sync.Once{}}
+		b.ask("copy", 0)
+		defer b.run()()
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if began[1] || !began[2] {
+			t.Errorf("which attempts began: %v", began)
+		}
+	})
+}
+
 func TestAFailureIsReportedWithWhatIsKnown(t *testing.T) {
 	bubble(t, func(t *testing.T, open func() *sqlite.DB) {
 		db := open()
