@@ -22,6 +22,7 @@ import (
 type judge struct {
 	w          *world
 	promotions map[promotion.ID]promotion.Promotion // as last committed
+	brought    []promotion.ID                       // those that have put tags where they were to be, in that order
 	intended   map[promotion.ID]bool
 	configured map[string]bool                 // hashes of the policies that the log says were put in force
 	agreements []agreement                     // clicks on Approve
@@ -119,6 +120,9 @@ func (j *judge) committed(r *replica, s *recorder) {
 			j.transition(r, s, was.State, p)
 		}
 		j.promotions[p.ID] = p
+		if cameToBe(p) && !cameToBe(was) {
+			j.brought = append(j.brought, p.ID)
+		}
 	}
 	for _, p := range s.saved {
 		if now := j.promotions[p.ID]; now.Purpose == promotion.Rollback && now.State == promotion.Promoted && before[p.ID].State != promotion.Promoted {

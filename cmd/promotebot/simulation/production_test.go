@@ -157,6 +157,8 @@ func (j *judge) follows(s *recorder, was promotion.State, p promotion.Promotion)
 			j.w.violated("#%d is promoted, and was to be watched until %s", p.ID, p.WatchUntil.Format(time.TimeOnly))
 		}
 	case was == promotion.Deploying && p.State == promotion.Failing:
+	case was == promotion.Executing && p.State == promotion.Failing: // what no target is told, since it is to be taken back or known to be bad
+		j.promoted(p)
 	case was == promotion.Failing && p.State == promotion.Promoted:
 		by := slices.ContainsFunc(s.entries, func(e audit.Entry) bool {
 			return e.Kind == audit.Ended && e.Promotion == p.ID && e.Actor == string(p.EndedBy)

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -132,22 +133,25 @@ func (j *judge) mayCome(p promotion.Promotion) {
 	}
 }
 
+// cameToBe tells whether what the promotion brings is there: where that is told to
+// targets, or watched, before it is promoted.
+func cameToBe(p promotion.Promotion) bool {
+	return p.MovedAt != nil || p.State == promotion.Promoted
+}
+
 // hasACause judges that what a rollback is to take back is what was brought last.
 func (j *judge) hasACause(p promotion.Promotion) {
-	var last promotion.Promotion
-	var at time.Time
-	for _, other := range j.promotions {
-		came := other.MovedAt // where it is watched, or told to targets, before it is promoted
-		if came == nil && other.State == promotion.Promoted {
-			came = other.FinishedAt
+	for _, id := range slices.Backward(j.brought) {
+		last := j.promotions[id]
+		if id == p.ID || last.App != p.App || last.To != p.To {
+			continue
 		}
-		if other.ID != p.ID && other.App == p.App && other.To == p.To && came != nil && came.After(at) {
-			last, at = other, *came
+		if last.Digest != p.Back.Bad {
+			j.w.violated("#%d takes back %s, and #%d has brought %s since", p.ID, p.Back.Bad.Short(), last.ID, last.Digest.Short())
 		}
+		return
 	}
-	if last.Digest != p.Back.Bad {
-		j.w.violated("#%d takes back %s, and #%d has brought %s since", p.ID, p.Back.Bad.Short(), last.ID, last.Digest.Short())
-	}
+	j.w.violated("#%d takes back %s, and nothing was ever brought", p.ID, p.Back.Bad.Short())
 }
 
 // lastBack is when something was gone back to last, where a promotion leads.
