@@ -21,14 +21,8 @@ func (c *Chat) PostDigest(ctx context.Context, e promotion.Effect) (promotion.Re
 	if err != nil || d.Empty() {
 		return promotion.Result{}, err
 	}
-	if e.Attempt > 1 {
-		// A performer before this one may have posted it and died.
-		if ts, err := c.find(ctx, w.Channel, metadataDigest, e.Key, since(w.Until)); err != nil || ts != "" {
-			return promotion.Result{}, err
-		}
-	}
-	if _, _, err := c.api.PostMessageContext(ctx, w.Channel, message(render.Digest(d), metadataDigest, e.Key)...); err != nil {
-		return promotion.Result{}, fmt.Errorf("channel %s: %w", w.Channel, apiError("chat.postMessage", err))
+	if err := c.post(ctx, e, spot{channel: w.Channel, oldest: since(w.Until)}, metadataDigest, render.Digest(d)); err != nil {
+		return promotion.Result{}, fmt.Errorf("channel %s: %w", w.Channel, err)
 	}
 	return promotion.Result{}, nil
 }

@@ -43,17 +43,5 @@ func (c *Chat) write(ctx context.Context, e promotion.Effect, to promotion.Perso
 	if err != nil {
 		return apiError("conversations.open", err)
 	}
-	if e.Attempt > 1 {
-		// A performer before this one may have sent it and died.
-		if ts, err := c.find(ctx, conversation.ID, metadataDirect, e.Key, oldest); err != nil || ts != "" {
-			return err
-		}
-	}
-	if ctx, err = c.budget.turn(ctx, methodPost, conversation.ID); err != nil {
-		return err
-	}
-	if _, _, err := c.api.PostMessageContext(ctx, conversation.ID, message(m, metadataDirect, e.Key)...); err != nil {
-		return apiError("chat.postMessage", err)
-	}
-	return nil
+	return c.post(ctx, e, spot{channel: conversation.ID, oldest: oldest}, metadataDirect, m)
 }

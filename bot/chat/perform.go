@@ -165,40 +165,11 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	if w.Kind == promotion.NoticeReview && v.Facts.Promotion.Owed() == nil {
 		return promotion.Result{}, nil // the same, of a review
 	}
-	if e.Attempt > 1 {
-		// A performer before this one may have posted it and died.
-		if posted, err := c.findReply(ctx, card.Channel, card.TS, e.Key); err != nil || posted {
-			return promotion.Result{}, err
-		}
-	}
-	if ctx, err = c.budget.turn(ctx, methodPost, card.Channel); err != nil {
-		return promotion.Result{}, err
-	}
-	options := append(message(render.Notice(w, v), metadataNotice, e.Key), slack.MsgOptionTS(card.TS))
+	var options []slack.MsgOption
 	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeFailing || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
 	}
-	if _, _, err := c.api.PostMessageContext(ctx, card.Channel, options...); err != nil {
-		return promotion.Result{}, apiError("chat.postMessage", err)
-	}
-	return promotion.Result{}, nil
-}
-
-// findReply looks for a notice in a thread.
-func (c *Chat) findReply(ctx context.Context, channel, thread, key string) (posted bool, err error) {
-	params := &slack.GetConversationRepliesParameters{ChannelID: channel, Timestamp: thread, Limit: 200, IncludeAllMetadata: true}
-	for {
-		replies, _, next, err := c.api.GetConversationRepliesContext(ctx, params)
-		if err != nil {
-			return false, apiError("conversations.replies", err)
-		}
-		if carrying(replies, metadataNotice, key) != "" {
-			return true, nil
-		}
-		if params.Cursor = next; next == "" {
-			return false, nil
-		}
-	}
+	return promotion.Result{}, c.post(ctx, e, spot{channel: card.Channel, thread: card.TS}, metadataNotice, render.Notice(w, v), options...)
 }
 
 // ReadPerson asks Slack who a user is.

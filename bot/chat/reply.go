@@ -43,49 +43,12 @@ func (c *Chat) Say(ctx context.Context, e promotion.Effect) (promotion.Result, e
 
 func (c *Chat) reply(ctx context.Context, e promotion.Effect, to promotion.Reply, m render.Message) error {
 	switch {
-	case to.Channel == "": // it was done at home, where nothing can be said
+	case to.Channel == "": // it was done at home, where nothing can be said, or is about somebody who did nothing
 		return c.write(ctx, e, to.Person, m, "")
 	case to.Aloud:
-		return c.aloud(ctx, e, to, m)
+		return c.post(ctx, e, spot{to.Channel, to.Thread, to.Message}, metadataNotice, m)
 	}
 	return c.whisper(ctx, to, m)
-}
-
-// aloud posts where everybody reads it.
-func (c *Chat) aloud(ctx context.Context, e promotion.Effect, to promotion.Reply, m render.Message) error {
-	if to.Channel == "" {
-		alone, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{string(to.Person)}})
-		if err != nil {
-			return apiError("conversations.open", err)
-		}
-		to.Channel = alone.ID
-	}
-	if e.Attempt > 1 {
-		// A performer before this one may have posted it and died.
-		if posted, err := c.findAloud(ctx, e, to); err != nil || posted {
-			return err
-		}
-	}
-	ctx, err := c.budget.turn(ctx, methodPost, to.Channel)
-	if err != nil {
-		return err
-	}
-	options := message(m, metadataNotice, e.Key)
-	if to.Thread != "" {
-		options = append(options, slack.MsgOptionTS(to.Thread))
-	}
-	if _, _, err := c.api.PostMessageContext(ctx, to.Channel, options...); err != nil {
-		return apiError("chat.postMessage", err)
-	}
-	return nil
-}
-
-func (c *Chat) findAloud(ctx context.Context, e promotion.Effect, to promotion.Reply) (posted bool, err error) {
-	if to.Thread != "" {
-		return c.findReply(ctx, to.Channel, to.Thread, e.Key)
-	}
-	ts, err := c.find(ctx, to.Channel, metadataNotice, e.Key, to.Message)
-	return ts != "", err
 }
 
 // whisper shows one person alone. Where the bot is not in the channel, the

@@ -231,3 +231,19 @@ func TestTheTagsOfWhatIsOpenAreLookedAt(t *testing.T) {
 		t.Errorf("%q", tags)
 	}
 }
+
+// Asking for a card that is being drawn changes nothing: what is drawn then is older
+// than what it is asked for. That it grew is how it is noticed.
+func TestACardThatIsBeingDrawnIsDrawnAgainWhenAnotherGoesFirst(t *testing.T) {
+	b := newBuilds(t, modes(func(d *policy.Document) { d.Supersede = policy.Keep }))
+	b.pass("a", "b")
+	b.wait(25 * time.Hour)
+	b.down[promotion.EffectMove] = promotion.Unavailable
+	was := b.get(1).Revision
+	b.approve(2)
+	b.expect(2, promotion.Executing)
+	if is := b.get(1); is.Revision == was || b.drawn[1] != is.Revision {
+		t.Errorf("#1 was at revision %d and is at %d, and its card shows %d", was, is.Revision, b.drawn[1])
+	}
+	b.says(1, policy.RuleTurn, "#2 is being promoted")
+}

@@ -167,12 +167,13 @@ func (t *turn) intend(p *promotion.Promotion, d policy.Document, v policy.Verdic
 
 // othersWait has the cards say so of those whose turn it is not now.
 func (t *turn) othersWait(p *promotion.Promotion) error {
-	others, err := t.Promotions(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
+	others, err := t.query(Query{App: p.App, To: p.To, States: []promotion.State{promotion.Open}})
 	if err != nil {
 		return err
 	}
-	for i := range others {
-		if err := t.drawCard(&others[i]); err != nil {
+	for _, other := range others {
+		other.Touch() // or a card that is being drawn just now would stay as it is
+		if err := t.save(other); err != nil {
 			return err
 		}
 	}

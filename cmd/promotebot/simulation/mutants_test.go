@@ -40,8 +40,8 @@ var mutants = []mutant{
 	{"R2 stable keys", "the time of delivery is part of a gesture's key", []edit{
 		{"promotion/gate/take.go", "		_, decided, err := t.Gesture(gesture.Key)", "		gesture.Key += t.now.String()\n		_, decided, err := t.Gesture(gesture.Key)"},
 	}},
-	{"R2 stable keys", "the clock is part of the key of a reply, so that a retried one is a new one", []edit{
-		{"bot/chat/perform.go", "metadataNotice, e.Key), slack", "metadataNotice, e.Key+time.Now().String()), slack"},
+	{"R2 stable keys", "the attempt is part of the key of a message, so that a retried one is a new one", []edit{
+		{"bot/chat/post.go", "message(m, event, e.Key), more...", "message(m, event, e.Key+string(rune('a'+e.Attempt))), more..."},
 	}},
 	{"R3 intent first", "tags are moved while the promotion is still open, and the intent is written afterwards", []edit{
 		{"promotion/gate/settle.go", "	if err := p.Step(promotion.Executing, \"\", t.now); err != nil {\n		return err\n	}\n	approvals", "	approvals"},
@@ -138,7 +138,7 @@ var mutants = []mutant{
 		{"promotion/gate/report.go", "	if again {\n		return t.postponed", "	if again && due.IsZero() {\n		return t.postponed"},
 	}},
 	{"every promotion ends or waits for a reason", "whoever waited for a conflict is not given a turn (it was there)", []edit{
-		{"promotion/gate/report.go", "	if !brings {\n		return t.nextTurn(p)\n	}\n", "	if !brings {\n		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n	}\n"},
+		{"promotion/gate/arrive.go", "	if !brings {\n		return t.nextTurn(p)\n	}\n", "	if !brings {\n		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n	}\n"},
 	}},
 	{"cards show what is so", "a changed configuration redraws only what its policy changes (it was there)", []edit{
 		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
