@@ -32,3 +32,6 @@ type Hold struct {
 	LiftedAt *time.Time
 	LiftedBy PersonID
 }
+
+// Keeps tells whether the hold keeps the digest from going on.
+func (h Hold) Keeps(d Digest) bool { return h.Digest == "" || h.Digest == d }

@@ -64,7 +64,7 @@ func buttons(v policy.View) []slack.BlockElement {
 // yes are the buttons by which somebody agrees, or makes it possible to.
 func yes(v policy.View, value string) []slack.BlockElement {
 	p := &v.Facts.Promotion
-	if asksForPlan(v) && p.Plan == "" {
+	if v.Document.AsksForPlan(p) && p.Plan == "" {
 		return []slack.BlockElement{slack.NewButtonBlockElement(ActionPlan, value, page.Words("Rollback plan…")).WithStyle(slack.StylePrimary)}
 	}
 	if !p.Planned() || v.Document.Automatic {
@@ -96,7 +96,7 @@ func more(v policy.View, value string) []slack.BlockElement {
 	if len(v.Facts.Holds) > 0 {
 		add(ActionHold, "Hold it too…")
 	}
-	if asksForPlan(v) && v.Facts.Promotion.Plan != "" {
+	if v.Document.AsksForPlan(&v.Facts.Promotion) && v.Facts.Promotion.Plan != "" {
 		add(ActionPlan, "Change the rollback plan…")
 	}
 	if Breakable(v) {

@@ -39,6 +39,3 @@ func planned(p *promotion.Promotion) []page.Text {
 	}
 	return []page.Text{page.Writef("*Rollback plan*\n%s", page.Foreign(p.Plan, 2*page.Longest))}
 }
-
-// asksForPlan tells whether a plan has to be there before it can be approved.
-func asksForPlan(v policy.View) bool { return v.Document.Plan && !v.Facts.Promotion.Stays() }

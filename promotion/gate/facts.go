@@ -201,7 +201,7 @@ func (t *turn) stopped(p *promotion.Promotion, f *policy.Facts) (err error) {
 		f.Freezes = slices.Concat(t.catalog.Freezes, f.Freezes)
 	}
 	f.Holds, err = t.Holds(p.App)
-	f.Holds = slices.DeleteFunc(f.Holds, func(h promotion.Hold) bool { return h.Digest != "" && h.Digest != p.Digest })
+	f.Holds = slices.DeleteFunc(f.Holds, func(h promotion.Hold) bool { return !h.Keeps(p.Digest) })
 	return err
 }
 

@@ -242,7 +242,7 @@ func (t *turn) hold(g promotion.Gesture, answer promotion.Answer) (promotion.Ans
 // holding concerns what one of the holds is about.
 func holding(w promotion.NoticeWork, holds []promotion.Hold) func(*promotion.Promotion) (bool, *promotion.NoticeWork, error) {
 	return func(p *promotion.Promotion) (bool, *promotion.NoticeWork, error) {
-		return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Digest == "" || h.Digest == p.Digest }), &w, nil
+		return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Keeps(p.Digest) }), &w, nil
 	}
 }
 

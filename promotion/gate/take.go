@@ -234,7 +234,7 @@ func (t *turn) approve(g promotion.Gesture, p *promotion.Promotion, d policy.Doc
 	if !p.Planned() {
 		return t.refuse(g, p, policy.Document{}, answer, "the image and the tags to set have not been read yet, so there is nothing to agree to; wait for the card")
 	}
-	if d.Plan && p.Plan == "" && !p.Stays() {
+	if d.AsksForPlan(p) && p.Plan == "" {
 		return t.refuse(g, p, policy.Document{}, answer, "there is no rollback plan yet, and an approval is also for that: /promote plan "+p.App)
 	}
 	if policy.Counts(d, f, g.Person, t.now) {

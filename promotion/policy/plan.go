@@ -6,10 +6,13 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// wayOut asks for what people would do if it went wrong. What puts a tag back, or
-// leaves it, is that already.
+// AsksForPlan tells whether a plan has to be there before the promotion can be
+// approved. What puts a tag back, or leaves it, is that already.
+func (d Document) AsksForPlan(p *promotion.Promotion) bool { return d.Plan && !p.Stays() }
+
+// wayOut asks for what people would do if it went wrong.
 func wayOut(d Document, f Facts) []Finding {
-	if !d.Plan || f.Promotion.Stays() {
+	if !d.AsksForPlan(&f.Promotion) {
 		return nil
 	}
 	if f.Promotion.Plan == "" {
@@ -21,7 +24,7 @@ func wayOut(d Document, f Facts) []Finding {
 // MayPlan says why the person can't say how it would be taken back, or "".
 // Whoever can reject it can, and nobody where the policy does not ask.
 func MayPlan(d Document, f Facts, id promotion.PersonID) (refusal string) {
-	if !d.Plan || f.Promotion.Stays() {
+	if !d.AsksForPlan(&f.Promotion) {
 		return "no rollback plan is asked for here"
 	}
 	return MayReject(d, f, id)

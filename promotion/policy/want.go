@@ -43,7 +43,7 @@ func (v View) Wants() (wants []Want) {
 		return wants
 	}
 	approvals, _ := v.Verdict.Finding(RuleApprovals)
-	if approvals.Outcome == Waiting && p.Planned() && (p.Plan != "" || !v.Document.Plan || p.Stays()) && len(approvals.Who) > 0 {
+	if approvals.Outcome == Waiting && p.Planned() && (p.Plan != "" || !v.Document.AsksForPlan(p)) && len(approvals.Who) > 0 {
 		wants = append(wants, Want{Kind: WantApproval, Who: approvals.Who})
 	}
 	for _, s := range Unsigned(v.Document, v.Facts, v.At) {

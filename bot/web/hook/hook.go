@@ -7,6 +7,7 @@ package hook
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,8 +26,8 @@ const (
 	Quay         Kind = "quay"         // docs.quay.io, "Repository notifications"
 )
 
-// Kinds are all of them.
-func Kinds() []Kind { return []Kind{Distribution, Harbor, DockerHub, GitHub, Quay} }
+// Kinds are all of them, by name.
+func Kinds() []Kind { return slices.Sorted(maps.Keys(readers)) }
 
 // most is how many repositories of one body are looked at. Senders that bundle
 // events stay far below.
@@ -39,7 +40,7 @@ const most = 100
 func Paths(kind Kind, body []byte) ([]string, error) {
 	read, ok := readers[kind]
 	if !ok {
-		return nil, promotion.Errorf(promotion.NotFound, "there are no webhooks of %q", kind)
+		return nil, promotion.Errorf(promotion.NotFound, "webhooks of %q are not understood, but those of %v", kind, Kinds())
 	}
 	found, err := read(body)
 	if object := bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")); err != nil || !object {
