@@ -14,11 +14,13 @@ import (
 // event takes what has happened in the workspace. One that says nothing to
 // promotebot is acknowledged all the same, because it would come again.
 func (c *Chat) event(ctx context.Context, j job, e slackevents.EventsAPIEvent) {
-	err := c.hinted(ctx, j.event.Request.Payload)
+	var err error
 	if opened, ok := e.InnerEvent.Data.(*slackevents.AppHomeOpenedEvent); ok {
 		err = c.visited(ctx, opened)
 	} else if a, meant := c.meant(e); meant {
 		err = c.hear(ctx, a, e.IsExtSharedChannel)
+	} else {
+		err = c.hinted(ctx, j.event.Request.Payload)
 	}
 	if err != nil { // nothing was recorded
 		c.log.Error("an event could not be taken; Slack sends it again", "type", e.InnerEvent.Type, "error", err)
@@ -28,9 +30,9 @@ func (c *Chat) event(ctx context.Context, j job, e slackevents.EventsAPIEvent) {
 }
 
 // meant is the command in a message that names the bot, or that was written to it
-// alone: it is understood as what comes after /promote is. What bots write (we ourselves too: in a
-// direct message Slack tells us what we have said), and what was changed later,
-// is none.
+// alone: it is understood as what comes after /promote is. What bots write (we
+// ourselves too: in a direct message Slack tells us what we have said), and what
+// was changed later, is none.
 func (c *Chat) meant(e slackevents.EventsAPIEvent) (asked, bool) {
 	outer, ok := e.Data.(*slackevents.EventsAPICallbackEvent)
 	if !ok || outer.EventID == "" {
