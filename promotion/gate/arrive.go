@@ -65,8 +65,9 @@ func (t *turn) close(p *promotion.Promotion, to promotion.State, why string) err
 	return t.arrived(p)
 }
 
-// takesPlace notes that the digest is in the target now, before the next look says so, and
-// lets what was older give way. It comes first: what follows may go back from there.
+// takesPlace notes that the digest is in the target now, before the next look says
+// so, and lets what was older give way. It comes first: what follows may go back
+// from there.
 func (t *turn) takesPlace(p *promotion.Promotion) error {
 	env, _ := t.catalog.Environment(p.To)
 	if beside(p, env) {

@@ -86,7 +86,7 @@ var mutants = []mutant{
 		{"promotion/policy/approvals.go", "	if !d.RequesterMayApprove && f", "	if !d.RequesterMayApprove && id == \"\" && f"},
 	}},
 	{"R10 people, and not the requester", "one person fills a slot for each role", []edit{
-		{"promotion/policy/ballots.go", "			b.voters = append(b.voters, s.voter)\n", "			for i := range p.roles {\n				if s.roles>>i&1 == 1 {\n					b.voters = append(b.voters, voter{s.person, 1 << i, s.votes})\n				}\n			}\n"},
+		{"promotion/policy/ballots.go", "			b.voters = append(b.voters, s.voter)\n", "			for i := range p.roles {\n				if s.roles>>i&1 == 1 {\n					b.voters = append(b.voters, voter{s.person, 1 << i, 1 << i, s.votes})\n				}\n			}\n"},
 	}},
 	{"what is taken back does not count", "an approval that was taken back counts", []edit{
 		{"promotion/gate/withdraw.go", "	if err := t.SaveVote(v); err != nil {", "	v.Decision = promotion.Approve\n	if err := t.SaveVote(v); err != nil {"},
@@ -191,7 +191,8 @@ var mutants = []mutant{
 		{"promotion/gate/ride.go", "	if slices.ContainsFunc(rides, func(r *promotion.Promotion) bool { return !r.State.Final() }) {", "	if !slices.ContainsFunc(rides, func(r *promotion.Promotion) bool { return r.State.Final() }) {"},
 	}},
 	{"tagged, read back, then deployed", "a target is told with the intent, before any tag is moved", []edit{
-		{"promotion/gate/deploy.go", "		if err := t.SaveDeployment(promotion.Deployment{Place: i, Order: order,", "		if err := t.tellTarget(promotion.Deployment{Order: order}); err != nil {\n			return err\n		}\n		if err := t.SaveDeployment(promotion.Deployment{Place: i, Order: order,"},
+		{"promotion/gate/deploy.go", "		if err := t.SaveDeployment(promotion.Deployment{Place: i, Order: order,", "		early := order\n		early.OrderedAt, early.Deadline = t.now, t.now.Add(time.Hour)\n		if err := t.tellTarget(promotion.Deployment{Order: early}); err != nil {\n			return err\n		}\n		if err := t.SaveDeployment(promotion.Deployment{Place: i, Order: order,"},
+		{"promotion/gate/calloff.go", "	case p.State == promotion.Deploying:\n", "	case p.State == promotion.Deploying || what == promotion.EffectDeploy:\n"},
 	}},
 	{"a target is told once", "each attempt is an order of its own", []edit{
 		{"promotion/order.go", "return fmt.Sprintf(\"%d/%s\", o.Promotion, o.Target)", "return fmt.Sprintf(\"%d/%s/%d\", o.Promotion, o.Target, o.Attempt)"},
