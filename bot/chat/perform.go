@@ -101,30 +101,40 @@ func (c *Chat) draw(ctx context.Context, method string, p promotion.Promotion) (
 	return ctx, card, message(render.Card(v), metadataCard, strconv.FormatInt(int64(p.ID), 10)), nil
 }
 
-// maxLink is the longest address of a message that is kept, and linkWithin how
-// long is waited for it.
+// maxLink is the longest address of a message that is kept, linkWithin how long is
+// waited for it, and linkAttempts how often it is asked for: a card that is drawn
+// only once would else never be found from another.
 const (
-	maxLink    = 500
-	linkWithin = 5 * time.Second
+	maxLink      = 500
+	linkWithin   = 5 * time.Second
+	linkAttempts = 2
 )
 
-// link asks where a card is, so that others can lead there. It is drawn whether
-// Slack says so or not: the next time is soon enough.
+// link asks where a card is, so that others can lead there. The card is drawn
+// whether Slack says so or not, and it is asked for again when it is drawn next.
 func (c *Chat) link(ctx context.Context, card promotion.Card) string {
-	if card.Link != "" {
-		return card.Link
+	for attempt := 0; card.Link == "" && attempt < linkAttempts; attempt++ {
+		link, err := c.permalink(ctx, card)
+		if err != nil {
+			c.log.Warn("where a card is could not be asked", "channel", card.Channel, "error", err)
+			continue
+		}
+		if len(link) > maxLink || promotion.ParseLink(link) != nil {
+			return ""
+		}
+		card.Link = link
 	}
+	return card.Link
+}
+
+func (c *Chat) permalink(ctx context.Context, card promotion.Card) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, linkWithin)
 	defer cancel()
 	link, err := c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: card.Channel, Ts: card.TS})
 	if err != nil {
-		c.log.Warn("where a card is could not be asked", "channel", card.Channel, "error", apiError("chat.getPermalink", err))
-		return ""
+		return "", apiError("chat.getPermalink", err)
 	}
-	if len(link) > maxLink || promotion.ParseLink(link) != nil {
-		return ""
-	}
-	return link
+	return link, nil
 }
 
 func message(m render.Message, event, key string) []slack.MsgOption {
