@@ -40,6 +40,7 @@ type judge struct {
 	holds      map[int64]build        // that are in force
 	tookBack   map[promotion.ID]build // what was held because of a rollback, be it lifted since
 	withdrawn  map[build]string       // by whom
+	beside     map[promotion.ID]bool  // those that came when the policy had what was open stay
 }
 
 // agreement is what somebody saw who clicked on Approve.
@@ -65,6 +66,7 @@ func newJudge(w *world) *judge {
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
 		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
 		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, tookBack: map[promotion.ID]build{}, withdrawn: map[build]string{},
+		beside: map[promotion.ID]bool{},
 	}
 }
 
@@ -154,6 +156,7 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	j.w.note("%s: #%d is %s now", r.name, p.ID, p.State)
 	switch {
 	case was == "" && p.State == promotion.Open:
+		j.beside[p.ID] = written(r.gate.Catalog(), p).Supersede == policy.Keep
 	case was == promotion.Open && p.State == promotion.Executing && p.Purpose == promotion.Ride:
 		j.departs(s, p)
 	case was == promotion.Open && p.State == promotion.Executing:
@@ -180,7 +183,8 @@ func (j *judge) lifted(s *recorder, p promotion.Promotion) {
 		}
 	}
 	for _, other := range j.promotions {
-		if other.ID > p.ID && other.Purpose == promotion.Forward && p.Purpose == promotion.Forward && !other.ObservedAt.Before(p.ObservedAt) {
+		forward := other.App == p.App && other.Purpose == promotion.Forward && p.Purpose == promotion.Forward
+		if forward && other.ID > p.ID && !other.ObservedAt.Before(p.ObservedAt) && (!j.beside[other.ID] || other.Digest == p.Digest) {
 			j.w.violated("#%d is open again, and #%d came after it", p.ID, other.ID)
 		}
 	}
@@ -210,8 +214,8 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	if p.Purpose == promotion.Train {
 		carried = j.rides(p)
 		j.agreedTo(p, carried)
-		j.w.obstruct(carried)
 	}
+	j.w.obstruct(carried)
 	for _, part := range carried {
 		j.mayGo(part, d)
 	}

@@ -132,6 +132,7 @@ var policies = []policy.Document{
 	{Name: "long", Soak: 4 * time.Minute, Approvals: []policy.Requirement{{Role: "security", Count: 1}, {Role: "leads", Count: 1}}},
 	{Name: "light", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}},
 	{Name: "back by two", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Rollback: &policy.Return{Approvals: []policy.Requirement{{Role: "leads", Count: 2}}, RequesterCannotApprove: true}},
+	{Name: "beside each other", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Supersede: policy.Keep},
 	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true, After: &policy.After{Watch: 2 * time.Minute, Health: true}},
 }
 
