@@ -233,12 +233,12 @@ func (w *world) release() {
 	}
 	asked := pollEvery + lookSpread
 	w.after(asked, w.board)
-	if w.chance(30) { // and somebody says no while it is still being read what that carries
+	if w.chance(40) { // and who asked says no while it is still being read what that carries
 		w.after(asked, func() {
 			w.drag(registryCall, 20*time.Second)
 			w.drag(slackCall, 20*time.Second)
 		})
-		w.after(asked+time.Duration(w.draw(15_000))*time.Millisecond, w.reject)
+		w.after(asked+time.Duration(w.draw(8_000))*time.Millisecond, w.callOff)
 	}
 	for range 2 {
 		w.after(asked+time.Duration(w.draw(250_000))*time.Millisecond, func() {
@@ -429,6 +429,19 @@ func (w *world) request() {
 
 // board is /promote request of the train.
 func (w *world) board() { w.asks(train, "", eve) }
+
+// callOff is /promote reject of the train, by whoever asked for it.
+func (w *world) callOff() {
+	for id := promotion.ID(len(w.judge.promotions)); id > 0; id-- {
+		if p := w.judge.promotions[id]; p.Purpose == promotion.Train {
+			w.deliver(promotion.Gesture{
+				Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureVote, Person: p.Requester, Channel: channel,
+				Promotion: id, Decision: promotion.Reject, Reason: "not today",
+			})
+			return
+		}
+	}
+}
 
 // asks has somebody ask for a promotion.
 func (w *world) asks(app, ref string, who promotion.PersonID) {
