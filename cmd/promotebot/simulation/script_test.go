@@ -57,12 +57,19 @@ func (w *world) scene() {
 	if w.broken != "" {
 		return
 	}
+	w.oneOf(events)
+	if w.strict && w.chance(30) {
+		w.oneOf(interruptions)
+	}
+}
+
+func (w *world) oneOf(some []event) {
 	all := 0
-	for _, e := range events {
+	for _, e := range some {
 		all += e.weight
 	}
 	n := w.draw(all)
-	for _, e := range events {
+	for _, e := range some {
 		if n -= e.weight; n < 0 {
 			e.happens(w)
 			return
@@ -70,11 +77,14 @@ func (w *world) scene() {
 	}
 }
 
-// events are what people, CI and operators do, and how often.
-var events = []struct {
+// event is something that happens, and how often.
+type event struct {
 	weight  int
 	happens func(*world)
-}{
+}
+
+// events are what people, CI and operators do.
+var events = []event{
 	{8, func(w *world) { w.click(w.somebody()) }},
 	{12, func(w *world) { // everybody at once
 		for _, who := range []promotion.PersonID{ann, bob, sue} {
@@ -450,13 +460,8 @@ func (w *world) asks(app, ref string, who promotion.PersonID) {
 	})
 }
 
-// decideWithin is what bot/chat gives a gesture to be committed.
-const decideWithin = 2 * time.Second
-
-// deliver has Slack hand a gesture to one of the replicas. It never tells which,
-// and it may hand over the same one again.
-func (w *world) deliver(g promotion.Gesture) {
-	w.sent = append(w.sent, g)
+// anyUp is one of the replicas that can be reached.
+func (w *world) anyUp() (r *replica, ok bool) {
 	var up []*replica
 	for _, r := range w.replicas {
 		if !r.isDead() && !r.leaving {
@@ -464,9 +469,22 @@ func (w *world) deliver(g promotion.Gesture) {
 		}
 	}
 	if len(up) == 0 {
+		return nil, false
+	}
+	return up[w.draw(len(up))], true
+}
+
+// decideWithin is what bot/chat gives a gesture to be committed.
+const decideWithin = 2 * time.Second
+
+// deliver has Slack hand a gesture to one of the replicas. It never tells which,
+// and it may hand over the same one again.
+func (w *world) deliver(g promotion.Gesture) {
+	w.sent = append(w.sent, g)
+	r, up := w.anyUp()
+	if !up {
 		return
 	}
-	r := up[w.draw(len(up))]
 	name := fmt.Sprintf("%s (delivery %d)", g.Key, len(w.sent))
 	w.note("%s gets %s: %s %s%s #%d %s", r.name, name, g.Person, g.Kind, g.Decision, g.Promotion, g.Ref)
 	go func() {
