@@ -182,7 +182,9 @@ func ago(p *promotion.Promotion) page.Text {
 func heldUp(v policy.View) page.Text {
 	var by []promotion.PersonID
 	for _, h := range v.Facts.Holds {
-		by = append(by, h.By)
+		if h.Stops(&v.Facts.Promotion) {
+			by = append(by, h.By)
+		}
 	}
 	for _, d := range v.Facts.Deployments {
 		if d.Rollout.Phase == promotion.RolloutPlanned && len(by) > 0 {

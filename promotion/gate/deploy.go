@@ -201,7 +201,7 @@ func (t *turn) heldBack(p *promotion.Promotion) (bool, error) {
 		return false, nil
 	}
 	holds, err := t.Holds(p.App)
-	return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Keeps(p.Digest) }), err
+	return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Stops(p) }), err
 }
 
 // order has a target told. From here on the order does not change.

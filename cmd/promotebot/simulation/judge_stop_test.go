@@ -43,6 +43,7 @@ type halts struct {
 	glass      map[promotion.ID]*shards
 	opened     map[promotion.ID]time.Time
 	approvedAt map[standsBehind]time.Time
+	soaks      map[string]int // by how each is told: under two configurations, it can be complete twice in one instant
 }
 
 // shards are what is left of a glass.
@@ -55,7 +56,7 @@ type shards struct {
 func newHalts() halts {
 	return halts{
 		gestures: map[string]promotion.Gesture{}, frozenBy: map[string]promotion.Freeze{}, incidents: map[promotion.IncidentID]promotion.Incident{},
-		glass: map[promotion.ID]*shards{}, opened: map[promotion.ID]time.Time{}, approvedAt: map[standsBehind]time.Time{},
+		glass: map[promotion.ID]*shards{}, opened: map[promotion.ID]time.Time{}, approvedAt: map[standsBehind]time.Time{}, soaks: map[string]int{},
 	}
 }
 

@@ -151,6 +151,8 @@ func (j *judge) committed(r *replica, s *recorder) {
 		switch e.Kind {
 		case audit.Opened, audit.Drifted, audit.Intended, audit.Ended, audit.Lifted:
 			entries++
+		case audit.Soaked:
+			j.soaks[fmt.Sprintf("notice/%d/soaked/%d", e.Promotion, e.At.UnixMicro())]++
 		case audit.Configured:
 			for _, hash := range e.Detail["policies"].(map[string]any) {
 				j.configured[hash.(string)] = true

@@ -101,7 +101,10 @@ func (j *judge) everythingEnds() {
 			if p.State == promotion.Failing { // a person has to decide
 				continue
 			}
-			if j.hasExpired(p, written(r.gate.Catalog(), p)) && j.glass[p.ID] == nil {
+			if p.State == promotion.Deploying && j.isHeld(p, written(r.gate.Catalog(), p)) {
+				continue
+			}
+			if p.State == promotion.Open && j.hasExpired(p, written(r.gate.Catalog(), p)) && j.glass[p.ID] == nil {
 				j.w.violated("#%d has expired, and is open", p.ID)
 			}
 			v, err := j.w.look(r, p.ID)
@@ -219,7 +222,7 @@ func (j *judge) cardsShowTheTruth() {
 	}
 	replies := map[string]int{}
 	for _, m := range j.w.slack.messages {
-		if replies[m.asked]++; m.thread != "" && replies[m.asked] > 1 {
+		if replies[m.asked]++; m.thread != "" && replies[m.asked] > max(1, j.soaks[m.asked]) {
 			j.w.violated("%s was said twice", m.asked)
 		}
 	}
