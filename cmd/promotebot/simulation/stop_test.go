@@ -59,8 +59,8 @@ var interruptions = []event{
 	{3, (*world).incident},
 	{3, (*world).sicken},
 	{2, (*world).hold},
-	{4, (*world).shatter},
-	{2, (*world).review},
+	{9, (*world).shatter},
+	{2, func(w *world) { w.review(w.see(render.ActionFine)) }},
 	{3, func(w *world) { // one person, twice
 		w.click(bob)
 		w.click(roy)
@@ -175,11 +175,14 @@ func (w *world) shatter() {
 			w.after(w.soon(), func() { w.slack.is(who, promotion.Member) })
 		}
 	})
+	for range w.draw(3) {
+		w.after(5*time.Second+w.soon(), func() { w.review(w.seeOn(s.on, render.ActionFine)) })
+	}
 }
 
 // review is what somebody says afterwards about a broken glass.
-func (w *world) review() {
-	if s, ok := w.see(render.ActionFine); ok {
+func (w *world) review(s sight, ok bool) {
+	if ok {
 		w.deliver(w.press(w.somebody(), s, render.ActionFine, promotion.Fine))
 	}
 }
