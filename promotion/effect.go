@@ -26,6 +26,9 @@ const (
 	EffectDeploy  EffectKind = "deploy"  // DeployWork → Result.Rollout
 	EffectObserve EffectKind = "observe" // DeployWork → Result.Rollout
 
+	// Performed by a Prometheus.
+	EffectMeasure EffectKind = "measure" // MeasureWork → Result.Sample
+
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
 	EffectNotice EffectKind = "notice" // NoticeWork
@@ -230,6 +233,7 @@ type Result struct {
 	Proof   *Proof
 	Moves   []Move
 	Rollout *Rollout
+	Sample  *Sample
 	Card    *Card
 	Person  *Person
 	Group   *Group

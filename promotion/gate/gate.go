@@ -148,6 +148,10 @@ type Tx interface {
 	Deployments(of promotion.ID) ([]promotion.Deployment, error)
 	SaveDeployment(d promotion.Deployment) error
 
+	// Measurements are what the queries about a promotion have answered, by name.
+	Measurements(of promotion.ID) ([]promotion.Measurement, error)
+	SaveMeasurement(m promotion.Measurement) error
+
 	// Withdrawals are all that there ever were of an app, oldest first.
 	Withdrawals(app string) ([]promotion.Withdrawal, error)
 	// AddWithdrawal numbers it and stores it; Conflict when its digest is withdrawn
