@@ -80,8 +80,16 @@ func (t *turn) aftermath(p *promotion.Promotion, f *policy.Facts) (err error) {
 	if p.StartedAt == nil || !p.Deploys() {
 		return nil
 	}
-	if f.Deployments, err = t.Deployments(p.ID); err != nil || p.WatchUntil == nil {
+	if f.Deployments, err = t.Deployments(p.ID); err != nil {
 		return err
+	}
+	stocks, err := t.Stocks(p.App)
+	if err != nil {
+		return err
+	}
+	f.Stocks = slices.DeleteFunc(stocks, func(s promotion.Stock) bool { return s.Promotion != p.ID })
+	if p.WatchUntil == nil {
+		return nil
 	}
 	until := *p.WatchUntil
 	if p.FinishedAt != nil {

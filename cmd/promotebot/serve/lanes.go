@@ -46,6 +46,8 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, want
 		copies,
 		lane("deploy", deployWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDeploy: targets.performDeploy(wanted)}),
 		looks,
+		// Apart from what people wait for.
+		lane("stock", measureWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectStock: targets.performStock()}),
 		// Apart, so that a Prometheus that takes its time holds up nobody but itself.
 		lane("measure", measureWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectMeasure: meters.perform()}),
 		// Cards, replies and private answers apart: Slack limits how often each is sent,
