@@ -35,10 +35,10 @@ type edit struct{ file, old, new string }
 
 var mutants = []mutant{
 	{"R1 commit, then acknowledge", "a gesture is acknowledged though its commit failed", []edit{
-		{"promotion/gate/take.go", "		return t.AddGesture(gesture, &answer)\n	})\n	return answer, err", "		return t.AddGesture(gesture, &answer)\n	})\n	_ = err\n	return answer, nil"},
+		{"promotion/gate/take.go", "		answer, err = t.take(gesture)\n		return err\n	})\n	return answer, err", "		answer, err = t.take(gesture)\n		return err\n	})\n	_ = err\n	return answer, nil"},
 	}},
 	{"R2 stable keys", "the time of delivery is part of a gesture's key", []edit{
-		{"promotion/gate/take.go", "		_, decided, err := t.Gesture(gesture.Key)", "		gesture.Key += t.now.String()\n		_, decided, err := t.Gesture(gesture.Key)"},
+		{"promotion/gate/take.go", "	_, decided, err := t.Gesture(g.Key)\n	switch", "	g.Key += t.now.String()\n	_, decided, err := t.Gesture(g.Key)\n	switch"},
 	}},
 	{"R2 stable keys", "the attempt is part of the key of a message, so that a retried one is a new one", []edit{
 		{"bot/chat/post.go", "message(m, event, e.Key), more...", "message(m, event, e.Key+string(rune('a'+e.Attempt))), more..."},
