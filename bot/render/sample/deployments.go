@@ -15,7 +15,7 @@ func Deployments() []State {
 		{"deploying", Shop(Later, Approved(Ann, Bob, Sam), both, follows(promotion.Deploying, "", rolling("eu", promotion.RolloutUnder, "waiting for pods"), rolling("us", promotion.RolloutPlanned, "")))},
 		{"deploying and held", Shop(Later, Approved(Ann, Bob, Sam), both, follows(promotion.Deploying, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutPlanned, "")),
 			With(func(f *policy.Facts) {
-				f.Holds = []promotion.Hold{{ID: 1, App: "shop", By: Eve, Reason: "wait", At: Monday}}
+				f.Holds = []promotion.Hold{{ID: 1, App: "shop", By: Eve, Reason: "wait", At: *f.Promotion.StartedAt}}
 			}))},
 		{"deploying, target down", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Deploying, "", rolling("eu", promotion.RolloutOrdered, "")),
 			With(func(f *policy.Facts) { f.Deployments[0].Fault = "deploy.example.com can't be reached" }))},
