@@ -171,7 +171,7 @@ func (w *world) shatter() {
 		g := w.submission(who, s, promotion.BreakGlass)
 		g.Skips = form.Skips
 		w.deliver(g)
-		if w.chance(25) { // and leaves for a while
+		if w.chance(50) { // and leaves for a while
 			w.slack.is(who, promotion.Deactivated)
 			w.after(w.soon(), func() { w.slack.is(who, promotion.Member) })
 		}
