@@ -217,6 +217,7 @@ func KeepModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Section(page.Writef("Keep *%s* %s in *%s* although it is failing?", p.App, p.Digest, p.To), page.Writef("%s.", because(p.Reason)))
 	body.Section("It counts as promoted then, and the next build can go ahead. Nothing is told to any target by that.")
 	body.Section(deployments(v)...)
+	body.Section(measured(v)...)
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackKeep, PrivateMetadata: remembered(v, channel, ts),

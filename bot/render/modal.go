@@ -172,6 +172,8 @@ func details(v policy.View) []slack.Block {
 		}
 	}
 	p.Section(deployments(v)...)
+	p.Section(strays(v)...)
+	p.Section(measured(v)...)
 	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
 	p.Section(changes(promoted)...)

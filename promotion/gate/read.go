@@ -192,6 +192,9 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 		for _, h := range holdings {
 			status.Holds = append(status.Holds, policy.Holding{Digest: h.Digest, Tag: h.Tag, Since: h.Since})
 		}
+		if status.Strays, err = t.strays(a.Name, env.Name); err != nil {
+			return s, err
+		}
 		s.Environments = append(s.Environments, status)
 	}
 	return s, nil
