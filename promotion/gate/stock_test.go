@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +44,12 @@ func (w *world) strays() []promotion.Stock {
 	w.t.Helper()
 	all, err := w.gate.Status(w.t.Context(), "shop")
 	w.must(err)
-	return all[0].Environments[1].Strays
+	measured, err := w.gate.Strays(w.t.Context())
+	w.must(err)
+	if !reflect.DeepEqual(measured, all[0].Environments[1].Strays) {
+		w.t.Errorf("the metrics have %+v", measured)
+	}
+	return measured
 }
 
 func TestWhatRunsIsReadForAsLongAsNothingNewerComes(t *testing.T) {
