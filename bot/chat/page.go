@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/slack-go/slack"
 
@@ -42,10 +41,7 @@ func (c *Chat) turned(ctx context.Context, cb slack.InteractionCallback, action 
 	if err != nil {
 		return err
 	}
-	return c.say(ctx, promotion.Gesture{
-		Key:    fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Container.MessageTs, action.ActionID, action.ActionTs),
-		Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL,
-	}, fitting(r), true)
+	return c.say(ctx, clicked(cb, action, promotion.Gesture{}), fitting(r), true)
 }
 
 func (c *Chat) read(ctx context.Context, q gate.Query, t render.Turn, rows int) ([]promotion.Promotion, error) {

@@ -12,11 +12,15 @@ import (
 // Answer is what a person is told about what they did. That of a vote or a
 // request that counts can be read by the whole channel.
 func Answer(a promotion.Answer) Message {
-	m := answer(a)
+	var lines []page.Text
 	if a.Late {
-		return page.Say("About what you did a moment ago:", m)
+		lines = append(lines, "About what you did a moment ago:")
 	}
-	return page.Say(m)
+	lines = append(lines, answer(a))
+	if a.Typed != "" {
+		lines = append(lines, page.Writef("You had written: “%s”", page.Foreign(a.Typed, 5*maxReason)))
+	}
+	return page.Say(lines...)
 }
 
 func answer(a promotion.Answer) page.Text {

@@ -101,6 +101,8 @@ func (s *workspace) call(by *caller, method string, args url.Values) (reply, str
 		}
 		s.messages[i].show(args)
 		return reply{"channel": channel, "ts": s.messages[i].ts, "text": s.messages[i].text}, ""
+	case "chat.getPermalink":
+		return reply{"channel": channel, "permalink": "https://slack.test/archives/" + channel + "/p" + strings.ReplaceAll(args.Get("message_ts"), ".", "")}, ""
 	case "chat.postEphemeral":
 		return reply{"message_ts": s.stamp()}, ""
 	case "conversations.history":
