@@ -113,3 +113,33 @@ func TestWhatWasTypedInVainIsSaidBack(t *testing.T) {
 		}
 	})
 }
+
+// In a channel that is shared, people of other organisations see the card and can
+// press its buttons. None of them shows more than the card. A colleague of another
+// workspace of the organisation is shown it, once Slack has said so.
+func TestNothingIsOpenedForPeopleOfOtherOrganisations(t *testing.T) {
+	inWorkspace(t, fakeslack.Options{Team: fakeslack.Team{EnterpriseID: "E0ACME"}}, func(t *testing.T, o *office) {
+		const kim, sue, gus = "U0KIM", "W0SUE", "U0GUS"
+		o.slack.AddUser(fakeslack.User{ID: kim, Name: "kim", TeamID: "T0THEIRS", IsStranger: true})
+		o.slack.AddUser(fakeslack.User{ID: sue, Name: "sue", TeamID: "T0SALES", EnterpriseID: "E0ACME"})
+		o.slack.AddUser(fakeslack.User{ID: gus, Name: "gus", IsRestricted: true})
+		o.slack.AddChannel(fakeslack.Channel{ID: channel, Name: "shop", Members: []string{ann, bob, eve, kim, sue, gus, o.slack.Options().Bot.UserID}})
+		o.stage("a")
+		for _, action := range []string{render.ActionDetails, render.ActionReject, render.ActionHold} {
+			if o.asksWhy(kim, action) || o.asksWhy(kim, action) {
+				t.Errorf("%s opens a dialog for a stranger", action)
+			}
+		}
+		if told := o.last(kim).Text; !strings.Contains(told, "only people of this workspace") {
+			t.Errorf("Kim was told %s", told)
+		}
+		if o.asksWhy(sue, render.ActionDetails) || !strings.Contains(o.last(sue).Text, "click again") {
+			t.Error("Sue, of whom nothing is known yet, is shown the details")
+		}
+		for _, who := range []string{sue, gus, eve} {
+			if !o.asksWhy(who, render.ActionDetails) {
+				t.Errorf("%s is shown no details", who)
+			}
+		}
+	})
+}

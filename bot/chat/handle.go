@@ -147,8 +147,22 @@ func cardOf(cb slack.InteractionCallback) string {
 	return cb.Message.Timestamp
 }
 
-// openModal asks for what a decision has to be said with, or shows the details. Whoever is too late for that is shown how it ended.
+// outside tells privately whoever is of another organisation that there is nothing
+// for them: they can press the buttons of a card in a shared channel.
+func (c *Chat) outside(ctx context.Context, cb slack.InteractionCallback, g promotion.Gesture) (bool, error) {
+	refusal, err := c.gate.Outsider(ctx, promotion.PersonID(cb.User.ID), cb.User.TeamID == c.team)
+	if err != nil || refusal == "" {
+		return false, err
+	}
+	return true, c.say(ctx, g, privately(render.Outside(refusal)), false)
+}
+
+// openModal asks for what a decision has to be said with, or shows the details.
+// Whoever is too late for that is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
+	if out, err := c.outside(ctx, cb, clicked(cb, action, promotion.Gesture{})); err != nil || out {
+		return err
+	}
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
 		return err

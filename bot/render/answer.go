@@ -192,6 +192,11 @@ func Abroad() Message {
 	return page.Say("In a channel that is shared with other organisations, promotebot answers only `/promote`. Nothing was changed.")
 }
 
+// Outside is said to whoever is of another organisation and clicks.
+func Outside(refusal string) Message {
+	return page.Say(page.Writef("Nothing is opened for you: %s. Nothing was changed.", because(refusal)))
+}
+
 // Problem is the one place where an error becomes words in Slack. Only texts
 // that were written for people get out.
 func Problem(err error) Message {

@@ -380,5 +380,12 @@ func (t *turn) view(p *promotion.Promotion) (policy.View, error) {
 	if err != nil {
 		return policy.View{}, err
 	}
+	if p.State == promotion.Failing {
+		by, of, err := t.keepers(p, d, f)
+		if err != nil {
+			return policy.View{}, err
+		}
+		f.Choosers = policy.Choosers(by, of, t.now)
+	}
 	return policy.ViewAt(d, f, t.now), nil
 }

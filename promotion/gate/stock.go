@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -161,6 +162,25 @@ func (t *turn) compareStock(p *promotion.Promotion, s promotion.Stock, others []
 		}
 	}
 	return t.save(p)
+}
+
+// Strays are all targets that run something else than was promoted, or of which that
+// is not known, for metrics.
+func (g *Gate) Strays(ctx context.Context) (all []promotion.Stock, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		all = nil
+		for _, a := range t.catalog.Apps {
+			for _, e := range t.catalog.Environments {
+				some, err := t.strays(a.Name, e.Name)
+				if err != nil {
+					return err
+				}
+				all = append(all, some...)
+			}
+		}
+		return nil
+	})
+	return all, err
 }
 
 // strays are those targets of an app that run something else than they were told

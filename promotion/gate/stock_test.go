@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +44,12 @@ func (w *world) strays() []promotion.Stock {
 	w.t.Helper()
 	all, err := w.gate.Status(w.t.Context(), "shop")
 	w.must(err)
-	return all[0].Environments[1].Strays
+	measured, err := w.gate.Strays(w.t.Context())
+	w.must(err)
+	if !reflect.DeepEqual(measured, all[0].Environments[1].Strays) {
+		w.t.Errorf("the metrics have %+v", measured)
+	}
+	return measured
 }
 
 func TestWhatRunsIsReadForAsLongAsNothingNewerComes(t *testing.T) {
@@ -117,6 +123,11 @@ func TestATargetThatCannotBeReadIsSeenAndNotTakenForEqual(t *testing.T) {
 	if got := w.strays(); len(got) != 1 || !strings.Contains(got[0].Fault, "reached") {
 		t.Errorf("the status shows %+v", got)
 	}
+	w.found(promotion.Running{Where: "Deployment shop", Digest: digest("f"), Count: 2})
+	w.wait(10 * time.Minute)
+	if s := w.stock(id); s.Fault != "" || len(s.Others) != 1 || w.count("strayed") != 1 {
+		t.Errorf("what was told before is told again: %v, %+v", w.said, s)
+	}
 	w.found()
 	w.wait(10 * time.Minute)
 	if s := w.stock(id); s.Strays() || s.Blind != nil || w.count("strayed") != 2 {
@@ -127,7 +138,7 @@ func TestATargetThatCannotBeReadIsSeenAndNotTakenForEqual(t *testing.T) {
 func TestWhatWasReadOfAnEarlierOrderDoesNotCount(t *testing.T) {
 	w := readable(t)
 	first := w.promote("a")
-	w.wait(10 * time.Minute)
+	w.wait(7 * time.Minute) // it is read again in the middle of what follows
 	var asked []promotion.Digest
 	w.running = func(o promotion.Order) promotion.Result {
 		asked = append(asked, o.Digest)

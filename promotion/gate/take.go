@@ -221,13 +221,25 @@ func (t *turn) votersFacts(g promotion.Gesture, p *promotion.Promotion) (d polic
 	if d, f, err = t.facts(p); err != nil {
 		return d, f, err
 	}
-	if g.Decision == promotion.Keep && d.Automatic { // it asks nobody; somebody has to be able to
-		d = t.catalog.asked(p.App)
-		d.RequesterMayApprove = true
-		f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, f.Delegations)
-		return d, f, err
+	if g.Decision == promotion.Keep {
+		if d, f, err = t.keepers(p, d, f); err != nil {
+			return d, f, err
+		}
 	}
 	return d, f, t.acquaint(&f, g.Person)
+}
+
+// keepers are the policy and the facts by which it is decided who may keep what is
+// failing: where nobody is asked for anything, somebody has to be able to.
+func (t *turn) keepers(p *promotion.Promotion, d policy.Document, f policy.Facts) (policy.Document, policy.Facts, error) {
+	if !d.Automatic {
+		return d, f, nil
+	}
+	d = t.catalog.asked(p.App)
+	d.RequesterMayApprove = true
+	var err error
+	f.Rosters, f.People, err = t.people(d, nil, f.Delegations)
+	return d, f, err
 }
 
 // after is the time of a vote: now, unless the clock was set back. A person's

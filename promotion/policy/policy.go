@@ -157,6 +157,7 @@ type Facts struct {
 	Withdrawn     *promotion.Withdrawal  // of the digest; nil unless it is known to be bad
 	Undone        *promotion.Promotion   // the rollback that took back what the promotion brought
 	Back          []Earlier              // of what is in its environment now because of it: what could be gone back to
+	Choosers      []promotion.PersonID   // of what is failing: who could keep it
 	Delegations   []promotion.Delegation // that concern it and were not over when it was opened
 }
 

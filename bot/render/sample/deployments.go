@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"strings"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -26,6 +27,17 @@ func Deployments() []State {
 				f.Deployments[0].Rollout.Lines = []string{"one", "two", "three", "four", "five", "six", "panic: `x` <!channel>", ""}
 				f.Deployments[0].Rollout.URL = "https://deploy.example.com/run/7?a=1&b=2"
 				earlier(f)
+			}))},
+		{"runs something else", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu", "us"), follows(promotion.Promoted, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutDone, "")),
+			With(func(f *policy.Facts) {
+				f.Promotion.FinishedAt = At(Later)
+				f.Stocks = []promotion.Stock{
+					{Target: "eu", Since: At(49 * time.Hour), Others: []promotion.Running{
+						{Where: "Deployment api, container api", Digest: "", Set: "registry.example.com/shop/api:hotfix"},
+						{Where: "Deployment api, container api", Digest: promotion.Digest("sha256:" + strings.Repeat("c", 64)), Count: 3},
+					}},
+					{Target: "us", Fault: "the cluster us can't be reached", Blind: At(49 * time.Hour)},
+				}
 			}))},
 		{"kept", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Promoted, "a fix is on its way", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
 			With(func(f *policy.Facts) { f.Promotion.EndedBy, f.Promotion.FinishedAt = Bob, At(Later) }))},
