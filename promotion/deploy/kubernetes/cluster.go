@@ -51,6 +51,7 @@ type Cluster struct {
 
 	workloads feeds[workload]
 	pods      feeds[pod]
+	told      sync.Map // of orders that have not ended, the rollout that was last said; one that is given up leaves a line
 }
 
 // place is what one watch is about.

@@ -25,9 +25,9 @@ const (
 	logBudget = 5 * time.Second
 )
 
-// Observe says how far the workloads of the order are. An order that is done or
-// has failed is said at once, and else the next change, or after a while that
-// there was none.
+// Observe says how far the workloads of the order are. What it has not said of
+// them before it says at once, also what has changed while nobody asked; else it
+// says the next change, or after a while that there was none.
 func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
 	until := time.Now().Add(d.cluster.spell)
 	if end, ok := ctx.Deadline(); ok && end.Add(-notice).Before(until) {
@@ -41,17 +41,20 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	}
 	feeds, giveBack := d.feeds(set)
 	defer giveBack()
-	var first *promotion.Rollout
+	about := fmt.Sprintf("%d %s %s", o.Promotion, o.Target, o.Handle)
+	told, _ := d.cluster.told.Load(about)
 	for {
 		r, ailing, changed, err := d.look(ctx, o, set, feeds)
 		if err != nil {
 			return promotion.Rollout{Handle: o.Handle}, err
 		}
 		over := r.Phase == promotion.RolloutDone || r.Phase == promotion.RolloutFailed
-		if first == nil {
-			first = &r
-		}
-		if over || wait.Err() != nil || !reflect.DeepEqual(*first, r) || !next(wait, changed) {
+		if over || wait.Err() != nil || !reflect.DeepEqual(told, any(r)) || !next(wait, changed) {
+			if over {
+				d.cluster.told.Delete(about)
+			} else {
+				d.cluster.told.Store(about, r)
+			}
 			if r.Phase != promotion.RolloutDone {
 				d.logs(ctx, &r, ailing)
 			}

@@ -284,12 +284,31 @@ func TestAnObserverWaitsForAChange(t *testing.T) {
 	s.Put(apps+"deployments/api", kubernetes.Manager, with(manifest(image, 1), ""))
 	d := c.Deployer(api())
 	o := deploy(t, d, order(1))
+	if r := observe(t, d, o); r.Phase != promotion.RolloutUnder {
+		t.Errorf("the first that is said is %s: %s", r.Phase, r.Detail)
+	}
 	answers := make(chan promotion.Rollout, 1)
 	go func() { answers <- observe(t, d, o) }()
 	within(t, "it watches pods", func() bool { now, _, _ := s.Counts(); return now[core+"pods"] == 1 })
 	s.Put(core+"pods/api-0", "kubelet", podOf("api", o.Image(), o.Image()))
 	if r := <-answers; r.Phase != promotion.RolloutDone {
 		t.Errorf("it is %s: %s", r.Phase, r.Detail)
+	}
+}
+
+// Nothing more happens after a pod got stuck, and nobody asked just then.
+func TestWhatHasChangedWhileNobodyAskedIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	s, c := world(t)
+	c.Hurry(time.Hour, time.Minute, 0)
+	s.Put(apps+"deployments/api", kubernetes.Manager, with(manifest(image, 1), ""))
+	d := c.Deployer(api())
+	o := deploy(t, d, order(1))
+	observe(t, d, o)
+	stuck := strings.Replace(podOf("api", o.Image(), ""), `"ready": true, "restartCount": 0, "state": {"running": {}}`, `"ready": false, "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff"}}`, 1)
+	s.Put(core+"pods/api-0", "kubelet", stuck)
+	if r := observe(t, c.Deployer(api()), o); !strings.Contains(strings.Join(r.Lines, "\n"), "ImagePullBackOff") {
+		t.Errorf("it says %+v", r)
 	}
 }
 
