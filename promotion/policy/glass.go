@@ -23,7 +23,7 @@ type BreakGlass struct {
 
 // skippable are the rules that a broken glass goes past.
 var skippable = []Rule{
-	RuleApprovals, RuleSoak, RuleExposure, RuleChecks, RuleAuthors, RuleWindow, RuleFreeze, RuleHold, RuleLine, RulePlan, RuleExpiry, RuleWayBack, RuleChannel,
+	RuleApprovals, RuleSoak, RuleExposure, RuleChecks, RuleAuthors, RuleProvenance, RuleWindow, RuleFreeze, RuleHold, RuleLine, RulePlan, RuleExpiry, RuleWayBack, RuleChannel,
 }
 
 func (b *BreakGlass) breakers() []string {

@@ -16,7 +16,7 @@ import (
 // which it is told.
 func needs(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose != promotion.Train {
-		return slices.Concat(condemned(f), origin(d, f, now), authors(d, f), checks(d, f, now), []Finding{tags(f), order(f)}, line(d, f), stops(d, f, now))
+		return slices.Concat(condemned(f), origin(d, f, now), authors(d, f), attested(d, f), checks(d, f, now), []Finding{tags(f), order(f)}, line(d, f), stops(d, f, now))
 	}
 	if len(f.Rides) == 0 {
 		return []Finding{{Rule: RuleRide, Outcome: Blocked, Reason: "it carries nothing"}}

@@ -112,6 +112,7 @@ type reader struct {
 	*strict.Reader
 	kinds    map[string]checkKind // by the name of the check
 	programs bool                 // whether any may be run
+	trusted  promotion.Trust      // whose word about how an image was built is taken
 }
 
 // The sections of the file.
@@ -143,12 +144,13 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands, keyDirect, keyDigests)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands, keyDirect, keyDigests, keyProvenance)
 	if !ok {
 		return
 	}
 	named := r.settings(in, c)
 	r.programs = r.commands(in)
+	r.trusted = r.trust(in)
 	identities := r.people(in)
 	roles := r.roles(root, in, identities)
 	policies := r.policies(in, roles)
@@ -163,6 +165,7 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
 		Direct:       r.direct(in, roles),
+		Trust:        r.trusted,
 	}
 	c.Catalog.Digests = r.digests(in, &c.Catalog)
 	if p, ok := in[keyFreezes]; ok {

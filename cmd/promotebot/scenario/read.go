@@ -116,7 +116,7 @@ func (r *reader) instant(n *yaml.Node) time.Time {
 
 func (r *reader) given(n *yaml.Node, s *Scenario) given {
 	g := given{standings: map[promotion.PersonID]promotion.Standing{}, groups: map[promotion.GroupID]promotion.Group{}}
-	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen", "rollback", "withdrawn")
+	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen", "rollback", "withdrawn", "authors", "unattested")
 	if !ok {
 		return g
 	}
@@ -140,9 +140,18 @@ func (r *reader) given(n *yaml.Node, s *Scenario) given {
 	if p, ok := in["groups"]; ok {
 		r.groups(p.Value, &g)
 	}
-	for key, said := range map[string]*bool{"newer": &g.newer, "held": &g.held, "frozen": &g.frozen, "rollback": &g.rollback, "withdrawn": &g.withdrawn} {
+	for key, said := range map[string]*bool{"newer": &g.newer, "held": &g.held, "frozen": &g.frozen, "rollback": &g.rollback, "withdrawn": &g.withdrawn, "unattested": &g.unattested} {
 		if p, ok := in[key]; ok {
 			*said = r.truth(p.Value, key)
+		}
+	}
+	if p, ok := in["authors"]; ok {
+		g.authors = []string{}
+		items, _ := r.Texts(p.Value, "authors", "[ann@example.com]")
+		for _, item := range items {
+			if text, ok := r.Text(item, "an author"); ok {
+				g.authors = append(g.authors, text)
+			}
 		}
 	}
 	if p, ok := in["checks"]; ok {

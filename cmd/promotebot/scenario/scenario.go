@@ -11,6 +11,7 @@ package scenario
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -36,19 +37,21 @@ type Scenario struct {
 
 // given is what differs from everything being in order.
 type given struct {
-	stayed    *time.Duration // how long the digest has been in From; nil: it is not there
-	requester promotion.PersonID
-	votes     []vote
-	standings map[promotion.PersonID]promotion.Standing
-	groups    map[promotion.GroupID]promotion.Group
-	newer     bool
-	checks    map[string]report
-	used      *promotion.Exposure // nil: enough
-	incidents []promotion.Incident
-	held      bool
-	frozen    bool
-	rollback  bool // it goes back to what was there before
-	withdrawn bool
+	stayed     *time.Duration // how long the digest has been in From; nil: it is not there
+	requester  promotion.PersonID
+	votes      []vote
+	standings  map[promotion.PersonID]promotion.Standing
+	groups     map[promotion.GroupID]promotion.Group
+	newer      bool
+	checks     map[string]report
+	used       *promotion.Exposure // nil: enough
+	incidents  []promotion.Incident
+	held       bool
+	frozen     bool
+	rollback   bool // it goes back to what was there before
+	withdrawn  bool
+	authors    []string // nil: somebody who is none of the people of the scenario
+	unattested bool     // there is no provenance that a key has signed
 }
 
 // report is what is known of a check. One that is missing has not been reported.
@@ -222,10 +225,27 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 	if s.given.newer {
 		f.Newer = &promotion.Promotion{ID: 2, Digest: running, To: s.To}
 	}
+	s.authorship(d, &f)
 	s.people(c, d, &f)
 	s.evidence(d, &f)
 	s.stops(&f)
 	return f
+}
+
+// stranger is who wrote what is in an image where the scenario does not say.
+const stranger = "somebody@else.invalid"
+
+// authorship is who wrote what is in the image, as a verified provenance has it.
+func (s Scenario) authorship(d policy.Document, f *policy.Facts) {
+	f.Promotion.Image = &promotion.Image{}
+	f.Identities.Addresses = maps.Clone(f.Identities.Addresses)
+	if f.Authors = s.given.authors; f.Authors == nil && f.Identities.Addresses != nil {
+		f.Authors, f.Identities.Addresses[stranger] = []string{stranger}, ""
+	}
+	f.Promotion.Provenance = &promotion.Provenance{Repository: f.Promotion.Repository, By: d.Provenance.By, ReadAt: &s.At}
+	if !s.given.unattested {
+		f.Promotion.Provenance.Found = promotion.Attested{Verified: 1, Named: len(f.Authors)}
+	}
 }
 
 // evidence is that of the checks that the scenario mentions; the others have

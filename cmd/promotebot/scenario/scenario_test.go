@@ -20,9 +20,12 @@ slack: {channel: C0SHOP}
 environments:
   - {name: build, watch: "{commit}-built"}
   - {name: staging, watch: staging-passed, tags: [staging], policy: {approvals: {leads: 1}, requester: may-approve}}
+  - {name: audited, tags: [audited], policy: {approvals: {leads: 2}, authors: cannot-approve, provenance: required}}
   - {name: production, tags: [production], policy: {soak: {for: 24h, since: arrival, incidents: {pause: [major]}, exposure: {requests: 10}}, approvals: {leads: 2, security: 1}, checks: [{name: perf, max_age: 30h, numbers: "rps > 10"}, {name: look, reviewed_by: leads}]}}
 apps: [{name: shop, image: registry.example.com/shop/api}]
 roles: {leads: [U0ANN, U0BOB, U0SUE], security: [S0SEC]}
+people: {ann: [U0ANN, ann@example.com]}
+provenance: {keys: {ci: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsiAadmskVrNdYLeeR6qzHvZDbBJN\nR6x/3/A1x62DnjD2Tj1e5JERyDes6+TcfNwIRMnRsP5Ecs6OTpa0AclQlA==\n-----END PUBLIC KEY-----\n"}}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +109,21 @@ scenarios:
     to: staging
     given: {stayed: 1m, requester: U0ANN, votes: [{by: U0ANN}]}
     expect: {outcome: met}
+  - name: where authors can't approve, somebody else has written it unless it is said
+    app: shop
+    to: audited
+    given: {stayed: 1m, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: met}
+  - name: an author does not count
+    app: shop
+    to: audited
+    given: {stayed: 1m, authors: ann@example.com, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: waiting, missing: [approvals], says: 1 of 2 from leads}
+  - name: an image of which nobody has said how it was built
+    app: shop
+    to: audited
+    given: {stayed: 1m, unattested: true, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: blocked, missing: [provenance], says: the policy requires one}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +138,7 @@ scenarios:
 			t.Errorf("%s: whatever the verdict, it is as expected", s.Name)
 		}
 	}
-	if len(all) != 16 || all[1].Line != 7 {
+	if len(all) != 19 || all[1].Line != 7 {
 		t.Errorf("%d scenarios, the second in line %d", len(all), all[1].Line)
 	}
 }
