@@ -37,21 +37,22 @@ type Scenario struct {
 
 // given is what differs from everything being in order.
 type given struct {
-	stayed     *time.Duration // how long the digest has been in From; nil: it is not there
-	requester  promotion.PersonID
-	votes      []vote
-	standings  map[promotion.PersonID]promotion.Standing
-	groups     map[promotion.GroupID]promotion.Group
-	newer      bool
-	checks     map[string]report
-	used       *promotion.Exposure // nil: enough
-	incidents  []promotion.Incident
-	held       bool
-	frozen     bool
-	rollback   bool // it goes back to what was there before
-	withdrawn  bool
-	authors    []string // nil: somebody who is none of the people of the scenario
-	unattested bool     // there is no provenance that a key has signed
+	stayed      *time.Duration // how long the digest has been in From; nil: it is not there
+	requester   promotion.PersonID
+	votes       []vote
+	standings   map[promotion.PersonID]promotion.Standing
+	groups      map[promotion.GroupID]promotion.Group
+	newer       bool
+	checks      map[string]report
+	used        *promotion.Exposure // nil: enough
+	incidents   []promotion.Incident
+	held        bool
+	frozen      bool
+	rollback    bool // it goes back to what was there before
+	withdrawn   bool
+	delegations []promotion.Delegation
+	authors     []string // nil: somebody who is none of the people of the scenario
+	unattested  bool     // there is no provenance that a key has signed
 }
 
 // report is what is known of a check. One that is missing has not been reported.
@@ -202,10 +203,6 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		}
 		p.Targets = append(p.Targets, target)
 	}
-	if d.Plan {
-		p.Plan = "as usual"
-	}
-	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &s.At}
 	f := policy.Facts{Identities: c.Identities, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{}}
 	if s.given.stayed != nil {
 		p.ObservedAt = s.At.Add(-*s.given.stayed)
@@ -221,6 +218,7 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 	for _, v := range s.given.votes {
 		f.Votes = append(f.Votes, promotion.Vote{Promotion: p.ID, Person: v.by, Decision: v.decision, Terms: p.TermsNow(), At: s.At.Add(-v.ago)})
 	}
+	f.Delegations = s.given.delegations
 	slices.SortStableFunc(f.Votes, func(a, b promotion.Vote) int { return a.At.Compare(b.At) })
 	if s.given.newer {
 		f.Newer = &promotion.Promotion{ID: 2, Digest: running, To: s.To}
@@ -334,5 +332,9 @@ func (s Scenario) people(c *gate.Catalog, d policy.Document, f *policy.Facts) {
 	}
 	for _, v := range s.given.votes {
 		know(v.by)
+	}
+	for _, g := range s.given.delegations {
+		know(g.By)
+		know(g.To)
 	}
 }
