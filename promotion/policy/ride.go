@@ -10,7 +10,8 @@ import (
 
 // A train is approved once, and each of its rides has to fulfil everything else
 // that a promotion by itself would have to: nobody gets anything through by
-// putting it beside something that is in order.
+// putting it beside something that is in order. A broken glass is broken once for
+// all of them, and skips of each what could be skipped of it by itself.
 
 // needs is what is asked of a promotion besides approvals, in the order in
 // which it is told.
