@@ -42,7 +42,8 @@ type Rollout struct {
 type Running struct {
 	Where  string // for people: a workload and its container
 	Digest Digest // as it was reported there; of one platform, it may be
-	Count  int    // of machines, pods
+	Count  int    // of machines, pods; 0 of what is only set to run there
+	Set    string `json:",omitempty"` // what it is set to, where that is not what was ordered: foreign text
 }
 
 // RolloutPhase says how an order stands.

@@ -26,6 +26,10 @@ const (
 	// Performed by the deployer of a target.
 	EffectDeploy  EffectKind = "deploy"  // DeployWork → Result.Rollout
 	EffectObserve EffectKind = "observe" // DeployWork → Result.Rollout
+	EffectStock   EffectKind = "stock"   // DeployWork: what runs there now → Result.Running
+
+	// Performed by a Prometheus.
+	EffectMeasure EffectKind = "measure" // MeasureWork → Result.Sample
 
 	// Performed in Slack.
 	EffectCard   EffectKind = "card"   // draw the card of Effect.Promotion → Result.Card
@@ -156,6 +160,7 @@ const (
 	NoticeRolledBack NoticeKind = "rolled-back"
 	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
 	NoticeReinstated NoticeKind = "reinstated"
+	NoticeStrayed    NoticeKind = "strayed" // a target runs something else; shown in the channel too
 
 	NoticeDelegated   NoticeKind = "delegated"
 	NoticeUndelegated NoticeKind = "undelegated"
@@ -178,6 +183,9 @@ type NoticeWork struct {
 	Rollback ID         `json:",omitempty"`
 	By       PersonID   `json:",omitempty"` // who has delegated
 	Whom     PersonID   `json:",omitempty"` // to whom
+
+	Target  string    `json:",omitempty"` // that runs something else,
+	Running []Running `json:",omitempty"` // namely this; nothing: not any more
 
 	Named bool `json:",omitempty"` // of a reminder: those who could are named, because each is reminded directly
 }
@@ -232,6 +240,8 @@ type Result struct {
 	Attested *Attested
 	Moves    []Move
 	Rollout  *Rollout
+	Running  []Running
+	Sample   *Sample
 	Card     *Card
 	Person   *Person
 	Group    *Group

@@ -35,3 +35,10 @@ type Hold struct {
 
 // Keeps tells whether the hold keeps the digest from going on.
 func (h Hold) Keeps(d Digest) bool { return h.Digest == "" || h.Digest == d }
+
+// Stops tells whether the hold keeps a promotion that is under way from going to
+// another target. What was held when it began was gone past with a broken glass, and
+// is gone past to the end.
+func (h Hold) Stops(p *Promotion) bool {
+	return h.Keeps(p.Digest) && p.StartedAt != nil && !h.At.Before(*p.StartedAt)
+}

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/slack-go/slack"
 
@@ -29,10 +28,7 @@ func (c *Chat) Remind(ctx context.Context, e promotion.Effect) (promotion.Result
 
 // snooze takes a click on when to be reminded again.
 func (c *Chat) snooze(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
-		Kind: promotion.GestureSnooze, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true, Until: action.Value,
-	})
+	_, err := c.gate.Take(ctx, clicked(cb, action, promotion.Gesture{Kind: promotion.GestureSnooze, Until: action.Value}))
 	return err
 }
 

@@ -2,9 +2,7 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -84,8 +82,17 @@ var decisions = map[string]promotion.Decision{
 	render.ActionFine:     promotion.Fine,
 }
 
-// dialogs are the buttons that open one.
-var dialogs = []string{render.ActionReject, render.ActionPlan, render.ActionHold, render.ActionGlass, render.ActionReview, render.ActionRollback, render.ActionKeep, render.ActionDetails}
+// asking are the buttons that open a dialog in which something has to be written,
+// and what is done with that.
+var asking = map[string]promotion.Gesture{
+	render.ActionReject:   {Kind: promotion.GestureVote, Decision: promotion.Reject},
+	render.ActionPlan:     {Kind: promotion.GestureVote, Decision: promotion.PlanFor},
+	render.ActionKeep:     {Kind: promotion.GestureVote, Decision: promotion.Keep},
+	render.ActionGlass:    {Kind: promotion.GestureVote, Decision: promotion.BreakGlass},
+	render.ActionReview:   {Kind: promotion.GestureVote, Decision: promotion.NotFine},
+	render.ActionHold:     {Kind: promotion.GestureHold},
+	render.ActionRollback: {Kind: promotion.GestureRollback},
+}
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
 	switch {
@@ -110,7 +117,7 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
 	}
-	if slices.Contains(dialogs, action.ActionID) {
+	if _, asks := asking[action.ActionID]; asks || action.ActionID == render.ActionDetails {
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
@@ -118,12 +125,17 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 
 // decided takes a click that says all there is to say.
 func (c *Chat) decided(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID, d promotion.Decision, terms string) error {
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
-		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-		Promotion: id, Decision: d, Terms: terms, CardTS: cardOf(cb),
-	})
+	_, err := c.gate.Take(ctx, clicked(cb, action, promotion.Gesture{
+		Kind: promotion.GestureVote, Promotion: id, Decision: d, Terms: terms, CardTS: cardOf(cb),
+	}))
 	return err
+}
+
+// clicked is the gesture with who made it by a click, and where.
+func clicked(cb slack.InteractionCallback, action *slack.BlockAction, g promotion.Gesture) promotion.Gesture {
+	g.Key = fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Container.MessageTs, action.ActionID, action.ActionTs)
+	g.Person, g.Channel, g.ResponseURL, g.Reply = promotion.PersonID(cb.User.ID), cb.Channel.ID, cb.ResponseURL, true
+	return g
 }
 
 // cardOf is the timestamp of the card on which somebody clicked; empty when that
@@ -135,34 +147,34 @@ func cardOf(cb slack.InteractionCallback) string {
 	return cb.Message.Timestamp
 }
 
-// openModal asks for what a decision has to be said with, or shows the details. Whoever is too late for that is shown how it ended.
+// outside tells privately whoever is of another organisation that there is nothing
+// for them: they can press the buttons of a card in a shared channel.
+func (c *Chat) outside(ctx context.Context, cb slack.InteractionCallback, g promotion.Gesture) (bool, error) {
+	refusal, err := c.gate.Outsider(ctx, promotion.PersonID(cb.User.ID), cb.User.TeamID == c.team)
+	if err != nil || refusal == "" {
+		return false, err
+	}
+	return true, c.say(ctx, g, privately(render.Outside(refusal)), false)
+}
+
+// openModal asks for what a decision has to be said with, or shows the details.
+// Whoever is too late for that is shown how it ended.
 func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
+	if out, err := c.outside(ctx, cb, clicked(cb, action, promotion.Gesture{})); err != nil || out {
+		return err
+	}
 	v, err := c.gate.View(ctx, id)
 	if err != nil {
 		return err
 	}
-	if v.Facts.Promotion.State == promotion.Open && action.ActionID == render.ActionReject {
+	modal, asks := render.Dialog(v, action.ActionID, cb.Channel.ID, cardOf(cb))
+	if asks {
+		g := clicked(cb, action, asking[action.ActionID])
+		g.Promotion = id
 		// Who is known not to be allowed to is not asked why first.
-		if barred, err := c.gate.Barred(ctx, id, promotion.PersonID(cb.User.ID)); err != nil || barred {
-			return errors.Join(err, c.decided(ctx, cb, action, id, promotion.Reject, ""))
+		if barred, err := c.gate.TurnAway(ctx, g); err != nil || barred {
+			return err
 		}
-	}
-	modal := render.Details(v)
-	switch open := v.Facts.Promotion.State == promotion.Open; {
-	case open && action.ActionID == render.ActionPlan:
-		modal = render.PlanModal(v, cb.Channel.ID, cardOf(cb))
-	case open && action.ActionID == render.ActionReject:
-		modal = render.RejectModal(v, cb.Channel.ID, cardOf(cb))
-	case action.ActionID == render.ActionKeep && v.Facts.Promotion.State == promotion.Failing:
-		modal = render.KeepModal(v, cb.Channel.ID, cardOf(cb))
-	case action.ActionID == render.ActionGlass && render.Breakable(v):
-		modal = render.GlassModal(v, cb.Channel.ID, cb.Message.Timestamp, "")
-	case action.ActionID == render.ActionReview && v.Facts.Promotion.Owed() != nil:
-		modal = render.ReviewModal(v, cb.Channel.ID, cardOf(cb))
-	case action.ActionID == render.ActionRollback && render.Returnable(v):
-		modal = render.RollbackModal(v, cb.Channel.ID, cardOf(cb))
-	case open && action.ActionID == render.ActionHold:
-		modal = render.HoldModal(v, cb.Channel.ID, cardOf(cb))
 	}
 	if _, err := c.api.OpenViewContext(ctx, cb.TriggerID, modal); err != nil {
 		return apiError("views.open", err)

@@ -81,7 +81,7 @@ func TestAHomeShowsWhatWaitsForWhoLooksAtIt(t *testing.T) {
 		if v := o.home(ann); !strings.Contains(string(v.Raw), "Your approval would count now") || !strings.Contains(string(v.Raw), digest("a").Short()) {
 			t.Errorf("Ann's: %s", v.Raw)
 		}
-		if v := o.home(eve); strings.Contains(string(v.Raw), render.ActionApprove) || !strings.Contains(string(v.Raw), "no approval, sign-off or review of yours is missing") || !strings.Contains(string(v.Raw), digest("a").Short()) {
+		if v := o.home(eve); strings.Contains(string(v.Raw), render.ActionApprove) || !strings.Contains(string(v.Raw), "no approval, sign-off, review or choice of yours is missing") || !strings.Contains(string(v.Raw), digest("a").Short()) {
 			t.Errorf("Eve's, who holds no role: %s", v.Raw)
 		}
 		o.press(ann, render.ActionApprove)

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/slack-go/slack"
 
@@ -18,13 +17,13 @@ func (c *Chat) page(ctx context.Context, t render.Turn) (r response, err error) 
 	for rows := render.PageSize; ; rows /= 2 {
 		switch command.Name(t.List) {
 		case command.Status:
-			r, err = c.status(ctx, t)
+			r, err = c.status(ctx, t, rows)
 		case command.List:
 			r, err = c.list(ctx, t, rows)
 		default:
 			r, err = c.history(ctx, t, rows)
 		}
-		if err != nil || rows == 1 || command.Name(t.List) == command.Status || arrives(r) {
+		if err != nil || rows == 1 || arrives(r) {
 			return r, err
 		}
 	}
@@ -42,10 +41,7 @@ func (c *Chat) turned(ctx context.Context, cb slack.InteractionCallback, action 
 	if err != nil {
 		return err
 	}
-	return c.say(ctx, promotion.Gesture{
-		Key:    fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Container.MessageTs, action.ActionID, action.ActionTs),
-		Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL,
-	}, fitting(r), true)
+	return c.say(ctx, clicked(cb, action, promotion.Gesture{}), fitting(r), true)
 }
 
 func (c *Chat) read(ctx context.Context, q gate.Query, t render.Turn, rows int) ([]promotion.Promotion, error) {
@@ -126,25 +122,36 @@ func (c *Chat) list(ctx context.Context, t render.Turn, rows int) (response, err
 	return privately(render.List(views, pages)), nil
 }
 
-// status is what is where. The apps are those of the configuration, in its order,
-// so their pages have numbers.
-func (c *Chat) status(ctx context.Context, t render.Turn) (response, error) {
+// status is what is where. The apps are those of the configuration, in its order.
+// Where the one is gone that a button was about, the list is shown from its
+// beginning.
+func (c *Chat) status(ctx context.Context, t render.Turn, rows int) (response, error) {
 	all, err := c.gate.Status(ctx, t.App)
 	if err != nil {
 		return response{}, err
 	}
-	n := max(1, t.Page)
-	from := min((n-1)*render.StatusSize, len(all))
-	if from == len(all) && n > 1 {
-		return privately(render.NoPage(n)), nil
+	rows = min(rows, render.StatusSize)
+	from := max(0, t.Page-1) * render.StatusSize
+	if from >= len(all) && t.Page > 1 {
+		return privately(render.NoPage(t.Page)), nil
 	}
-	to := min(from+render.StatusSize, len(all))
+	for i, a := range all {
+		switch a.App {
+		case t.Behind:
+			from = i + 1
+		case t.Ahead:
+			from = max(0, i-rows)
+			rows = i - from
+		}
+	}
+	from = min(from, len(all))
+	to := min(from+rows, len(all))
 	var pages render.Pages
-	if n > 1 {
-		pages.Previous = &render.Turn{List: t.List, App: t.App, Page: n - 1}
+	if from > 0 && from < to {
+		pages.Previous = &render.Turn{List: t.List, App: t.App, Ahead: all[from].App}
 	}
 	if to < len(all) {
-		pages.Next = &render.Turn{List: t.List, App: t.App, Page: n + 1}
+		pages.Next = &render.Turn{List: t.List, App: t.App, Behind: all[to-1].App}
 	}
 	return privately(render.Status(all[from:to], c.gate.Now(), pages)), nil
 }

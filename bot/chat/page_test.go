@@ -163,6 +163,54 @@ func TestAListIsStableUnderChange(t *testing.T) {
 	})
 }
 
+// An app that is taken out of the configuration between two pages moves those behind
+// it up. None of them is left out of the next page for that, and none comes twice.
+func TestAStatusThatGetsShorterBetweenTwoPagesLeavesNothingOut(t *testing.T) {
+	c := crowd(t, 23, 2, 1)
+	for i := range c.Apps {
+		c.Apps[i].Channel = channel
+	}
+	shown := func(status string) (apps []string) {
+		for _, m := range regexp.MustCompile(`\*(app-\d+)\* in`).FindAllStringSubmatch(status, -1) {
+			apps = append(apps, m[1])
+		}
+		return apps
+	}
+	names := func(from, to int) (apps []string) {
+		for i := from; i <= to; i++ {
+			apps = append(apps, fmt.Sprintf("app-%d", i))
+		}
+		return apps
+	}
+	in(t, func(t *testing.T, o *office) {
+		if err := o.gate.Adopt(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		if _, status := o.command(ann, "status"); !slices.Equal(shown(status), names(0, 7)) {
+			t.Fatalf("the first page: %s", status)
+		}
+		fewer := *c
+		fewer.Apps = slices.Delete(slices.Clone(c.Apps), 2, 4)
+		if err := o.gate.Adopt(t.Context(), &fewer); err != nil {
+			t.Fatal(err)
+		}
+		o.pause()
+		if status := o.turn(ann, render.ActionNext); !slices.Equal(shown(status), names(8, 15)) {
+			t.Errorf("the second page: %v", shown(status))
+		}
+		if status := o.turn(ann, render.ActionNext); !slices.Equal(shown(status), names(16, 22)) {
+			t.Errorf("the last page: %v", shown(status))
+		}
+		if status := o.turn(ann, render.ActionPrevious); !slices.Equal(shown(status), names(8, 15)) {
+			t.Errorf("back again: %v", shown(status))
+		}
+		if status := o.turn(ann, render.ActionPrevious); !slices.Equal(shown(status), []string{"app-0", "app-1", "app-4", "app-5", "app-6", "app-7"}) {
+			t.Errorf("the first page again: %v", shown(status))
+		}
+	})
+}
+
 // Rows of characters that take three bytes each, as long as they can be.
 func TestAPageThatWouldNotArriveHasFewerRows(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {

@@ -15,6 +15,13 @@ import (
 // whatIsThis answers the shortcut in the menu of a message with what is known of
 // the promotion that it is about. Like every dialog it is opened first.
 func (c *Chat) whatIsThis(ctx context.Context, cb slack.InteractionCallback) error {
+	g := promotion.Gesture{
+		Key:    "shortcut/" + cb.Team.ID + "/" + cb.TriggerID,
+		Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL,
+	}
+	if out, err := c.outside(ctx, cb, g); err != nil || out {
+		return err
+	}
 	app, found, err := c.meantBy(ctx, cb.Channel.ID, cb.Message)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/promotebot/promotebot/bot/render"
-	"github.com/promotebot/promotebot/promotion/audit"
 )
 
 // whatIs uses the shortcut on a message, and returns the dialog that opens.
@@ -57,37 +56,6 @@ func TestAMessageIsAskedWhatItIs(t *testing.T) {
 		}
 		if is := o.whatIs(bob, say("good morning, shopkeeper")); !strings.Contains(is, "names no app") || !strings.Contains(is, "shop") {
 			t.Errorf("a message about something else is explained with %.300s", is)
-		}
-	})
-}
-
-// Who is known not to hold a role is not asked why first, and refused then.
-func TestWhoCantRejectIsNotAskedWhy(t *testing.T) {
-	in(t, func(t *testing.T, o *office) {
-		o.stage("a")
-		o.click(eve, render.ActionReject) // nobody knows her so far, so she is asked
-		v, open := o.slack.View(eve)
-		if !open {
-			t.Fatal("no dialog")
-		}
-		if _, err := o.slack.CloseView(v.ID); err != nil {
-			t.Fatal(err)
-		}
-		o.command(eve, "hold shop it is odd") // now she is known
-		denied := o.recorded(audit.Denied)
-		o.click(eve, render.ActionReject)
-		if _, open := o.slack.View(eve); open {
-			t.Error("a dialog asks why")
-		}
-		if told := o.last(eve).Text; !strings.Contains(told, "Your rejection of") || !strings.Contains(told, "takes a role") || !strings.Contains(told, "could: leads") {
-			t.Errorf("Eve was told %s", told)
-		}
-		if o.recorded(audit.Denied) != denied+1 {
-			t.Error("that she tried is not on record")
-		}
-		o.click(ann, render.ActionReject)
-		if _, open := o.slack.View(ann); !open {
-			t.Error("Ann, who could, is not asked why")
 		}
 	})
 }

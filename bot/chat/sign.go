@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/slack-go/slack"
 
@@ -15,11 +14,7 @@ import (
 // signed takes a click that signs off a check of a promotion, or of a ride of
 // the train on whose card it was made.
 func (c *Chat) signed(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID, check string) error {
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
-		Kind: promotion.GestureSign, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true,
-		Promotion: id, Check: check, Status: promotion.CheckPassed, CardTS: cardOf(cb),
-	})
+	_, err := c.gate.Take(ctx, clicked(cb, action, promotion.Gesture{Kind: promotion.GestureSign, Promotion: id, Check: check, Status: promotion.CheckPassed, CardTS: cardOf(cb)}))
 	return err
 }
 

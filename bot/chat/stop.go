@@ -42,9 +42,6 @@ func (c *Chat) held(ctx context.Context, cb slack.InteractionCallback) (any, err
 
 // lift takes a click on the button that lifts holds.
 func (c *Chat) lift(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction, id promotion.ID) error {
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.Channel.ID, cb.Message.Timestamp, action.ActionID, action.ActionTs),
-		Kind: promotion.GestureUnhold, Person: promotion.PersonID(cb.User.ID), Channel: cb.Channel.ID, ResponseURL: cb.ResponseURL, Reply: true, Promotion: id,
-	})
+	_, err := c.gate.Take(ctx, clicked(cb, action, promotion.Gesture{Kind: promotion.GestureUnhold, Promotion: id}))
 	return err
 }

@@ -12,11 +12,15 @@ import (
 // Answer is what a person is told about what they did. That of a vote or a
 // request that counts can be read by the whole channel.
 func Answer(a promotion.Answer) Message {
-	m := answer(a)
+	var lines []page.Text
 	if a.Late {
-		return page.Say("About what you did a moment ago:", m)
+		lines = append(lines, "About what you did a moment ago:")
 	}
-	return page.Say(m)
+	lines = append(lines, answer(a))
+	if a.Typed != "" {
+		lines = append(lines, page.Writef("You had written: “%s”", page.Foreign(a.Typed, 5*maxReason)))
+	}
+	return page.Say(lines...)
 }
 
 func answer(a promotion.Answer) page.Text {
@@ -186,6 +190,11 @@ func Why(v policy.View) Message {
 // Abroad is said where members of other organisations read and write along.
 func Abroad() Message {
 	return page.Say("In a channel that is shared with other organisations, promotebot answers only `/promote`. Nothing was changed.")
+}
+
+// Outside is said to whoever is of another organisation and clicks.
+func Outside(refusal string) Message {
+	return page.Say(page.Writef("Nothing is opened for you: %s. Nothing was changed.", because(refusal)))
 }
 
 // Problem is the one place where an error becomes words in Slack. Only texts

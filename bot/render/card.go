@@ -39,6 +39,8 @@ func Card(v policy.View) Message {
 	} else {
 		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
 		p.Section(deployments(v)...)
+		p.Section(strays(v)...)
+		p.Section(measured(v)...)
 		carriage(&p, v)
 		p.Section(changes(promoted)...)
 		p.Fields(facts(promoted, c)...)
@@ -78,7 +80,7 @@ func summary(v policy.View) string {
 		s = append(s, discounted(v, c)...)
 		s = append(s, following(v))
 	} else {
-		s = append(append(s, deployments(v)...), approvers(v, c))
+		s = slices.Concat(s, deployments(v), strays(v), measured(v), []page.Text{approvers(v, c)})
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))

@@ -81,7 +81,7 @@ func TestWhatIsNotThereYetSaysWhatToDoInstead(t *testing.T) {
 }
 
 func TestWhatAButtonSaysOfAPageIsReadAgain(t *testing.T) {
-	for _, turn := range []render.Turn{{List: "history", App: "shop", Before: 7}, {List: "list", After: 9}, {List: "status", Page: 2}} {
+	for _, turn := range []render.Turn{{List: "history", App: "shop", Before: 7}, {List: "list", After: 9}, {List: "status", Page: 2}, {List: "status", App: "all", Behind: "shop"}, {List: "status", Ahead: "shop"}} {
 		m := render.List([]policy.View{sample.Shop(sample.Later)}, render.Pages{Previous: &turn, Next: &turn})
 		checkMessage(t, "list", m)
 		all := blocks(t, m)

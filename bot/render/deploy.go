@@ -182,7 +182,9 @@ func ago(p *promotion.Promotion) page.Text {
 func heldUp(v policy.View) page.Text {
 	var by []promotion.PersonID
 	for _, h := range v.Facts.Holds {
-		by = append(by, h.By)
+		if h.Stops(&v.Facts.Promotion) {
+			by = append(by, h.By)
+		}
 	}
 	for _, d := range v.Facts.Deployments {
 		if d.Rollout.Phase == promotion.RolloutPlanned && len(by) > 0 {
@@ -217,6 +219,7 @@ func KeepModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Section(page.Writef("Keep *%s* %s in *%s* although it is failing?", p.App, p.Digest, p.To), page.Writef("%s.", because(p.Reason)))
 	body.Section("It counts as promoted then, and the next build can go ahead. Nothing is told to any target by that.")
 	body.Section(deployments(v)...)
+	body.Section(measured(v)...)
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackKeep, PrivateMetadata: remembered(v, channel, ts),

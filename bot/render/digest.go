@@ -33,6 +33,7 @@ func Digest(d policy.Digest) Message {
 		text = append(text, lines...)
 	}
 	const list, history = "`/promote list` shows everything that is open.", "`/promote history` shows what is past."
+	add("Failing, to be rolled back or kept", open(d.Failing), list)
 	add("Review overdue", open(d.Overdue), list)
 	add("Waiting for approvals", open(d.Waiting), list)
 	add("Soaking", open(d.Soaking), list)

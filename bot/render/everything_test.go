@@ -94,6 +94,7 @@ func TestAnyOtherViewKeepsTheLimits(t *testing.T) {
 		checkView(t, "plan", render.PlanModal(v, "C0123456789", "1795424400.000100"))
 		checkMessage(t, "unbroken", render.Unbroken(v))
 		checkMessage(t, "abroad", render.Abroad())
+		checkMessage(t, "outside", render.Outside(said))
 		checkMessage(t, "the record", render.WhereTheRecordIs())
 		checkMessage(t, "no page", render.NoPage(7))
 		checkView(t, "not this", render.NotThis(said, []string{said, "shop"}))

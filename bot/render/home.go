@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/slack-go/slack"
 
@@ -36,7 +37,7 @@ func Home(h policy.Home) slack.HomeTabViewRequest {
 func homely(p *page.Page, h policy.Home) {
 	p.Header("Waits for you")
 	if len(h.Waiting) == 0 {
-		p.Section("Nothing: no approval, sign-off or review of yours is missing.")
+		p.Section("Nothing: no approval, sign-off, review or choice of yours is missing.")
 	}
 	for i, v := range h.Waiting {
 		if i == homeWaiting {
@@ -96,6 +97,8 @@ func asks(wants []policy.Want) []page.Text {
 			lines = append(lines, page.Writef("Somebody of %s looks at *%s* of %s and signs it off: you could.", w.Sign.Check.ReviewedBy, w.Sign.Check.Name, w.Sign.App))
 		case policy.WantReview:
 			lines = append(lines, "The glass was broken: you could say whether that was right.")
+		case policy.WantChoice:
+			lines = append(lines, "It is failing, and stays so until somebody rolls it back or keeps it: you could.")
 		case policy.WantAnybody:
 			lines = append(lines, page.Writef("You are told as one of %s: it has waited for approvals alone since %s, and those who could give them have not been heard of.", w.Role, when(w.Since)))
 		}
@@ -115,6 +118,8 @@ func wantedButtons(v policy.View, wants []policy.Want) []slack.BlockElement {
 			all = append(all, approveButton(v, value))
 		case w.Kind == policy.WantReview:
 			all = append(all, reviewButtons(v, value)...)
+		case w.Kind == policy.WantChoice:
+			all = append(all, slices.Concat(keepButton(v, value), rollbackButton(v, value))...)
 		case w.Kind == policy.WantSignOff && i < maxSigns:
 			all = append(all, signButton(fmt.Sprintf("%s_%d", ActionSign, i), p.Purpose == promotion.Train, w.Sign))
 		}

@@ -33,3 +33,25 @@ func TestWhatDoesNotFitIsCountedAndSaidWhereItIs(t *testing.T) {
 		t.Errorf("the digest: %s", m.Text)
 	}
 }
+
+// Who could choose what becomes of what is failing can do so where they read of it.
+func TestWhatIsFailingCanBeKeptOrRolledBackWhereItIsReadOf(t *testing.T) {
+	for _, s := range sample.Deployments() {
+		v := s.View
+		if v.Facts.Promotion.State != promotion.Failing {
+			continue
+		}
+		v.Facts.Choosers = []promotion.PersonID{sample.Sam}
+		home, err := json.Marshal(render.Home(policy.Home{Person: sample.Sam, Known: true, At: sample.Monday, Waiting: []policy.View{v}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := render.Reminder(policy.Reminder{Person: sample.Sam, Items: []policy.Reminded{{View: v, Wants: v.Wants()}}})
+		checkMessage(t, s.Name, m)
+		for where, said := range map[string]string{"home": string(home), "reminder": m.Text + blocks(t, m)} {
+			if !strings.Contains(said, "rolls it back or keeps it: you could") || !strings.Contains(said, render.ActionKeep) || strings.Contains(said, render.ActionRollback) != render.Returnable(v) {
+				t.Errorf("%s, at the %s: %s", s.Name, where, said)
+			}
+		}
+	}
+}

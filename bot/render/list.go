@@ -58,6 +58,9 @@ func where(a policy.AppStatus, now time.Time) page.Text {
 			row += page.Writef(", in %s", page.Code(string(e.Images)))
 		}
 		row += ": " + environment(e)
+		for _, s := range e.Strays {
+			row += "\n   ◦ " + stray(s)
+		}
 	}
 	for _, f := range a.Following {
 		row += "\n• " + onItsWay(f)

@@ -46,6 +46,30 @@ func remembered(v policy.View, channel, ts string) string {
 	return string(meta)
 }
 
+// Dialog is what a button opens, and whether something is to be written there:
+// where it is too late for that, and behind the button that is called so, the
+// details are shown. channel and ts are the card's.
+func Dialog(v policy.View, action, channel, ts string) (modal slack.ModalViewRequest, asks bool) {
+	p := &v.Facts.Promotion
+	switch open := p.State == promotion.Open; {
+	case open && action == ActionReject:
+		return RejectModal(v, channel, ts), true
+	case open && action == ActionPlan:
+		return PlanModal(v, channel, ts), true
+	case open && action == ActionHold:
+		return HoldModal(v, channel, ts), true
+	case action == ActionGlass && Breakable(v):
+		return GlassModal(v, channel, ts, ""), true
+	case action == ActionKeep && p.State == promotion.Failing:
+		return KeepModal(v, channel, ts), true
+	case action == ActionReview && p.Owed() != nil:
+		return ReviewModal(v, channel, ts), true
+	case action == ActionRollback && Returnable(v):
+		return RollbackModal(v, channel, ts), true
+	}
+	return Details(v), false
+}
+
 // RejectModal asks why. channel and ts are the card's.
 func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	p := &v.Facts.Promotion
@@ -148,6 +172,8 @@ func details(v policy.View) []slack.Block {
 		}
 	}
 	p.Section(deployments(v)...)
+	p.Section(strays(v)...)
+	p.Section(measured(v)...)
 	p.Section(glass(v, nil)...)
 	p.Section(stopped(v, nil)...)
 	p.Section(changes(promoted)...)

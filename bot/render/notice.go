@@ -30,6 +30,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(signedNotice(w, c), missing(v, c))
 	case promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated:
 		return tookBack(w, v, c, it)
+	case promotion.NoticeStrayed:
+		return page.Say(strayed(w, v))
 	case promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview:
 		return shattered(w, v, c, it)
 	case promotion.NoticeDelegated, promotion.NoticeUndelegated:

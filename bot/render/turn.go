@@ -28,12 +28,13 @@ const (
 )
 
 // Turn is a page of a list: the first, one by its number, or what is next to a
-// promotion. The buttons say the last, so that nothing is left out and nothing
-// comes twice when something was opened or has ended between two pages.
+// promotion or, in a status, to an app. The buttons say the last, so that nothing is
+// left out and nothing comes twice when the list has changed between two pages.
 type Turn struct {
 	List          string // as the command is called
 	App           string
 	Before, After promotion.ID
+	Behind, Ahead string // the app that the page comes after, or that comes after it
 	Page          int
 }
 
@@ -43,6 +44,10 @@ func (t Turn) value() string {
 		return fmt.Sprintf("%s/%s/before/%d", t.List, t.App, t.Before)
 	case t.After != 0:
 		return fmt.Sprintf("%s/%s/after/%d", t.List, t.App, t.After)
+	case t.Behind != "":
+		return fmt.Sprintf("%s/%s/behind/%s", t.List, t.App, t.Behind)
+	case t.Ahead != "":
+		return fmt.Sprintf("%s/%s/ahead/%s", t.List, t.App, t.Ahead)
 	}
 	return fmt.Sprintf("%s/%s/page/%d", t.List, t.App, t.Page)
 }
@@ -53,11 +58,19 @@ func ParseTurn(s string) (t Turn, err error) {
 	if len(parts) != 4 {
 		return t, promotion.Errorf(promotion.Invalid, "a button without a page")
 	}
+	t.List, t.App = parts[0], parts[1]
+	switch parts[2] {
+	case "behind":
+		t.Behind = parts[3]
+		return t, nil
+	case "ahead":
+		t.Ahead = parts[3]
+		return t, nil
+	}
 	n, err := strconv.ParseInt(parts[3], 10, 32)
 	if err != nil || n < 1 {
-		return t, promotion.Errorf(promotion.Invalid, "a button without a page")
+		return Turn{}, promotion.Errorf(promotion.Invalid, "a button without a page")
 	}
-	t.List, t.App = parts[0], parts[1]
 	switch parts[2] {
 	case "before":
 		t.Before = promotion.ID(n)

@@ -81,6 +81,8 @@ func TestAnswers(t *testing.T) {
 			"No such promotion of *shop* is open or on record, and nothing was changed. `/promote status shop` shows what is where, `/promote request shop` asks for a promotion."},
 		{"a button of another promotebot", promotion.Answer{Verb: promotion.Missing, Promotion: 12},
 			"There is no such promotion, and nothing was changed. Is another promotebot connected to this Slack app?"},
+		{"what was typed in vain is said back, harmlessly", promotion.Answer{Verb: promotion.Refused, Deed: promotion.GestureHold, App: "shop", Reason: "guests can't decide promotions", Typed: "<!here> it leaks"},
+			"It was not done: guests can't decide promotions. Nothing was changed.\nYou had written: “&lt;!here&gt; it leaks”"},
 		{"a late answer says what it is about", promotion.Answer{Verb: promotion.Repeated, App: "shop", Late: true},
 			"About what you did a moment ago:\nYou had approved *shop* already. A person counts once; nothing was changed."},
 	} {

@@ -111,13 +111,15 @@ var (
 	reconnects  = prometheus.NewDesc("promotebot_slack_reconnects_total", "Socket Mode connections that were replaced.", nil, nil)
 	dropped     = prometheus.NewDesc("promotebot_slack_envelopes_dropped_total", "Envelopes left unacknowledged because too many came at once.", nil, nil)
 	blind       = prometheus.NewDesc("promotebot_watch_blind", "1 for each watch whose registry can't be read.", []string{"app", "environment", "side"}, nil)
+	straying    = prometheus.NewDesc("promotebot_target_strays", "1 for each target that runs something else than was promoted.", []string{"app", "environment", "target"}, nil)
+	unread      = prometheus.NewDesc("promotebot_target_blind", "1 for each target of which it can't be read what runs there.", []string{"app", "environment", "target"}, nil)
 	unpostable  = prometheus.NewDesc("promotebot_slack_channel_fault", "1 for each channel in which no card can be posted.", []string{"channel"}, nil)
 	live        = prometheus.NewDesc("promotebot_promotions", "Promotions that have not ended.", []string{"state"}, nil)
 	failures    = prometheus.NewDesc("promotebot_scrape_errors", "1 when the database did not answer this scrape.", nil, nil)
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, reconnects, dropped, blind, unpostable, live, failures} {
+	for _, d := range []*prometheus.Desc{connections, reconnects, dropped, blind, straying, unread, unpostable, live, failures} {
 		ch <- d
 	}
 }
@@ -132,7 +134,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	unseen, err := c.o.Gate.Blind(ctx)
 	open, err2 := c.o.Gate.Promotions(ctx, gate.Query{Apart: true, States: promotion.Unfinished()})
 	closed, err3 := c.o.Gate.Unpostable(ctx)
-	if err := errors.Join(err, err2, err3); err != nil {
+	strays, err4 := c.o.Gate.Strays(ctx)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		c.o.Log.Error("metrics", "error", err)
 		ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 1)
 		return
@@ -140,6 +143,14 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(failures, prometheus.GaugeValue, 0)
 	for _, w := range unseen {
 		ch <- prometheus.MustNewConstMetric(blind, prometheus.GaugeValue, 1, w.App, w.Environment, string(w.Side))
+	}
+	for _, s := range strays {
+		if len(s.Others) > 0 {
+			ch <- prometheus.MustNewConstMetric(straying, prometheus.GaugeValue, 1, s.App, s.Environment, s.Target)
+		}
+		if s.Fault != "" {
+			ch <- prometheus.MustNewConstMetric(unread, prometheus.GaugeValue, 1, s.App, s.Environment, s.Target)
+		}
 	}
 	for _, channel := range closed {
 		ch <- prometheus.MustNewConstMetric(unpostable, prometheus.GaugeValue, 1, channel.ID)

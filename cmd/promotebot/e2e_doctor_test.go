@@ -36,7 +36,7 @@ func TestTheDoctorSaysThatAllIsWellBesideARunningBot(t *testing.T) {
 	w := newTown(t, oneLead)
 	bot := w.start()
 	d := w.stage("1.4.2")
-	w.eventually("there is a card", w.cardSays(d.Hex[:12]))
+	w.eventually("there is a card that can be approved", w.cardSays(approve))
 	before := len(w.slack.Messages(shopChannel))
 	said, code := w.doctor()
 	if code != 0 || !strings.Contains(said, "0 wrong, 0 that could not be looked at") {

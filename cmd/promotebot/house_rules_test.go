@@ -17,7 +17,7 @@ type room struct {
 
 var (
 	decides = []string{"promotion", "promotion/policy", "promotion/audit", "promotion/gate"}
-	runs    = append([]string{"bot/...", "promotion/pipeline", "promotion/registry/...", "promotion/deploy/...", "store", "store/sqlite", "cmd/promotebot/config", "cmd/promotebot/serve"}, decides...)
+	runs    = append([]string{"bot/...", "promotion/pipeline", "promotion/registry/...", "promotion/deploy/...", "promotion/prometheus", "store", "store/sqlite", "cmd/promotebot/config", "cmd/promotebot/serve"}, decides...)
 )
 
 var rooms = []room{
@@ -54,6 +54,10 @@ var rooms = []room{
 	{
 		pkg: "promotion/deploy/webhook", ours: []string{"promotion"}, without: []string{"database/sql", "os", "os/exec"},
 		why: "a service is told what was written down; where it may send promotebot is the configuration's to say, and not its own",
+	},
+	{
+		pkg: "promotion/prometheus", ours: []string{"promotion"}, without: []string{"database/sql", "os", "os/exec"},
+		why: "it says what a query came to, or why that is not known; whether it is good or bad is the policy's to say",
 	},
 	{
 		pkg: "promotion/registry/wire", ours: []string{"promotion"},

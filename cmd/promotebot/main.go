@@ -106,15 +106,46 @@ func (p *program) run(ctx context.Context, args []string) int {
 		}
 		return 0
 	}
-	if len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
-		p.help(p.stdout)
+	about, asked := helpAbout(args)
+	if asked && (about == "" || len(under(about)) > 0) {
+		p.help(p.stdout, about)
 		return 0
 	}
-	if len(args) > 0 {
+	switch {
+	case len(args) == 1 && len(under(about)) > 0:
+		_, _ = fmt.Fprintf(p.stderr, "promotebot: %q takes one more word\n\n", about)
+	case len(args) > 0:
 		_, _ = fmt.Fprintf(p.stderr, "promotebot: there is no command %q\n\n", strings.Join(args, " "))
 	}
-	p.help(p.stderr)
+	p.help(p.stderr, about)
 	return misuse
+}
+
+// helpAbout is the first word of the commands that the command line is about, and
+// whether it asks for help: with "help" before that, or a flag behind it.
+func helpAbout(args []string) (about string, asked bool) {
+	if len(args) > 0 && args[0] == "help" {
+		asked, args = true, args[1:]
+	}
+	for _, arg := range args {
+		switch {
+		case arg == "-h" || arg == "-help" || arg == "--help":
+			asked = true
+		case about == "":
+			about = arg
+		}
+	}
+	return about, asked
+}
+
+// under are the commands that begin with a word.
+func under(word string) (found []command) {
+	for _, c := range commands() {
+		if first, _, _ := strings.Cut(c.name, " "); first == word {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // complain prints a configuration's problems a line each, so that an editor
@@ -130,9 +161,14 @@ func (p *program) complain(err error) {
 	}
 }
 
-func (p *program) help(w io.Writer) {
-	_, _ = fmt.Fprint(w, "promotebot promotes container images by digest, behind a human gate in Slack.\n\n")
-	for _, c := range commands() {
+// help shows the commands that begin with a word; all of them where there are none.
+func (p *program) help(w io.Writer, word string) {
+	shown := under(word)
+	if len(shown) == 0 {
+		_, _ = fmt.Fprint(w, "promotebot promotes container images by digest, behind a human gate in Slack.\n\n")
+		shown = commands()
+	}
+	for _, c := range shown {
 		if c.about == "" {
 			continue // it is the short form of another
 		}

@@ -77,6 +77,7 @@ const (
 
 	Moved    Kind = "moved"    // the tags are where they were to be, and something follows that
 	Rollout  Kind = "rollout"  // how far a target is with its order has changed
+	Strayed  Kind = "strayed"  // a target runs something else than it was told, or does not any more
 	Watching Kind = "watching" // it runs everywhere
 	Failing  Kind = "failing"  // it did not come to run, or something went wrong after that
 )

@@ -79,7 +79,7 @@ func (t *turn) adopted() error {
 	if err := t.refresh(); err != nil {
 		return err
 	}
-	if err := errors.Join(t.abandoned(), t.nudges(), t.digests()); err != nil {
+	if err := errors.Join(t.abandoned(), t.measureAll(), t.takeAllStock(), t.nudges(), t.digests()); err != nil {
 		return err
 	}
 	return t.replan()

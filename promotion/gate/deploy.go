@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type Target struct {
 	Name  string
 	Apps  []string // that run there; empty for all
 	Tells bool     // it may say itself how far it is; else it is read there, and nobody's word counts
+	Reads bool     // what runs there can be read at any time
 }
 
 // For are the targets of an app.
@@ -201,7 +203,7 @@ func (t *turn) heldBack(p *promotion.Promotion) (bool, error) {
 		return false, nil
 	}
 	holds, err := t.Holds(p.App)
-	return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Keeps(p.Digest) }), err
+	return slices.ContainsFunc(holds, func(h promotion.Hold) bool { return h.Stops(p) }), err
 }
 
 // order has a target told. From here on the order does not change.
@@ -256,9 +258,11 @@ func (t *turn) deployed(p *promotion.Promotion) error {
 		return err
 	}
 	if d.After != nil {
-		return t.watch(p, d)
+		err = t.watch(p, d)
+	} else {
+		err = t.settled(p)
 	}
-	return t.settled(p)
+	return errors.Join(err, t.takeStock(p.App, p.To, t.now.Add(stockEvery)))
 }
 
 // settled ends what has come to run, and lets go on what waited for that.
@@ -352,7 +356,7 @@ func (t *turn) keep(g promotion.Gesture, p *promotion.Promotion, d policy.Docume
 	if err := t.left(p); err != nil {
 		return answer, err
 	}
-	return answer, t.nextTurn(p)
+	return answer, errors.Join(t.takeStock(p.App, p.To, t.now.Add(stockEvery)), t.nextTurn(p))
 }
 
 // left ends what was to take back by itself what somebody has kept.

@@ -155,6 +155,10 @@ func TestATargetThatFailsHasPeopleDecideAndTheNextIsNotTold(t *testing.T) {
 	if w.clickOn(eve, promotion.Keep, w.get(id)); w.answers[eve].Verb != promotion.Refused {
 		t.Errorf("eve: %+v", w.answers[eve])
 	}
+	keep := promotion.Gesture{Kind: promotion.GestureVote, Promotion: id, Decision: promotion.Keep}
+	if !w.turnedAway(eve, keep) || w.turnedAway(bob, keep) {
+		t.Error("who is asked why it is kept are not those who could keep it")
+	}
 	w.expect(id, promotion.Failing)
 	if a := w.clickOn(bob, promotion.Keep, w.get(id)); a.Verb != promotion.Counted {
 		t.Fatalf("%+v", a)

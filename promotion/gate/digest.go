@@ -63,6 +63,8 @@ func (g *Gate) Digest(ctx context.Context, w promotion.DigestWork) (d policy.Dig
 		for _, v := range views {
 			switch p := &v.Facts.Promotion; {
 			case p.Card.Channel != w.Channel:
+			case p.State == promotion.Failing:
+				d.Failing = append(d.Failing, v)
 			case p.Overdue(t.now):
 				d.Overdue = append(d.Overdue, v)
 			case p.State == promotion.Open && v.Verdict.OnlyApprovals():

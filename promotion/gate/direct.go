@@ -239,6 +239,9 @@ func (t *turn) asked() (map[promotion.PersonID]bool, error) {
 // are told with the others from when they were told first.
 func (t *turn) due(v policy.View) ([]policy.Want, error) {
 	wants := v.Wants()
+	if v.Facts.Promotion.State != promotion.Open {
+		return wants, nil
+	}
 	if !v.Verdict.OnlyApprovals() {
 		return slices.DeleteFunc(wants, func(w policy.Want) bool { return w.Kind == policy.WantApproval }), nil
 	}
@@ -448,10 +451,13 @@ func (g *Gate) Reminder(ctx context.Context, who promotion.PersonID) (r policy.R
 	return r, err
 }
 
-// urgency has reviews come first: they are about what is out there already.
+// urgency has what is failing come first, and then reviews: they are about what is
+// out there already.
 func urgency(wants []policy.Want) int {
-	if slices.ContainsFunc(wants, func(w policy.Want) bool { return w.Kind == policy.WantReview }) {
-		return 0
+	for i, first := range []policy.WantKind{policy.WantChoice, policy.WantReview} {
+		if slices.ContainsFunc(wants, func(w policy.Want) bool { return w.Kind == first }) {
+			return i
+		}
 	}
-	return 1
+	return 2
 }

@@ -295,3 +295,54 @@ func TestASnoozeThatEndsWhenItIsTimeAnywayRemindsOnce(t *testing.T) {
 		})
 	}
 }
+
+// What is failing stays so until somebody chooses. Those who could are reminded of
+// it, and have it at home, until somebody has; also where the policy asks nobody.
+func TestWhatIsFailingIsRemindedOfUntilSomebodyChooses(t *testing.T) {
+	for name, automatic := range map[string]bool{"approved": false, "automatic": true} {
+		t.Run(name, func(t *testing.T) {
+			c := deploying(t, false, nil, "eu")
+			c.Reminders, c.Direct = nil, &gate.Direct{Schedule: "0 9 * * *", TimeZone: "Europe/Berlin"}
+			c.Apps[0].Channel = "C0SHOP"
+			if automatic {
+				d := c.Apps[0].Policies["production"]
+				d.Automatic, d.Approvals = true, nil
+				c.Apps[0].Policies["production"] = d
+				c.Apps = append(c.Apps, gate.App{Name: "cart", Repository: "registry.example.com/shop/cart", Channel: "C0CART", Policies: map[string]policy.Document{"production": one()}})
+			}
+			w := newWorld(t, c)
+			if automatic {
+				w.must(w.gate.Sight(t.Context(), []promotion.Sighting{
+					{App: "cart", Environment: "staging", Side: promotion.Source, At: w.now}, {App: "cart", Environment: "production", Side: promotion.Held, At: w.now},
+				}))
+			}
+			w.wait(11 * time.Minute)
+			w.target["eu"] = func(promotion.Order) promotion.Result {
+				return promotion.Result{Rollout: &promotion.Rollout{Phase: promotion.RolloutFailed, Detail: "CrashLoopBackOff"}}
+			}
+			id := w.promote("a")
+			w.wait(24 * time.Hour)
+			w.expect(id, promotion.Failing)
+			w.wants("those who could choose", "2026-03-03 08:00:00 U0ANN 1", "2026-03-03 08:00:00 U0BOB 1", "2026-03-03 08:00:00 U0SUE 1")
+			must := func(h policy.Home, _ promotion.Home, err error) int {
+				w.must(err)
+				return len(h.Waiting)
+			}
+			w.must(w.gate.Visit(t.Context(), bob, ""))
+			w.must(w.gate.Visit(t.Context(), eve, ""))
+			w.run()
+			if at, not := must(w.gate.Home(t.Context(), bob)), must(w.gate.Home(t.Context(), eve)); at != 1 || not != 0 {
+				t.Errorf("%d wait at Bob's home and %d at Eve's", at, not)
+			}
+			d, err := w.gate.Digest(t.Context(), promotion.DigestWork{Channel: "C0SHOP", Since: start, Until: w.now})
+			if err != nil || len(d.Failing) != 1 || len(d.Open) != 0 || d.Empty() {
+				t.Errorf("the digest of the channel: %+v %v", d, err)
+			}
+			if a := w.clickOn(bob, promotion.Keep, w.get(id)); a.Verb != promotion.Counted {
+				t.Fatalf("%+v", a)
+			}
+			w.wait(24 * time.Hour)
+			w.wants("once somebody has chosen")
+		})
+	}
+}

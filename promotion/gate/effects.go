@@ -133,6 +133,16 @@ func (t *turn) observe(d promotion.Deployment, at time.Time) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, fmt.Sprintf("observe/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, at))
 }
 
+// stockAt has one target read about the order that it has done last.
+func (t *turn) stockAt(o promotion.Order, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectStock, "stock/"+o.App+"/"+o.Environment+"/"+o.Target, 0, promotion.DeployWork{Order: o}, at))
+}
+
+// askAt asks one query about one promotion.
+func (t *turn) askAt(p *promotion.Promotion, q policy.Query, at time.Time) error {
+	return t.AddEffect(promotion.NewEffect(promotion.EffectMeasure, fmt.Sprintf("measure/%d/%s", p.ID, q.Number), p.ID, q.Ask(*p), at))
+}
+
 func (t *turn) lookUp(subjects []policy.Subject) error {
 	for _, s := range subjects {
 		e := promotion.NewEffect(promotion.EffectPerson, "person/"+string(s.Person), 0, promotion.PersonWork{ID: s.Person}, t.now)

@@ -148,6 +148,14 @@ type Tx interface {
 	Deployments(of promotion.ID) ([]promotion.Deployment, error)
 	SaveDeployment(d promotion.Deployment) error
 
+	// Stocks are what runs in the targets of an app, by environment and target.
+	Stocks(app string) ([]promotion.Stock, error)
+	SaveStock(s promotion.Stock) error
+
+	// Measurements are what the queries about a promotion have answered, by name.
+	Measurements(of promotion.ID) ([]promotion.Measurement, error)
+	SaveMeasurement(m promotion.Measurement) error
+
 	// Withdrawals are all that there ever were of an app, oldest first.
 	Withdrawals(app string) ([]promotion.Withdrawal, error)
 	// AddWithdrawal numbers it and stores it; Conflict when its digest is withdrawn
@@ -371,6 +379,13 @@ func (t *turn) view(p *promotion.Promotion) (policy.View, error) {
 	d, f, err := t.facts(p)
 	if err != nil {
 		return policy.View{}, err
+	}
+	if p.State == promotion.Failing {
+		by, of, err := t.keepers(p, d, f)
+		if err != nil {
+			return policy.View{}, err
+		}
+		f.Choosers = policy.Choosers(by, of, t.now)
 	}
 	return policy.ViewAt(d, f, t.now), nil
 }

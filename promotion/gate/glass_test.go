@@ -194,6 +194,36 @@ func TestTheGlassIsBrokenOnlyForWhatWasShown(t *testing.T) {
 	w.expect(1, promotion.Promoted)
 }
 
+func TestABrokenGlassGoesPastAHoldToTheTargets(t *testing.T) {
+	d := quick()
+	d.Deploys = []string{"eu", "us"}
+	d.BreakGlass = &policy.BreakGlass{Role: "leads", By: []string{"leads"}, Within: time.Hour}
+	c := deploying(t, false, nil, "eu", "us")
+	c.Apps[0].Policies["production"] = d
+	w := newWorld(t, c)
+	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "") }
+	w.deed(promotion.Gesture{Kind: promotion.GestureHold, Person: eve, App: "shop", Reason: "not now"})
+	w.now = w.now.Add(time.Second)
+	w.stage("a")
+	if a := w.breaks(ann, w.newest()); a.Verb != promotion.Counted {
+		t.Fatalf("%+v", a)
+	}
+	if got := w.phases(1); got != "eu asked, us planned" {
+		t.Errorf("what was skipped holds up the first target: %s", got)
+	}
+	// What is held from now on is another thing.
+	w.now = w.now.Add(time.Second)
+	w.deed(promotion.Gesture{Kind: promotion.GestureHold, Person: bob, App: "shop", Reason: "it smells"})
+	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutDone, "") }
+	w.wait(time.Hour)
+	if got := w.phases(1); got != "eu done, us planned" {
+		t.Errorf("while Bob holds it: %s", got)
+	}
+	w.deed(promotion.Gesture{Kind: promotion.GestureUnhold, Person: bob, App: "shop"})
+	w.wait(time.Minute)
+	w.expect(1, promotion.Promoted)
+}
+
 func TestABrokenGlassIsNoneUnderAnotherPolicy(t *testing.T) {
 	w := newWorld(t, glassy(t))
 	w.stage("a")

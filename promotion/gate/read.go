@@ -72,28 +72,6 @@ func (t *turn) viewed(all []*promotion.Promotion) (views []policy.View, err erro
 	return views, nil
 }
 
-// Barred tells whether it is known already that the person can't reject the
-// promotion. What is not known bars nobody: it is read once they have.
-func (g *Gate) Barred(ctx context.Context, id promotion.ID, person promotion.PersonID) (barred bool, err error) {
-	err = g.read(ctx, func(t *turn) error {
-		p, err := t.load(id)
-		if err != nil {
-			return err
-		}
-		d, f, err := t.facts(p)
-		if err != nil {
-			return err
-		}
-		if err := t.acquaint(&f, person); err != nil {
-			return err
-		}
-		known := len(policy.StaleFor(promotion.Reject, d, f, person, policy.KnownFor, t.now)) == 0
-		barred = known && policy.MayReject(d, f, person) != ""
-		return nil
-	})
-	return barred, err
-}
-
 // WhatIf is a promotion as it is and as it would be if the person approved now,
 // or why that approval could not count.
 func (g *Gate) WhatIf(ctx context.Context, id promotion.ID, person promotion.PersonID) (is, would policy.View, refusal string, err error) {
@@ -213,6 +191,9 @@ func (t *turn) status(a App) (policy.AppStatus, error) {
 		}
 		for _, h := range holdings {
 			status.Holds = append(status.Holds, policy.Holding{Digest: h.Digest, Tag: h.Tag, Since: h.Since})
+		}
+		if status.Strays, err = t.strays(a.Name, env.Name); err != nil {
+			return s, err
 		}
 		s.Environments = append(s.Environments, status)
 	}

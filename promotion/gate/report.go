@@ -49,6 +49,10 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.undone(e, r.Moves, "")
 	case promotion.EffectDeploy, promotion.EffectObserve:
 		return t.rolledOut(e, *r.Rollout)
+	case promotion.EffectStock:
+		return t.stocked(e, r.Running, "")
+	case promotion.EffectMeasure:
+		return t.measured(e, r.Sample, "")
 	case promotion.EffectCard:
 		return t.drawn(e, *r.Card)
 	case promotion.EffectPerson:
@@ -278,6 +282,10 @@ func (t *turn) failed(e promotion.Effect, r promotion.Result) error {
 		return t.undone(e, r.Moves, f.Text)
 	case promotion.EffectDeploy, promotion.EffectObserve:
 		return t.deployFailed(e, f)
+	case promotion.EffectStock:
+		return t.stocked(e, nil, f.Text)
+	case promotion.EffectMeasure:
+		return t.measured(e, nil, f.Text)
 	case promotion.EffectGroup:
 		w, err := promotion.Work[promotion.GroupWork](e)
 		if err != nil {
@@ -364,6 +372,8 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 		again = again && e.Attempt < lookUpAttempts
 	case promotion.EffectNotice, promotion.EffectDirect, promotion.EffectDigest:
 		again, longest = again && e.Attempt < noticeAttempts, slowly
+	case promotion.EffectMeasure, promotion.EffectStock: // it is asked again anyway, and until then it is a fact that there is no answer
+		again = false
 	case promotion.EffectCopy:
 		again, longest = true, slowly
 	case promotion.EffectDeploy, promotion.EffectObserve:

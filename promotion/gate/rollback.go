@@ -55,15 +55,7 @@ func (t *turn) askBack(g promotion.Gesture, u unknown) (promotion.Answer, error)
 	if err != nil || answer.Verb != "" {
 		return answer, err
 	}
-	d, asks := policy.Document{}, t.catalog.asked(g.App)
-	if bad != nil {
-		app, _ := t.catalog.App(bad.App)
-		d = app.Policies[bad.To].Returning()
-	}
-	who := d
-	if d.Automatic || bad == nil {
-		who = asks
-	}
+	d, who, asks := t.returning(g.App, bad)
 	f, wait, unread, err := t.who(g, u, who)
 	switch {
 	case err != nil || wait:
@@ -109,6 +101,21 @@ func (t *turn) askBack(g promotion.Gesture, u unknown) (promotion.Answer, error)
 	}
 	answer.Verb, answer.Promotion, answer.Digest, answer.Reason = promotion.Requested, p.ID, p.Digest, g.Reason
 	return answer, t.standBehind(g, p, &answer)
+}
+
+// returning is the policy of going back from what was brought, the one whose roles
+// have to be read before it is known who may ask for that, and the one that asks
+// every role of the app. bad is nil when nothing was.
+func (t *turn) returning(name string, bad *promotion.Promotion) (d, who, asks policy.Document) {
+	asks = t.catalog.asked(name)
+	if bad == nil {
+		return d, asks, asks
+	}
+	app, _ := t.catalog.App(bad.App)
+	if d = app.Policies[bad.To].Returning(); d.Automatic {
+		return d, asks, asks
+	}
+	return d, d, asks
 }
 
 // toUndo is the promotion that brought what is there now, of which a gesture

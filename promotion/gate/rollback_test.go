@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,16 @@ func (w *world) says(who promotion.PersonID, g promotion.Gesture) promotion.Answ
 func (w *world) rollback(who promotion.PersonID, ref string) promotion.Answer {
 	w.t.Helper()
 	return w.says(who, promotion.Gesture{Kind: promotion.GestureRollback, Ref: ref})
+}
+
+// turnedAway tells whether somebody is refused before they are asked why.
+func (w *world) turnedAway(who promotion.PersonID, g promotion.Gesture) bool {
+	w.t.Helper()
+	w.clicks++
+	g.Key, g.Person = fmt.Sprintf("away/%d", w.clicks), who
+	barred, err := w.gate.TurnAway(w.t.Context(), g)
+	w.must(err)
+	return barred
 }
 
 func (w *world) holds() []promotion.Hold {
@@ -160,6 +171,10 @@ func TestWhereNobodyApprovesARoleIsNeededToGoBack(t *testing.T) {
 	w.production("b")
 	if a := w.rollback(eve, ""); a.Verb != promotion.Refused || !slices.Equal(a.Could, []string{"leads"}) {
 		t.Fatalf("Eve: %+v", a)
+	}
+	back := promotion.Gesture{Kind: promotion.GestureRollback, Promotion: w.newest().Facts.Promotion.ID}
+	if !w.turnedAway(eve, back) || w.turnedAway(ann, back) {
+		t.Error("who is asked why to go back are not those who could")
 	}
 	w.rollback(ann, "")
 	w.production("a")

@@ -18,38 +18,54 @@ import (
 // A refusal is an answer. An error means that nothing was recorded.
 func (g *Gate) Take(ctx context.Context, gesture promotion.Gesture) (promotion.Answer, error) {
 	var answer promotion.Answer
-	err := g.update(ctx, string(gesture.Person), func(t *turn) error {
-		_, decided, err := t.Gesture(gesture.Key)
-		switch {
-		case err == nil && decided != nil:
-			answer = *decided
-			return nil
-		case err == nil:
-			answer = promotion.Answer{Verb: promotion.Checking, Decision: gesture.Decision, Promotion: gesture.Promotion, App: gesture.App, Check: gesture.Check}
-			if gesture.Kind != promotion.GestureVote && gesture.Kind != promotion.GestureRequest && gesture.Kind != promotion.GestureSign {
-				answer.Deed = gesture.Kind
-			}
-			return nil
-		case !errors.Is(err, promotion.NotFound):
-			return err
-		}
-		gesture.At = t.now
-		answer, err = t.decide(gesture, unknown{})
-		if err != nil {
-			return err
-		}
-		// A click that counts needs no words: the card shows it.
-		if gesture.Reply && (answer.Verb != promotion.Counted || gesture.Message != "") {
-			if err := t.tell(gesture, answer); err != nil {
-				return err
-			}
-		}
-		if answer.Verb == promotion.Checking {
-			return t.AddGesture(gesture, nil)
-		}
-		return t.AddGesture(gesture, &answer)
+	err := g.update(ctx, string(gesture.Person), func(t *turn) (err error) {
+		answer, err = t.take(gesture)
+		return err
 	})
 	return answer, err
+}
+
+func (t *turn) take(g promotion.Gesture) (answer promotion.Answer, err error) {
+	_, decided, err := t.Gesture(g.Key)
+	switch {
+	case err == nil && decided != nil:
+		return *decided, nil
+	case err == nil:
+		answer = promotion.Answer{Verb: promotion.Checking, Decision: g.Decision, Promotion: g.Promotion, App: g.App, Check: g.Check}
+		if g.Kind != promotion.GestureVote && g.Kind != promotion.GestureRequest && g.Kind != promotion.GestureSign {
+			answer.Deed = g.Kind
+		}
+		return answer, nil
+	case !errors.Is(err, promotion.NotFound):
+		return answer, err
+	}
+	g.At = t.now
+	if answer, err = t.decide(g, unknown{}); err != nil {
+		return answer, err
+	}
+	answer.Typed = inVain(g, answer)
+	// A click that counts needs no words: the card shows it.
+	if g.Reply && (answer.Verb != promotion.Counted || g.Message != "") {
+		if err := t.tell(g, answer); err != nil {
+			return answer, err
+		}
+	}
+	if answer.Verb == promotion.Checking {
+		return answer, t.AddGesture(g, nil)
+	}
+	return answer, t.AddGesture(g, &answer)
+}
+
+// inVain is what somebody has typed that came to nothing. A dialog is gone with
+// it, so it is said back; a message still stands there.
+func inVain(g promotion.Gesture, a promotion.Answer) string {
+	switch {
+	case g.Message != "":
+		return ""
+	case a.Verb == promotion.Counted, a.Verb == promotion.Noted, a.Verb == promotion.Requested, a.Verb == promotion.Checking:
+		return ""
+	}
+	return g.Reason
 }
 
 // Say has the answer sent to what somebody asked in a message or with a button,
@@ -123,7 +139,7 @@ func (t *turn) undecided(u unknown, match func(promotion.Gesture) bool) error {
 		if answer.Verb == promotion.Checking {
 			continue
 		}
-		answer.Late = true
+		answer.Late, answer.Typed = true, inVain(g, answer)
 		if err := t.DecideGesture(g.Key, answer, t.now); err != nil {
 			return err
 		}
@@ -162,11 +178,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		answer.Verb, answer.Reason = promotion.Outdated, "what the card showed has changed since; look at it again and decide anew"
 		return answer, t.drawCard(p)
 	}
-	d, f, err := t.facts(p)
+	d, f, err := t.votersFacts(g, p)
 	if err != nil {
-		return answer, err
-	}
-	if err := t.acquaint(&f, g.Person); err != nil {
 		return answer, err
 	}
 	if at, expired, err := t.lapsed(d, p); err != nil {
@@ -174,13 +187,6 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	} else if expired && p.State == promotion.Open && !g.Decision.Reviews() { // whether or not a wake has noticed
 		answer.Verb, answer.Reason = promotion.Closed, string(promotion.Expired)
 		return answer, t.expire(p, at)
-	}
-	if g.Decision == promotion.Keep && d.Automatic { // it asks nobody; somebody has to be able to
-		d = t.catalog.asked(p.App)
-		d.RequesterMayApprove = true
-		if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, f.Delegations); err != nil {
-			return answer, err
-		}
 	}
 	if stale := policy.StaleFor(g.Decision, d, f, g.Person, policy.KnownFor, t.now); slices.Contains(stale, u.subject) {
 		return t.refuse(g, p, policy.Document{}, answer, "it could not be read in Slack who this is and who holds the roles ("+u.why+"); try again later")
@@ -207,6 +213,33 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.review(g, p, d, f, answer)
 	}
 	return t.approve(g, p, d, f, answer)
+}
+
+// votersFacts are the policy and the facts by which it is decided whether whoever
+// makes the gesture may.
+func (t *turn) votersFacts(g promotion.Gesture, p *promotion.Promotion) (d policy.Document, f policy.Facts, err error) {
+	if d, f, err = t.facts(p); err != nil {
+		return d, f, err
+	}
+	if g.Decision == promotion.Keep {
+		if d, f, err = t.keepers(p, d, f); err != nil {
+			return d, f, err
+		}
+	}
+	return d, f, t.acquaint(&f, g.Person)
+}
+
+// keepers are the policy and the facts by which it is decided who may keep what is
+// failing: where nobody is asked for anything, somebody has to be able to.
+func (t *turn) keepers(p *promotion.Promotion, d policy.Document, f policy.Facts) (policy.Document, policy.Facts, error) {
+	if !d.Automatic {
+		return d, f, nil
+	}
+	d = t.catalog.asked(p.App)
+	d.RequesterMayApprove = true
+	var err error
+	f.Rosters, f.People, err = t.people(d, nil, f.Delegations)
+	return d, f, err
 }
 
 // after is the time of a vote: now, unless the clock was set back. A person's

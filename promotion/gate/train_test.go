@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/audit"
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
@@ -223,6 +224,24 @@ func TestARejectedTrainRejectsItsRides(t *testing.T) {
 	w.see()
 	if w.all() != 5 || len(w.moves) != 0 {
 		t.Errorf("%d promotions, moves %v", w.all(), w.moves)
+	}
+}
+
+func TestTheLogSaysOfEachRideThatItsRejectionWasLifted(t *testing.T) {
+	w := coupled(t, promotion.Complete)
+	w.clickOn(ann, promotion.Reject, w.get(3))
+	if a := w.clickOn(ann, promotion.Lift, w.get(3)); a.Verb != promotion.Counted {
+		t.Fatalf("lifting it: %+v", a)
+	}
+	var said []promotion.ID
+	for _, e := range w.entries(audit.Lifted) {
+		w.expect(e.Promotion, promotion.Open)
+		if said = append(said, e.Promotion); e.Actor != string(ann) || e.Detail["rejected_by"] != string(ann) {
+			t.Errorf("the log says of #%d: %+v", e.Promotion, e)
+		}
+	}
+	if slices.Sort(said); !slices.Equal(said, []promotion.ID{3, 4, 5}) {
+		t.Errorf("the log says that it was lifted of %v", said)
 	}
 }
 

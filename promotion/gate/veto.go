@@ -57,20 +57,17 @@ func (t *turn) lift(g promotion.Gesture, p *promotion.Promotion, d policy.Docume
 			return answer, err
 		}
 	}
-	if err := t.record(audit.Lifted, p, map[string]any{"rejected_by": p.EndedBy, "gesture": g.Key}); err != nil {
-		return answer, err
-	}
 	said := promotion.NoticeWork{Kind: promotion.NoticeVote, Person: g.Person, Decision: promotion.Lift}
 	if err := t.notice(p, "vote/"+g.Key, said); err != nil {
 		return answer, err
 	}
 	answer.Verb = promotion.Counted
-	return answer, t.reopen(p)
+	return answer, t.reopen(p, g)
 }
 
 // reopen lets a promotion go on that had ended, with what it carries. Nothing
 // that was read of it before is taken for granted.
-func (t *turn) reopen(p *promotion.Promotion) error {
+func (t *turn) reopen(p *promotion.Promotion, g promotion.Gesture) error {
 	rides, err := t.rides(p.ID)
 	if err != nil {
 		return err
@@ -79,7 +76,14 @@ func (t *turn) reopen(p *promotion.Promotion) error {
 		if one.State != promotion.Rejected {
 			continue
 		}
+		detail := map[string]any{"rejected_by": one.EndedBy, "gesture": g.Key}
+		if one.Purpose == promotion.Ride {
+			detail["train"] = p.ID
+		}
 		if err := one.Step(promotion.Open, "", t.now); err != nil {
+			return err
+		}
+		if err := t.record(audit.Lifted, one, detail); err != nil {
 			return err
 		}
 		one.ReadFault = ""

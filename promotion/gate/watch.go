@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -21,7 +22,7 @@ func (t *turn) watch(p *promotion.Promotion, d policy.Document) error {
 	if err := t.record(audit.Watching, p, map[string]any{"until": until}); err != nil {
 		return err
 	}
-	if err := t.wakeAt(p, until); err != nil {
+	if err := errors.Join(t.wakeAt(p, until), t.measure(p, d)); err != nil {
 		return err
 	}
 	if err := t.save(p); err != nil {
@@ -43,10 +44,15 @@ func (t *turn) oversee(p *promotion.Promotion) error {
 	if err != nil {
 		return err
 	}
-	switch v := policy.Watch(d, f, t.now); v.Outcome {
-	case policy.Blocked:
+	switch v, blind := policy.Watch(d, f, t.now); {
+	case blind:
+		if err := t.fail(p, v.Reason); err != nil {
+			return err
+		}
+		return t.nextTurn(p)
+	case v.Outcome == policy.Blocked:
 		return t.failing(p, v.Reason)
-	case policy.Met:
+	case v.Outcome == policy.Met:
 		return t.settled(p)
 	}
 	return t.save(p)
@@ -74,8 +80,16 @@ func (t *turn) aftermath(p *promotion.Promotion, f *policy.Facts) (err error) {
 	if p.StartedAt == nil || !p.Deploys() {
 		return nil
 	}
-	if f.Deployments, err = t.Deployments(p.ID); err != nil || p.WatchUntil == nil {
+	if f.Deployments, err = t.Deployments(p.ID); err != nil {
 		return err
+	}
+	stocks, err := t.Stocks(p.App)
+	if err != nil {
+		return err
+	}
+	f.Stocks = slices.DeleteFunc(stocks, func(s promotion.Stock) bool { return s.Promotion != p.ID })
+	if p.WatchUntil == nil {
+		return nil
 	}
 	until := *p.WatchUntil
 	if p.FinishedAt != nil {
@@ -88,6 +102,9 @@ func (t *turn) aftermath(p *promotion.Promotion, f *policy.Facts) (err error) {
 		return !i.Concerns(p.App, p.To) || i.ReportedAt.Before(*p.MovedAt) || i.ReportedAt.After(until)
 	})
 	if f.Since.Unhealthy, err = t.Unhealth(p.App, p.To, p.MovedAt); err != nil {
+		return err
+	}
+	if f.Since.Measured, err = t.Measurements(p.ID); err != nil {
 		return err
 	}
 	if f.Since.Checks, err = t.Checks(p.App, p.Digest); err != nil {

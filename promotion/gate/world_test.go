@@ -49,6 +49,8 @@ type world struct {
 	target   map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
 	told     []string                                          // which targets were told to run what
 	asked    map[string]int                                    // how often each was asked
+	running  func(promotion.Order) promotion.Result            // what is found in a target
+	answer   func(promotion.MeasureWork) promotion.Result      // what a Prometheus says
 	deaf     func(promotion.Order) bool                        // which orders do not get through
 	gone     promotion.Digest                                  // what is not there then
 	// how often each digest was inspected, and the one that can't be
@@ -209,7 +211,7 @@ func (w *world) wait(d time.Duration) {
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
 	promotion.EffectProve, promotion.EffectAttested, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
-	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve,
+	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve, promotion.EffectMeasure, promotion.EffectStock,
 	promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn, promotion.EffectSum, promotion.EffectDigest,
 }
 
@@ -322,6 +324,10 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 			return say(o)
 		}
 		return says(promotion.RolloutDone, "")
+	case promotion.EffectStock:
+		return w.running(work[promotion.DeployWork](w, e).Order)
+	case promotion.EffectMeasure:
+		return w.answer(work[promotion.MeasureWork](w, e))
 	case promotion.EffectCard:
 		v, err := w.gate.View(w.t.Context(), e.Promotion)
 		w.must(err)

@@ -80,6 +80,18 @@ func notAMember(f Facts, id promotion.PersonID) string {
 	}
 }
 
+// MayLook says why the person is shown no more than what a card shows to everybody
+// in its channel, or "". Guests may look: they are of the workspace.
+func MayLook(f Facts, id promotion.PersonID) (refusal string) {
+	switch f.People[id].Standing {
+	case promotion.Member, promotion.Guest:
+		return ""
+	case promotion.External:
+		return "only people of this workspace are shown more than the card"
+	}
+	return notAMember(f, id)
+}
+
 func holdsOne(f Facts, roles []string, id promotion.PersonID) bool {
 	return slices.ContainsFunc(roles, func(role string) bool { return f.Rosters[role].Has(id) })
 }

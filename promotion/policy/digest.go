@@ -11,6 +11,7 @@ import (
 type Digest struct {
 	Since, Until time.Time
 
+	Failing []View // until somebody rolls it back or keeps it
 	Waiting []View // for approvals alone
 	Soaking []View
 	Open    []View // the others
@@ -28,5 +29,5 @@ type Digest struct {
 
 // Empty tells whether there is nothing to tell.
 func (d Digest) Empty() bool {
-	return len(d.Waiting)+len(d.Soaking)+len(d.Open)+len(d.Overdue)+len(d.Promoted)+len(d.RolledBack)+len(d.PutBack)+len(d.Ended) == 0
+	return len(d.Failing)+len(d.Waiting)+len(d.Soaking)+len(d.Open)+len(d.Overdue)+len(d.Promoted)+len(d.RolledBack)+len(d.PutBack)+len(d.Ended) == 0
 }

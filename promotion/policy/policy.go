@@ -154,10 +154,12 @@ type Facts struct {
 	Channel       *promotion.Channel     // of the card; nil when Slack has said nothing about it, or nobody wants to know
 	SuccessorLink string                 // where the card is of what took its place; shown, and nothing rests on it
 	Deployments   []promotion.Deployment // what has become of its orders, in their order
+	Stocks        []promotion.Stock      // what runs in its targets, where it was what they were told last
 	Since         Aftermath              // what has happened since its tags were moved
 	Withdrawn     *promotion.Withdrawal  // of the digest; nil unless it is known to be bad
 	Undone        *promotion.Promotion   // the rollback that took back what the promotion brought
 	Back          []Earlier              // of what is in its environment now because of it: what could be gone back to
+	Choosers      []promotion.PersonID   // of what is failing: who could keep it
 	Delegations   []promotion.Delegation // that concern it and were not over when it was opened
 }
 

@@ -49,7 +49,8 @@ type EnvironmentStatus struct {
 	Watch  string // the tag or pattern that is looked at; empty when nothing is
 	Fault  string // why it can't be seen; empty when it can
 	Since  *time.Time
-	Target bool // promotions lead here
+	Target bool              // promotions lead here
+	Strays []promotion.Stock // targets that run something else than was promoted, or can't be read
 }
 
 // Holding is a digest in an environment.

@@ -7,8 +7,8 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 )
 
-// Want is what a promotion wants of people now: an approval, a sign-off or a
-// review of a broken glass.
+// Want is what a promotion wants of people now: an approval, a sign-off, a review of
+// a broken glass or a choice about what is failing.
 type Want struct {
 	Kind  WantKind
 	Sign  Signature            // of a sign-off
@@ -25,6 +25,7 @@ const (
 	WantApproval WantKind = "approval"
 	WantSignOff  WantKind = "sign-off"
 	WantReview   WantKind = "review"
+	WantChoice   WantKind = "choice"  // what is failing is rolled back or kept
 	WantAnybody  WantKind = "anybody" // approvals have not come for too long; whoever is told need not be able to give one
 )
 
@@ -38,6 +39,9 @@ func (v View) Wants() (wants []Want) {
 	}
 	if who := v.reviewers(); len(who) > 0 {
 		wants = append(wants, Want{Kind: WantReview, Who: who})
+	}
+	if p.State == promotion.Failing && len(v.Facts.Choosers) > 0 {
+		wants = append(wants, Want{Kind: WantChoice, Who: v.Facts.Choosers})
 	}
 	if p.State != promotion.Open || v.Verdict.Outcome == Blocked || Breaks(v.Document, v.Facts) {
 		return wants
@@ -60,6 +64,22 @@ func (v View) Wants() (wants []Want) {
 		}
 	}
 	return wants
+}
+
+// Choosers are those who could keep what is failing; the others among them who
+// could have it rolled back need not be asked. Somebody about whom nothing has been
+// read yet is given the benefit of the doubt.
+func Choosers(d Document, f Facts, now time.Time) (who []promotion.PersonID) {
+	for _, role := range d.Approvers() {
+		for _, id := range f.Rosters[role].Members {
+			_, known := f.People[id]
+			if _, refusal := MayApprove(d, f, id, now); known && refusal != "" || slices.Contains(who, id) {
+				continue
+			}
+			who = append(who, id)
+		}
+	}
+	return who
 }
 
 // reviewers are those who could review the broken glass of what has ended.

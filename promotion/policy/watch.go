@@ -15,6 +15,7 @@ type After struct {
 	Incidents []promotion.Severity `json:",omitempty"` // none of these is opened
 	Checks    []string             `json:",omitempty"` // none of these is reported to have failed
 	Health    bool                 `json:",omitempty"` // the environment is not reported unhealthy
+	Queries   []Query              `json:",omitempty"` // each of these answers as it has to
 	RollBack  bool                 `json:",omitempty"` // what is failing goes back by itself
 }
 
@@ -23,16 +24,19 @@ type Aftermath struct {
 	Incidents []promotion.Incident // of the app or of all, that were opened since
 	Unhealthy []promotion.Unhealth // of the app or of all, that began since or lasted then
 	Checks    []promotion.Check    // of the digest: of each name the newest, as far as it was reported since
+	Measured  []promotion.Measurement
 }
 
 // Watch says how it is going: met when it is over and nothing has gone wrong,
-// blocked when something has. It is asked only of what is watched.
-func Watch(d Document, f Facts, now time.Time) Finding {
+// blocked when something has. It is blind when it is blocked only because it could
+// not be known whether anything has: that is for people. It is asked only of what is
+// watched.
+func Watch(d Document, f Facts, now time.Time) (finding Finding, blind bool) {
 	p := f.Promotion
-	finding := Finding{Rule: RuleWatch, Outcome: Waiting}
+	finding = Finding{Rule: RuleWatch, Outcome: Waiting}
 	if d.After == nil || p.WatchUntil == nil {
 		finding.Outcome, finding.Reason = Met, "nothing is watched"
-		return finding
+		return finding, false
 	}
 	over := !now.Before(*p.WatchUntil)
 	var wrong []string
@@ -49,16 +53,24 @@ func Watch(d Document, f Facts, now time.Time) Finding {
 			wrong = append(wrong, fmt.Sprintf("the check %s was reported to have failed %s", c.Name, instant(c.At)))
 		}
 	}
+	out, unanswered := d.After.measured(f, over)
+	wrong = append(wrong, out...)
+	last := p.WatchUntil.Add(Patience)
 	switch {
 	case len(wrong) > 0:
 		finding.Outcome, finding.Reason = Blocked, strings.Join(wrong, "; ")
+	case over && len(unanswered) > 0 && !now.Before(last):
+		finding.Outcome, finding.Reason = Blocked, "it is not known how it went: "+strings.Join(unanswered, "; ")
+		return finding, true
+	case over && len(unanswered) > 0:
+		finding.ChangesAt, finding.Reason = &last, fmt.Sprintf("until %s it is waited for answers: %s", instant(last), strings.Join(unanswered, "; "))
 	case over:
 		finding.Outcome, finding.Reason = Met, fmt.Sprintf("nothing has gone wrong for %s", span(d.After.Watch))
 	default:
 		until := *p.WatchUntil
 		finding.ChangesAt, finding.Reason = &until, fmt.Sprintf("it is watched until %s", instant(until))
 	}
-	return finding
+	return finding, false
 }
 
 // ailing is why an environment is not healthy. What was so before may be what the
@@ -98,6 +110,7 @@ func (d Document) followed() []string {
 	if d.After.Health {
 		all = append(all, "Or when its environment is reported unhealthy.")
 	}
+	all = append(all, d.After.asked()...)
 	if d.After.RollBack {
 		return append(all, "What is failing is rolled back by itself, without anybody's approval.")
 	}

@@ -59,6 +59,8 @@ type tables struct {
 	freezes    table[int64, promotion.Freeze]
 	holds      table[int64, promotion.Hold]
 	deployed   table[deploymentKey, promotion.Deployment]
+	stocks     table[stockKey, promotion.Stock]
+	measured   table[measurementKey, promotion.Measurement]
 	withdrawn  table[int64, promotion.Withdrawal]
 
 	delegations table[int64, promotion.Delegation]
@@ -88,6 +90,13 @@ type pinKey struct{ app, environment, tag string }
 type deploymentKey struct {
 	of     promotion.ID
 	target string
+}
+
+type stockKey struct{ app, environment, target string }
+
+type measurementKey struct {
+	of   promotion.ID
+	name string
 }
 
 type holding struct {
@@ -129,7 +138,7 @@ func (t tables) settled() *tables {
 	t.pins.mine, t.homes.mine, t.reminded.mine, t.awaited.mine = false, false, false, false
 	t.checks.mine, t.tokens.mine, t.receipts.mine = false, false, false
 	t.incidents.mine, t.unhealth.mine, t.exposure.mine, t.freezes.mine, t.holds.mine, t.withdrawn.mine = false, false, false, false, false, false
-	t.deployed.mine, t.authors.mine, t.delegations.mine = false, false, false
+	t.deployed.mine, t.measured.mine, t.stocks.mine, t.authors.mine, t.delegations.mine = false, false, false, false, false
 	t.people.mine, t.groups.mine, t.channels.mine, t.gestures.mine, t.effects.mine = false, false, false, false, false
 	return &t
 }

@@ -87,6 +87,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a long list is read in pages":                    pages,
 		"a card is found by where it is":                  cards,
 		"deployments come back in their order":            deployments,
+		"stocks come back by environment and target":      stocks,
+		"a stock has to make sense":                       forbiddenStocks,
+		"measurements come back by name":                  measurements,
+		"a measurement has to make sense":                 forbiddenMeasurements,
 		"a deployment has to make sense":                  forbiddenDeployments,
 		"what follows the tags has states of its own":     following,
 	} {

@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"strings"
 	"time"
 
 	"github.com/promotebot/promotebot/promotion"
@@ -15,16 +16,28 @@ func Deployments() []State {
 		{"deploying", Shop(Later, Approved(Ann, Bob, Sam), both, follows(promotion.Deploying, "", rolling("eu", promotion.RolloutUnder, "waiting for pods"), rolling("us", promotion.RolloutPlanned, "")))},
 		{"deploying and held", Shop(Later, Approved(Ann, Bob, Sam), both, follows(promotion.Deploying, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutPlanned, "")),
 			With(func(f *policy.Facts) {
-				f.Holds = []promotion.Hold{{ID: 1, App: "shop", By: Eve, Reason: "wait", At: Monday}}
+				f.Holds = []promotion.Hold{{ID: 1, App: "shop", By: Eve, Reason: "wait", At: *f.Promotion.StartedAt}}
 			}))},
 		{"deploying, target down", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Deploying, "", rolling("eu", promotion.RolloutOrdered, "")),
 			With(func(f *policy.Facts) { f.Deployments[0].Fault = "deploy.example.com can't be reached" }))},
 		{"watched", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Watching, "", rolling("eu", promotion.RolloutDone, "")))},
+		{"watched and measured", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Watching, "", rolling("eu", promotion.RolloutDone, "")), measures)},
 		{"failing", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Failing, "it was not deployed to eu: CrashLoopBackOff", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
 			With(func(f *policy.Facts) {
 				f.Deployments[0].Rollout.Lines = []string{"one", "two", "three", "four", "five", "six", "panic: `x` <!channel>", ""}
 				f.Deployments[0].Rollout.URL = "https://deploy.example.com/run/7?a=1&b=2"
 				earlier(f)
+			}))},
+		{"runs something else", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu", "us"), follows(promotion.Promoted, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutDone, "")),
+			With(func(f *policy.Facts) {
+				f.Promotion.FinishedAt = At(Later)
+				f.Stocks = []promotion.Stock{
+					{Target: "eu", Since: At(49 * time.Hour), Others: []promotion.Running{
+						{Where: "Deployment api, container api", Digest: "", Set: "registry.example.com/shop/api:hotfix"},
+						{Where: "Deployment api, container api", Digest: promotion.Digest("sha256:" + strings.Repeat("c", 64)), Count: 3},
+					}},
+					{Target: "us", Fault: "the cluster us can't be reached", Blind: At(49 * time.Hour)},
+				}
 			}))},
 		{"kept", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Promoted, "a fix is on its way", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
 			With(func(f *policy.Facts) { f.Promotion.EndedBy, f.Promotion.FinishedAt = Bob, At(Later) }))},
@@ -34,6 +47,24 @@ func Deployments() []State {
 func deploysTo(names ...string) func(*policy.Document, *policy.Facts) {
 	return func(d *policy.Document, _ *policy.Facts) {
 		d.Deploys, d.After = names, &policy.After{Watch: 15 * time.Minute, Health: true}
+	}
+}
+
+// measures has one query that is well, one that was not for a moment, one that has
+// no answer any more and one that never had one.
+func measures(d *policy.Document, f *policy.Facts) {
+	limit := func(name string, is policy.Comparison, n float64) policy.Query {
+		return policy.Query{Threshold: policy.Threshold{Number: name, Is: is, Limit: n}, Text: name, Server: "https://prometheus.example.com", For: 2 * time.Minute}
+	}
+	d.After.Queries = []policy.Query{limit("errors", policy.Below, 0.5), limit("p99_seconds", policy.AtMost, 0.25), limit("saturation", policy.Below, 1), limit("orders", policy.Above, 0)}
+	for i, m := range []promotion.Measurement{
+		{Last: &promotion.Sample{Value: 0.1 + 0.2, At: *At(49 * time.Hour)}},
+		{Last: &promotion.Sample{Value: 0.31, At: *At(49 * time.Hour)}, Wrong: At(49*time.Hour - time.Minute)},
+		{Last: &promotion.Sample{Value: 0.5, At: *At(48 * time.Hour)}, Fault: "prometheus.example.com can't be reached", Since: At(49*time.Hour - time.Minute)},
+		{Fault: "the answer is empty: nothing that is asked for is there", Since: At(48 * time.Hour)},
+	} {
+		m.Asked = d.After.Queries[i].Ask(f.Promotion)
+		f.Since.Measured = append(f.Since.Measured, m)
 	}
 }
 

@@ -28,7 +28,7 @@ const (
 
 // after reads what counts for a while after a digest has come to run.
 func (r *reader) after(n *yaml.Node) *policy.After {
-	in, ok := r.Fields(n, keyAfter, exampleAfter, keyWatch, keyIncidents, keyChecks, keyHealth, keyOnFailure)
+	in, ok := r.Fields(n, keyAfter, exampleAfter, keyWatch, keyIncidents, keyChecks, keyHealth, keyPromQL, keyOnFailure)
 	if !ok {
 		return nil
 	}
@@ -49,10 +49,16 @@ func (r *reader) after(n *yaml.Node) *policy.After {
 	if p, ok := in[keyChecks]; ok {
 		a.Checks = r.checkNames(p.Value)
 	}
+	if p, ok := in[keyPromQL]; ok {
+		var homeless *yaml.Node
+		if a.Queries, homeless = r.queries(p.Value, a.Watch); homeless != nil {
+			r.homeless[a] = homeless
+		}
+	}
 	if p, ok := in[keyOnFailure]; ok {
 		a.RollBack = r.goesBack(p.Value)
 	}
-	named := slices.ContainsFunc([]string{keyIncidents, keyChecks, keyHealth}, func(key string) bool { _, is := in[key]; return is })
+	named := slices.ContainsFunc([]string{keyIncidents, keyChecks, keyHealth, keyPromQL}, func(key string) bool { _, is := in[key]; return is })
 	if !named {
 		r.Note(n, "nothing is watched", "say what counts, such as "+exampleAfter)
 	}

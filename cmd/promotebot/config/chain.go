@@ -20,10 +20,11 @@ type chain []environment
 // their own for it.
 type environment struct {
 	gate.Environment
-	policy  policy.Document
-	deploy  *deployment
-	images  string // template of its repositories; empty when it has the apps' own
-	unknown bool   // what is watched could not be read
+	policy     policy.Document
+	deploy     *deployment
+	prometheus string // where queries are asked; empty where nothing says so
+	images     string // template of its repositories; empty when it has the apps' own
+	unknown    bool   // what is watched could not be read
 }
 
 const (
@@ -72,7 +73,7 @@ func (r *reader) unwatched(e placed) {
 
 func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, policies policies) (placed, bool) {
 	e := placed{}
-	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyImages, keyWatch, keyTags, keyAttachments, keyPolicy, keyDeploy)
+	in, ok := r.Fields(n, "an environment", "{name: production, tags: [production], policy: careful}", keyName, keyImages, keyWatch, keyTags, keyAttachments, keyPolicy, keyDeploy, keyPrometheus)
 	if !ok {
 		e.unknown = true
 		return e, false
@@ -88,7 +89,7 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 		e.Watch, e.unknown = r.watch(p.Value, e.images, before)
 	}
 	if len(before) == 0 {
-		for _, key := range []string{keyTags, keyAttachments, keyPolicy, keyDeploy} {
+		for _, key := range []string{keyTags, keyAttachments, keyPolicy, keyDeploy, keyPrometheus} {
 			if p, ok := in[key]; ok {
 				r.Fault(p.At, "the first environment has "+key+", and nothing is promoted into it", "take it out, or put the environment that comes before it above it")
 			}
@@ -104,6 +105,9 @@ func (r *reader) environment(n *yaml.Node, before chain, taken map[string]bool, 
 	if at, ok := r.Required(n, in, keyPolicy, "the environment", "add policy: careful, a name from policies, or write it out: policy: "+examplePolicy); ok {
 		e.policy = r.policyOf(at, e.Name, policies)
 		r.beside(at, e.policy, before[len(before)-1])
+	}
+	if p, ok := in[keyPrometheus]; ok {
+		e.prometheus = r.prometheus(p.Value)
 	}
 	if p, ok := in[keyDeploy]; ok {
 		if e.deploy = r.deploy(p.Value, e.Name); e.deploy != nil {

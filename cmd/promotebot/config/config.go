@@ -27,6 +27,7 @@ import (
 	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/policy"
 )
 
 // Config is everything that the file says.
@@ -40,7 +41,8 @@ type Config struct {
 	// Registries are those about which the file says something.
 	Registries []Registry
 	Targets    []Target // of all environments
-	Hash       string   // SHA-256 of the document's bytes, in hexadecimal
+	Prometheus []Prometheus
+	Hash       string // SHA-256 of the document's bytes, in hexadecimal
 }
 
 // Poll is how often the watched tags are read.
@@ -94,7 +96,7 @@ func Load(path string) (*Config, error) {
 // the document is at fault the error is *Problems.
 func Parse(name string, doc []byte) (*Config, error) {
 	decoder, root := strict.Parse(doc, "begin with "+exampleEnvironments+" and "+exampleApps)
-	r := &reader{Reader: decoder, kinds: map[string]checkKind{}}
+	r := &reader{Reader: decoder, kinds: map[string]checkKind{}, homeless: map[*policy.After]*yaml.Node{}}
 	c := &Config{}
 	if root != nil {
 		sum := sha256.Sum256(doc)
@@ -111,8 +113,10 @@ func Parse(name string, doc []byte) (*Config, error) {
 type reader struct {
 	*strict.Reader
 	kinds    map[string]checkKind // by the name of the check
-	programs bool                 // whether any may be run
-	trusted  promotion.Trust      // whose word about how an image was built is taken
+	meters   []Prometheus
+	homeless map[*policy.After]*yaml.Node // the first query of each that does not say where it is asked
+	programs bool                         // whether any may be run
+	trusted  promotion.Trust              // whose word about how an image was built is taken
 }
 
 // The sections of the file.
@@ -172,6 +176,8 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		c.Catalog.Freezes = r.freezes(p.Value)
 	}
 	c.Targets = r.deployments(chain, c.Catalog.Apps, c.Catalog.Trains)
+	r.measured(chain, c.Catalog.Apps)
+	c.Prometheus = r.meters
 	c.Registries = r.registries(in, c.Catalog.Apps)
 }
 

@@ -48,6 +48,11 @@ func (r *reader) policies(in map[string]strict.Pair, roles roles) policies {
 	for _, p := range pairs {
 		r.name(p.At, p.Key)
 		all.names = append(all.names, p.Key)
+		if p.Value.Kind == yaml.MappingNode && tightens(p.Value) {
+			r.Fault(p.Value, "a policy with a name of its own can't tighten another: that is done where a policy is used", "write the policy out here, or write "+exampleTightens+" as the policy of an environment or an app")
+			all.by[p.Key] = policy.Document{Name: p.Key}
+			continue
+		}
 		all.by[p.Key] = r.policy(p.Value, p.Key, roles)
 	}
 	return all

@@ -55,6 +55,10 @@ func TestWhatTightensCanNotLoosen(t *testing.T) {
 			t.Errorf("%s tightened by %s: %v", c.careful, c.more, found)
 		}
 	}
+	named := strings.Replace(sound, "policies:", "policies:\n  strict: {tightens: careful, soak: 48h}", 1)
+	if found := problems(t, named); !strings.Contains(found.Error(), "done where a policy is used") || len(found.List) != 1 {
+		t.Errorf("under policies: %v", found)
+	}
 	doc := strings.Replace(tightening("{approvals: leads}", "soak: 1h"), "tightens: careful", "tightens: carefull", 1)
 	if found := problems(t, doc); !strings.Contains(found.Error(), `there is no policy "carefull"`) || len(found.List) != 1 {
 		t.Errorf("%v", found)

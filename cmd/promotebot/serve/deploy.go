@@ -49,6 +49,8 @@ type way struct{ kubeconfig, context string }
 type deployer struct {
 	pipeline.Deployer
 	works bool
+	// reads reads what runs there; nil where the target can't say.
+	reads func(context.Context, promotion.Order) ([]promotion.Running, error)
 }
 
 // observation is how long one look at a target may take, where looking is all.
@@ -78,16 +80,17 @@ func (d *Deployers) Close() {
 func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
 	switch {
 	case t.Command != nil:
-		return deployer{command.New(command.Options{Run: t.Command.Run, Pass: t.Command.Pass, Getenv: d.Getenv}), true}, nil
+		return deployer{command.New(command.Options{Run: t.Command.Run, Pass: t.Command.Pass, Getenv: d.Getenv}), true, nil}, nil
 	case t.Kubernetes != nil:
 		cluster, err := d.cluster(way{t.Kubernetes.Kubeconfig, t.Kubernetes.Context})
-		return deployer{inCluster{cluster, *t.Kubernetes, apps}, false}, err
+		in := inCluster{cluster, *t.Kubernetes, apps}
+		return deployer{Deployer: in, reads: in.Running}, err
 	}
 	if t.GitOps != nil {
 		if err := os.MkdirAll(d.Directory, 0o700); err != nil {
 			return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
 		}
-		return deployer{gitops.New(committed(*t.GitOps, d.Directory)), false}, nil
+		return deployer{gitops.New(committed(*t.GitOps, d.Directory)), false, nil}, nil
 	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
@@ -97,7 +100,7 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
 		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Signed, t.Name, t.Environment, t.Webhook.Signed)
 	}
 	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
-	return deployer{webhook.New(to), false}, nil
+	return deployer{webhook.New(to), false, nil}, nil
 }
 
 // committed is how a configuration says where commits go.
@@ -146,6 +149,10 @@ func (c inCluster) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	return c.of(o).Observe(ctx, o)
 }
 
+func (c inCluster) Running(ctx context.Context, o promotion.Order) ([]promotion.Running, error) {
+	return c.of(o).Running(ctx, o)
+}
+
 func (c inCluster) of(o promotion.Order) *kubernetes.Deployer {
 	k := c.target.For(o.App)
 	t := kubernetes.Target{Namespace: k.Namespace, TakeOver: k.TakeOver}
@@ -188,6 +195,27 @@ func (d *Deployers) performObserve(wanted Wanted) pipeline.Perform {
 		defer cancel()
 		return to.Observe(look, o)
 	})
+}
+
+// performStock reads what runs in a target that has done its order.
+func (d *Deployers) performStock() pipeline.Perform {
+	return func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+		w, err := promotion.Work[promotion.DeployWork](e)
+		if err != nil {
+			return promotion.Result{}, err
+		}
+		to, err := d.of(w.Order)
+		if err != nil {
+			return promotion.Result{}, err
+		}
+		if to.reads == nil {
+			return promotion.Result{}, promotion.Errorf(promotion.Invalid, "%s can't say what runs there", w.Order.Target)
+		}
+		look, cancel := context.WithTimeout(ctx, observation)
+		defer cancel()
+		running, err := to.reads(look, w.Order)
+		return promotion.Result{Running: running}, err
+	}
 }
 
 func (d *Deployers) perform(wanted Wanted, do func(context.Context, deployer, promotion.Order) (promotion.Rollout, error)) pipeline.Perform {

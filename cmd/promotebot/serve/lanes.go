@@ -19,6 +19,7 @@ const (
 	homesWidth    = 1 // one after the other: two versions of a home would race
 	clockWidth    = 1
 	deployWidth   = 8
+	measureWidth  = 8
 	observeWidth  = 64 // programs, and looks that wait for something to change, each take a place for as long as they last
 )
 
@@ -29,7 +30,7 @@ type Progress func(ctx context.Context, e promotion.Effect, c promotion.Copy) er
 type Wanted func(ctx context.Context, e promotion.Effect) error
 
 // Lanes perform every kind of effect that there is.
-func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, wanted Wanted, client *registry.Client, targets *Deployers, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
+func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, wanted Wanted, client *registry.Client, targets *Deployers, meters *Meters, c *chat.Chat, owner string, log *slog.Logger) []*pipeline.Lane {
 	lane := func(name string, width int, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
 		return &pipeline.Lane{Name: name, Width: width, Perform: perform, Queue: queue, Report: report, Owner: owner, Log: log}
 	}
@@ -45,6 +46,10 @@ func Lanes(queue pipeline.Queue, report pipeline.Report, progress Progress, want
 		copies,
 		lane("deploy", deployWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectDeploy: targets.performDeploy(wanted)}),
 		looks,
+		// Apart from what people wait for.
+		lane("stock", measureWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectStock: targets.performStock()}),
+		// Apart, so that a Prometheus that takes its time holds up nobody but itself.
+		lane("measure", measureWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectMeasure: meters.perform()}),
 		// Cards, replies and private answers apart: Slack limits how often each is sent,
 		// and what waits for that holds up nothing else.
 		lane("cards", slackWidth, map[promotion.EffectKind]pipeline.Perform{promotion.EffectCard: c.DrawCard}),

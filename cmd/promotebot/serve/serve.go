@@ -44,6 +44,7 @@ type bot struct {
 	chat    *chat.Chat
 	watcher *registry.Watcher
 	targets *Deployers
+	meters  *Meters
 	lanes   []*pipeline.Lane
 }
 
@@ -63,9 +64,13 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	b.targets = &Deployers{Surroundings: Surroundings{Getenv: opts.Getenv, Version: opts.Version, Log: opts.Log, Directory: filepath.Join(filepath.Dir(b.config.Database), "gitops")}}
+	around := Surroundings{Getenv: opts.Getenv, Version: opts.Version, Log: opts.Log, Directory: filepath.Join(filepath.Dir(b.config.Database), "gitops")}
+	b.targets, b.meters = &Deployers{Surroundings: around}, &Meters{Surroundings: around}
 	defer b.targets.Close()
 	if _, err := b.targets.Set(b.config.Targets, b.config.Catalog.Apps); err != nil {
+		return err
+	}
+	if _, err := b.meters.Set(b.config.Prometheus); err != nil {
 		return err
 	}
 	if b.db, err = sqlite.Open(ctx, b.config.Database); err != nil {
@@ -130,7 +135,7 @@ func (b *bot) wire(keys keyring) {
 		Every: b.config.Poll.Every, Concurrency: b.config.Poll.Concurrency, Report: b.gate.Sight, Waiting: b.gate.Waiting, Logger: b.opts.Log,
 	})
 	b.watcher.Set(Looks(&b.config.Catalog))
-	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, b.gate.Wanted, client, b.targets, b.chat, owner, b.opts.Log)
+	b.lanes = Lanes(b.db, b.gate.Report, b.gate.Progress, b.gate.Wanted, client, b.targets, b.meters, b.chat, owner, b.opts.Log)
 }
 
 func newRegistry(opts Options, registries []config.Registry, keys keyring, named func(promotion.Repository) bool) *registry.Client {
@@ -214,8 +219,15 @@ func (b *bot) reload(ctx context.Context) error {
 			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
 			continue
 		}
+		remeter, err := b.meters.Set(fresh.Prometheus)
+		if err != nil {
+			restore()
+			b.opts.Log.Error("configuration refused; the old one stays in force", "config", b.opts.Config, "error", err)
+			continue
+		}
 		if err := b.gate.Adopt(ctx, &fresh.Catalog); err != nil {
 			restore()
+			remeter()
 			b.opts.Log.Error("configuration not put in force; the old one stays", "config", b.opts.Config, "error", err)
 			continue
 		}

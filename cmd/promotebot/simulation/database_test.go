@@ -64,6 +64,45 @@ type recorder struct {
 	entries []audit.Entry
 	saved   []promotion.Promotion
 	votes   []promotion.Vote
+	taken   []taken
+	reports []func(*judge) // of incidents and of health
+}
+
+// taken is a gesture that was recorded with its answer, or what was answered to one
+// that had been recorded before.
+type taken struct {
+	gesture promotion.Gesture
+	answer  *promotion.Answer // nil: it waits
+}
+
+func (r *recorder) AddGesture(g promotion.Gesture, a *promotion.Answer) error {
+	r.taken = append(r.taken, taken{g, a})
+	return r.Tx.AddGesture(g, a)
+}
+
+func (r *recorder) DecideGesture(key string, a promotion.Answer, at time.Time) error {
+	r.taken = append(r.taken, taken{promotion.Gesture{Key: key}, &a})
+	return r.Tx.DecideGesture(key, a, at)
+}
+
+func (r *recorder) AddIncident(i *promotion.Incident) error {
+	r.reports = append(r.reports, func(j *judge) { j.incidents[i.ID] = *i })
+	return r.Tx.AddIncident(i)
+}
+
+func (r *recorder) ResolveIncident(id promotion.IncidentID, at time.Time, by string) error {
+	r.reports = append(r.reports, func(j *judge) { j.resolved(id) })
+	return r.Tx.ResolveIncident(id, at, by)
+}
+
+func (r *recorder) OpenUnhealth(u promotion.Unhealth) error {
+	r.reports = append(r.reports, func(j *judge) { j.ill = append(j.ill, u) })
+	return r.Tx.OpenUnhealth(u)
+}
+
+func (r *recorder) CloseUnhealth(app, environment string, at time.Time) error {
+	r.reports = append(r.reports, func(j *judge) { j.healed(app, environment) })
+	return r.Tx.CloseUnhealth(app, environment, at)
 }
 
 func (r *recorder) AppendAudit(e audit.Entry) error {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -40,6 +41,8 @@ type judge struct {
 	holds      map[int64]build        // that are in force
 	tookBack   map[promotion.ID]build // what was held because of a rollback, be it lifted since
 	withdrawn  map[build]string       // by whom
+	beside     map[promotion.ID]bool  // those that came when the policy had what was open stay
+	halts
 }
 
 // agreement is what somebody saw who clicked on Approve.
@@ -65,6 +68,7 @@ func newJudge(w *world) *judge {
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
 		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
 		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, tookBack: map[promotion.ID]build{}, withdrawn: map[build]string{},
+		beside: map[promotion.ID]bool{}, halts: newHalts(),
 	}
 }
 
@@ -107,10 +111,19 @@ func (j *judge) claimed(effects []promotion.Effect) {
 func (j *judge) committed(r *replica, s *recorder) {
 	for _, v := range s.votes {
 		j.votes[standsBehind{v.Person, v.Promotion}] = v
+		if v.Decision == promotion.Approve {
+			j.approvedAt[standsBehind{v.Person, v.Promotion}] = instant()
+		}
 	}
 	before := maps.Clone(j.promotions)
 	for _, e := range s.entries {
 		j.stopped(e)
+	}
+	for _, report := range s.reports {
+		report(j)
+	}
+	for _, g := range s.taken {
+		j.taken(r, s, g)
 	}
 	transitions := 0
 	for _, p := range s.saved {
@@ -138,13 +151,15 @@ func (j *judge) committed(r *replica, s *recorder) {
 		switch e.Kind {
 		case audit.Opened, audit.Drifted, audit.Intended, audit.Ended, audit.Lifted:
 			entries++
+		case audit.Soaked:
+			j.soaks[fmt.Sprintf("notice/%d/soaked/%d", e.Promotion, e.At.UnixMicro())]++
 		case audit.Configured:
 			for _, hash := range e.Detail["policies"].(map[string]any) {
 				j.configured[hash.(string)] = true
 			}
 		}
 	}
-	entries += follow(s.entries)
+	entries += follow(s)
 	if entries != transitions {
 		j.w.violated("a transaction makes %d transitions and records %d", transitions, entries)
 	}
@@ -154,17 +169,20 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	j.w.note("%s: #%d is %s now", r.name, p.ID, p.State)
 	switch {
 	case was == "" && p.State == promotion.Open:
+		j.beside[p.ID], j.opened[p.ID] = written(r.gate.Catalog(), p).Supersede == policy.Keep, instant()
 	case was == promotion.Open && p.State == promotion.Executing && p.Purpose == promotion.Ride:
 		j.departs(s, p)
 	case was == promotion.Open && p.State == promotion.Executing:
-		j.intends(r, p)
+		j.intends(r, s, p)
+	case was == promotion.Open && p.State == promotion.Expired:
+		j.expires(r, s, p)
 	case was == promotion.Open && (p.State == promotion.Rejected || p.State == promotion.Superseded):
 	case was == promotion.Rejected && p.State == promotion.Open:
 		j.lifted(s, p)
 	case was == promotion.Executing && p.State == promotion.Promoted:
 		j.promoted(p)
 	case was == promotion.Executing && p.State == promotion.Conflicted:
-	case j.follows(s, was, p):
+	case j.follows(r, s, was, p):
 	case was == promotion.Executing && p.State == promotion.Failed && j.mayFail(p):
 	default:
 		j.w.violated("#%d goes from %q to %s", p.ID, was, p.State)
@@ -175,12 +193,13 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 // anything else was asked about.
 func (j *judge) lifted(s *recorder, p promotion.Promotion) {
 	for _, e := range s.entries {
-		if by := j.promotions[p.ID].EndedBy; e.Kind == audit.Lifted && e.Promotion == p.ID && e.Actor != string(by) {
+		if by := j.promotions[p.ID].EndedBy; e.Kind == audit.Lifted && e.Promotion == p.ID && personOf(promotion.PersonID(e.Actor)) != personOf(by) {
 			j.w.violated("%s lifts the rejection of #%d by %s", e.Actor, p.ID, by)
 		}
 	}
 	for _, other := range j.promotions {
-		if other.ID > p.ID && other.Purpose == promotion.Forward && p.Purpose == promotion.Forward && !other.ObservedAt.Before(p.ObservedAt) {
+		forward := other.App == p.App && other.Purpose == promotion.Forward && p.Purpose == promotion.Forward
+		if forward && other.ID > p.ID && !other.ObservedAt.Before(p.ObservedAt) && (!j.beside[other.ID] || other.Digest == p.Digest) {
 			j.w.violated("#%d is open again, and #%d came after it", p.ID, other.ID)
 		}
 	}
@@ -188,14 +207,14 @@ func (j *judge) lifted(s *recorder, p promotion.Promotion) {
 
 // intends judges the decision to execute, by what is true of the world in this
 // moment and was within the freshness that policy.SureFor promises.
-func (j *judge) intends(r *replica, p promotion.Promotion) {
+func (j *judge) intends(r *replica, s *recorder, p promotion.Promotion) {
 	j.intended[p.ID] = true
 	d := written(r.gate.Catalog(), p)
 	if !j.configured[d.Hash()] {
 		j.w.violated("#%d is executed under a policy that was never put in force", p.ID)
 	}
 	if p.Repairs() {
-		d.Soak = 0 // it has soaked, or runs already
+		d.Soak, d.Incidents = 0, policy.Interruptions{} // it has soaked, or runs already
 		d.Deploys, d.Together, d.After = nil, false, nil
 	}
 	j.targets[p.ID] = d.Deploys
@@ -210,14 +229,16 @@ func (j *judge) intends(r *replica, p promotion.Promotion) {
 	if p.Purpose == promotion.Train {
 		carried = j.rides(p)
 		j.agreedTo(p, carried)
-		j.w.obstruct(carried)
 	}
+	j.w.obstruct(carried)
 	for _, part := range carried {
-		j.mayGo(part, d)
+		j.mayGo(part)
 	}
+	lacks := j.lacks(p, carried, demands)
 	if !j.agree(r, p, demands, policy.SureFor) {
-		j.w.violated("#%d is executed and the people behind it do not satisfy %q", p.ID, d.Name)
+		lacks = append(lacks, fmt.Sprintf("the people behind it do not satisfy %q", d.Name))
 	}
+	j.goesPast(r, s, p, demands, lacks)
 }
 
 // written is the policy that the catalog has for a promotion.
@@ -231,10 +252,10 @@ func written(c *gate.Catalog, p promotion.Promotion) policy.Document {
 }
 
 // mayGo judges what has to be true of every image that is to be promoted.
-func (j *judge) mayGo(p promotion.Promotion, d policy.Document) {
+func (j *judge) mayGo(p promotion.Promotion) {
 	j.mayCome(p)
-	if arrived := j.arrived[p.Digest]; !p.Stays() && (arrived.IsZero() || time.Since(arrived) < d.Soak) {
-		j.w.violated("#%d is executed after %s of its soak of %s", p.ID, time.Since(arrived), d.Soak)
+	if !p.Stays() && j.arrived[p.Digest].IsZero() {
+		j.w.violated("#%d is executed, and its digest was never where it comes from", p.ID)
 	}
 	for _, other := range j.promotions {
 		if other.ID != p.ID && other.State.Moves() && other.App == p.App && other.To == p.To {
@@ -253,9 +274,14 @@ func (j *judge) agree(r *replica, p promotion.Promotion, d policy.Document, with
 	for _, need := range d.Approvals {
 		slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
 	}
-	return len(slots) > 0 && j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
-		yes, _ := j.held(r.gate.Catalog(), who, role, time.Now().Add(-within))
-		return yes > 0 && j.behind(who, p) && (who != p.Requester || d.RequesterMayApprove)
+	return len(slots) > 0 && j.filled(slots, people, func(who promotion.PersonID, role string) bool {
+		if who == personOf(p.Requester) && !d.RequesterMayApprove {
+			return false
+		}
+		return slices.ContainsFunc(accountsOf(who), func(account promotion.PersonID) bool {
+			yes, _ := j.held(r.gate.Catalog(), account, role, time.Now().Add(-within))
+			return yes > 0 && j.behind(account, p) && !j.lapsed(account, p, d)
+		})
 	})
 }
 
@@ -276,7 +302,7 @@ func (j *judge) filled(slots []string, people []promotion.PersonID, fits func(pr
 // digest, these tags, what they point at, under this policy.
 func (j *judge) behind(who promotion.PersonID, p promotion.Promotion) bool {
 	terms := p.TermsNow().Hash()
-	if j.votes[standsBehind{who, p.ID}].Decision != promotion.Approve {
+	if j.votes[standsBehind{who, p.ID}].Decision != promotion.Approve || j.unsaid(who, p) {
 		return false // taken back since
 	}
 	for _, a := range j.agreements {

@@ -35,10 +35,10 @@ type edit struct{ file, old, new string }
 
 var mutants = []mutant{
 	{"R1 commit, then acknowledge", "a gesture is acknowledged though its commit failed", []edit{
-		{"promotion/gate/take.go", "		return t.AddGesture(gesture, &answer)\n	})\n	return answer, err", "		return t.AddGesture(gesture, &answer)\n	})\n	_ = err\n	return answer, nil"},
+		{"promotion/gate/take.go", "		answer, err = t.take(gesture)\n		return err\n	})\n	return answer, err", "		answer, err = t.take(gesture)\n		return err\n	})\n	_ = err\n	return answer, nil"},
 	}},
 	{"R2 stable keys", "the time of delivery is part of a gesture's key", []edit{
-		{"promotion/gate/take.go", "		_, decided, err := t.Gesture(gesture.Key)", "		gesture.Key += t.now.String()\n		_, decided, err := t.Gesture(gesture.Key)"},
+		{"promotion/gate/take.go", "	_, decided, err := t.Gesture(g.Key)\n	switch", "	g.Key += t.now.String()\n	_, decided, err := t.Gesture(g.Key)\n	switch"},
 	}},
 	{"R2 stable keys", "the attempt is part of the key of a message, so that a retried one is a new one", []edit{
 		{"bot/chat/post.go", "message(m, event, e.Key), more...", "message(m, event, e.Key+string(rune('a'+e.Attempt))), more..."},
@@ -218,6 +218,57 @@ var mutants = []mutant{
 	}},
 	{"what fails is decided by people", "a watch ends when it begins", []edit{
 		{"promotion/policy/watch.go", "	over := !now.Before(*p.WatchUntil)", "	over := !now.Before(*p.MovedAt)"},
+	}},
+	{"R10 people, and not the requester", "two accounts of one person are two people", []edit{
+		{"promotion/policy/ballots.go", "		person := f.Identities.Of(vote.Person)\n", "		person := vote.Person\n"},
+	}},
+	{"R10 people, and not the requester", "the requester counts with another account", []edit{
+		{"promotion/policy/approvals.go", "f.Promotion.Requester != \"\" && f.Identities.Same(id, f.Promotion.Requester) {", "f.Promotion.Requester == id {"},
+	}},
+	{"nothing goes ahead that is stopped", "a freeze stops nothing", []edit{
+		{"promotion/policy/stop.go", "		case z.At(now):", "		case z.At(now) && z.ID == 0:"},
+	}},
+	{"nothing goes ahead that is stopped", "an open incident freezes nothing", []edit{
+		{"promotion/policy/stop.go", "		if i.ResolvedAt == nil && slices.Contains(d.FreezeOn", "		if i.ResolvedAt != nil && slices.Contains(d.FreezeOn"},
+	}},
+	{"nothing goes ahead that is stopped", "who holds an app holds none of its builds", []edit{
+		{"promotion/gate/facts.go", "return !h.Keeps(p.Digest) })", "return h.Digest != p.Digest })"},
+	}},
+	{"only good time soaks", "a soak goes on while its environment is not well", []edit{
+		{"promotion/policy/soak.go", "		if f.soaksThere(u) {\n			out", "		if f.soaksThere(u) && u.From.IsZero() {\n			out"},
+	}},
+	{"only good time soaks", "what a soak was before an incident counts after it", []edit{
+		{"promotion/policy/soak.go", "promotion.Interval{Until: i.ResolvedAt}) // from ever", "i.Interval())"},
+	}},
+	{"what has expired counts for nothing", "an approval counts for ever", []edit{
+		{"promotion/policy/expiry.go", "lapse(v); some && !now.Before(at) {", "lapse(v); some && now.IsZero() {"},
+	}},
+	{"what has expired counts for nothing", "a request can be met for ever", []edit{
+		{"promotion/policy/expiry.go", "d.Expires.Request > 0 && !now.Before(at)\n", "d.Expires.Request > 0 && now.IsZero()\n"},
+	}},
+	{"what has expired counts for nothing", "a request that has expired stays open", []edit{
+		{"promotion/gate/settle.go", "; expired && !policy.Breaks(d, f) {", "; expired && t.now.IsZero() {"},
+	}},
+	{"who goes past a policy may, and answers for it", "anybody breaks the glass", []edit{
+		{"promotion/policy/glass.go", "	if !f.Rosters[d.BreakGlass.Role].Has(id) {", "	if d.BreakGlass.Role == \"\" {"},
+	}},
+	{"who goes past a policy may, and answers for it", "who broke the glass is not read again before the execution", []edit{
+		{"promotion/policy/policy.go", "			who, lookups = breaker(d, f, now)", "			who, lookups = nil, nil"},
+	}},
+	{"who goes past a policy may, and answers for it", "a broken glass holds for whatever becomes of the promotion", []edit{
+		{"promotion/policy/glass.go", "	if why := b.Differs(&f.Promotion); why != \"\" {", "	if why := b.Differs(&f.Promotion); why == \"ever\" {"},
+	}},
+	{"who goes past a policy may, and answers for it", "the log does not say that something was skipped", []edit{
+		{"promotion/gate/settle.go", "	if skipped := v.Skipped(); len(skipped) > 0 {", "	if skipped := v.Skipped(); len(skipped) > 100 {"},
+	}},
+	{"who goes past a policy may, and answers for it", "what was skipped counts as reviewed", []edit{
+		{"promotion/gate/settle.go", " = p.Broken.By, skipped\n", " = p.Broken.By, skipped\n		p.Broken.Review = &promotion.Review{By: p.Broken.By, At: t.now, Fine: true}\n"},
+	}},
+	{"who goes past a policy may, and answers for it", "who broke the glass reviews that with another account", []edit{
+		{"promotion/policy/glass.go", "	if f.Identities.Same(id, b.By) {", "	if id == b.By {"},
+	}},
+	{"what fails is decided by people", "what was over before a watch is done with did not happen", []edit{
+		{"promotion/policy/watch.go", "		case !before:", "		case !before && over && u.Until == nil:"},
 	}},
 }
 

@@ -143,7 +143,7 @@ func (j *judge) arrivedAt(p promotion.Promotion) {
 }
 
 // follows judges a transition after the tags, and tells whether it is one.
-func (j *judge) follows(s *recorder, was promotion.State, p promotion.Promotion) bool {
+func (j *judge) follows(r *replica, s *recorder, was promotion.State, p promotion.Promotion) bool {
 	switch {
 	case was == promotion.Executing && (p.State == promotion.Deploying || p.State == promotion.Watching):
 		j.promoted(p) // its tags are
@@ -153,10 +153,12 @@ func (j *judge) follows(s *recorder, was promotion.State, p promotion.Promotion)
 	case was == promotion.Deploying && (p.State == promotion.Watching || p.State == promotion.Promoted):
 		j.arrivedAt(p)
 	case was == promotion.Watching && p.State == promotion.Promoted:
-		if time.Now().Before(*p.WatchUntil) {
-			j.w.violated("#%d is promoted, and was to be watched until %s", p.ID, p.WatchUntil.Format(time.TimeOnly))
-		}
+		j.watched(p, written(r.gate.Catalog(), p))
 	case was == promotion.Deploying && p.State == promotion.Failing:
+	case was == promotion.Watching && p.State == promotion.Failing:
+		if j.wentWrong(p, written(r.gate.Catalog(), p)) == "" {
+			j.w.violated("#%d is failing, and nothing has gone wrong since its tags were moved", p.ID)
+		}
 	case was == promotion.Executing && p.State == promotion.Failing: // what no target is told, since it is to be taken back or known to be bad
 		j.promoted(p)
 	case was == promotion.Failing && p.State == promotion.Promoted:
@@ -177,15 +179,11 @@ func (j *judge) follows(s *recorder, was promotion.State, p promotion.Promotion)
 }
 
 // follow counts, among the entries of a transaction, those of transitions after the
-// tags: of several at once, the last is the one that is seen.
-func follow(entries []audit.Entry) (n int) {
-	for i, e := range entries {
-		is := func(e audit.Entry) bool {
-			return e.Kind == audit.Moved || e.Kind == audit.Watching || e.Kind == audit.Failing
-		}
-		if is(e) && !slices.ContainsFunc(entries[i+1:], func(later audit.Entry) bool {
-			return later.Promotion == e.Promotion && (is(later) || later.Kind == audit.Ended)
-		}) {
+// tags: of several at once, those that are seen because they were saved.
+func follow(s *recorder) (n int) {
+	leads := map[audit.Kind]promotion.State{audit.Moved: promotion.Deploying, audit.Watching: promotion.Watching, audit.Failing: promotion.Failing}
+	for _, e := range s.entries {
+		if to, is := leads[e.Kind]; is && slices.ContainsFunc(s.saved, func(p promotion.Promotion) bool { return p.ID == e.Promotion && p.State == to }) {
 			n++
 		}
 	}

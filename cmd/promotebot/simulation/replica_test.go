@@ -81,7 +81,7 @@ func (w *world) boot(slot int) {
 		w.violated("%s has no targets: %v", r.name, err)
 		return
 	}
-	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, r.gate.Wanted, client, targets, r.chat, r.name, log)
+	r.lanes = serve.Lanes(nil, r.gate.Report, r.gate.Progress, r.gate.Wanted, client, targets, &serve.Meters{}, r.chat, r.name, log)
 	for _, l := range r.lanes {
 		r.rig(l)
 	}

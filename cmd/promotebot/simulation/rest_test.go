@@ -74,7 +74,9 @@ var errands = []promotion.EffectKind{
 }
 
 func (j *judge) nothingIsStuck() {
-	if due, any, err := j.w.store.NextDue(context.Background(), errands); any || err != nil {
+	// What expires may be asked about again, and expire again: that never ends.
+	due, any, err := j.w.store.NextDue(context.Background(), errands)
+	if waits := any && due.After(time.Now()) && j.w.strict; any && !waits || err != nil {
 		j.w.violated("an effect due at %s is not done (%v)", due.Format(time.TimeOnly), err)
 	}
 	appointments := []promotion.EffectKind{promotion.EffectRefresh, promotion.EffectRemind}
@@ -98,6 +100,12 @@ func (j *judge) everythingEnds() {
 			}
 			if p.State == promotion.Failing { // a person has to decide
 				continue
+			}
+			if p.State == promotion.Deploying && j.isHeld(p, written(r.gate.Catalog(), p)) {
+				continue
+			}
+			if p.State == promotion.Open && j.hasExpired(p, written(r.gate.Catalog(), p)) && j.glass[p.ID] == nil {
+				j.w.violated("#%d has expired, and is open", p.ID)
 			}
 			v, err := j.w.look(r, p.ID)
 			if err != nil || p.State != promotion.Open || v.Verdict.Outcome == policy.Met {
@@ -126,7 +134,7 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 				continue
 			}
 			for _, of := range f.Children {
-				if of.Outcome != policy.Met && !j.missing(r, policy.View{Facts: ride}, of) {
+				if of.Outcome != policy.Met && !j.missing(r, policy.View{Facts: ride, Document: v.Document}, of) {
 					return false
 				}
 			}
@@ -135,7 +143,7 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 	case policy.RuleSource:
 		return !j.w.registry.staged(p.App, p.Digest)
 	case policy.RuleSoak:
-		return !j.w.registry.staged(p.App, p.Digest) // whoever is there has soaked by now
+		return !j.w.registry.staged(p.App, p.Digest) || j.interrupted(p, v.Document, time.Now()) // else, whoever is there has soaked by now
 	case policy.RuleTags:
 		for _, t := range p.Targets { // a version that is taken is never moved
 			if now := j.w.registry.at(spot{p.Destination, t.Tag}); !t.Floating && now != "" && now != p.Digest {
@@ -149,7 +157,9 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 			}
 		}
 	case policy.RuleHold:
-		return j.isHeld(build{p.App, p.Digest})
+		return j.isHeld(p, v.Document)
+	case policy.RuleFreeze:
+		return j.frozen(p, v.Document) != ""
 	case policy.RuleWithdrawn:
 		return j.withdrawn[build{p.App, p.Digest}] != ""
 	case policy.RuleTurn:
@@ -163,12 +173,17 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 		for _, need := range v.Document.Approvals {
 			slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
 		}
-		return !j.filled(slots, everybody, func(who promotion.PersonID, role string) bool {
-			voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool {
-				return vote.Person == who && vote.Decision == promotion.Approve && vote.Terms.Differs(p.TermsNow()) == ""
+		return !j.filled(slots, people, func(who promotion.PersonID, role string) bool {
+			if who == personOf(p.Requester) && !v.Document.RequesterMayApprove {
+				return false
+			}
+			return slices.ContainsFunc(accountsOf(who), func(account promotion.PersonID) bool {
+				voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool {
+					return vote.Person == account && vote.Decision == promotion.Approve && vote.Terms.Differs(p.TermsNow()) == ""
+				})
+				yes, no := j.held(r.gate.Catalog(), account, role, time.Now().Add(-readEvery))
+				return voted && yes > 0 && no == 0 && !j.unsaid(account, p) && !j.lapsed(account, p, v.Document)
 			})
-			yes, no := j.held(r.gate.Catalog(), who, role, time.Now().Add(-readEvery))
-			return voted && yes > 0 && no == 0 && (who != p.Requester || v.Document.RequesterMayApprove)
 		})
 	}
 	return false
@@ -207,7 +222,7 @@ func (j *judge) cardsShowTheTruth() {
 	}
 	replies := map[string]int{}
 	for _, m := range j.w.slack.messages {
-		if replies[m.asked]++; m.thread != "" && replies[m.asked] > 1 {
+		if replies[m.asked]++; m.thread != "" && replies[m.asked] > max(1, j.soaks[m.asked]) {
 			j.w.violated("%s was said twice", m.asked)
 		}
 	}

@@ -90,32 +90,19 @@ func (j *judge) stopped(e audit.Entry) {
 	case audit.Condemned:
 		j.withdrawn[of] = e.Actor
 	case audit.Reinstated:
-		if j.withdrawn[of] == e.Actor {
+		if personOf(promotion.PersonID(j.withdrawn[of])) == personOf(promotion.PersonID(e.Actor)) {
 			j.w.violated("%s reinstates %s, who has withdrawn it", e.Actor, digest.Short())
 		}
 		delete(j.withdrawn, of)
 	}
 }
 
-// isHeld tells whether the very build is held.
-func (j *judge) isHeld(of build) bool {
-	for _, h := range j.holds {
-		if h == of {
-			return true
-		}
-	}
-	return false
-}
-
-// mayCome judges that nothing comes to production that must not: what is held,
-// and what is known to be bad.
+// mayCome judges that nothing comes to production that must not: what is known to
+// be bad.
 func (j *judge) mayCome(p promotion.Promotion) {
 	of := build{p.App, p.Digest}
 	if by := j.withdrawn[of]; by != "" {
 		j.w.violated("#%d brings %s, which %s has withdrawn", p.ID, p.Digest.Short(), by)
-	}
-	if j.isHeld(of) {
-		j.w.violated("#%d brings %s, which is held", p.ID, p.Digest.Short())
 	}
 	if p.Purpose != promotion.Rollback {
 		return

@@ -57,12 +57,19 @@ func (w *world) scene() {
 	if w.broken != "" {
 		return
 	}
+	w.oneOf(events)
+	if w.strict && w.chance(30) {
+		w.oneOf(interruptions)
+	}
+}
+
+func (w *world) oneOf(some []event) {
 	all := 0
-	for _, e := range events {
+	for _, e := range some {
 		all += e.weight
 	}
 	n := w.draw(all)
-	for _, e := range events {
+	for _, e := range some {
 		if n -= e.weight; n < 0 {
 			e.happens(w)
 			return
@@ -70,11 +77,14 @@ func (w *world) scene() {
 	}
 }
 
-// events are what people, CI and operators do, and how often.
-var events = []struct {
+// event is something that happens, and how often.
+type event struct {
 	weight  int
 	happens func(*world)
-}{
+}
+
+// events are what people, CI and operators do.
+var events = []event{
 	{8, func(w *world) { w.click(w.somebody()) }},
 	{12, func(w *world) { // everybody at once
 		for _, who := range []promotion.PersonID{ann, bob, sue} {
@@ -97,6 +107,7 @@ var events = []struct {
 		}
 	}},
 	{1, (*world).reject},
+	{3, (*world).relent},
 	{4, (*world).keep},
 	{2, func(w *world) { w.takeBack(render.ActionWithdraw, promotion.Withdraw) }},
 	{2, func(w *world) { w.takeBack(render.ActionLift, promotion.Lift) }},
@@ -139,6 +150,7 @@ var events = []struct {
 		w.trouble.out[what] = until
 		w.note("the %s is out until %s", what, until.Format(time.TimeOnly))
 	}},
+	{2, func(w *world) { w.drag(what(w.draw(len(w.trouble.drags))), time.Duration(w.draw(60))*time.Second) }},
 }
 
 func (w *world) somebody() promotion.PersonID { return everybody[w.draw(len(everybody))] }
@@ -231,6 +243,13 @@ func (w *world) release() {
 	}
 	asked := pollEvery + lookSpread
 	w.after(asked, w.board)
+	if w.chance(40) { // and who asked says no while it is still being read what that carries
+		w.after(asked, func() {
+			w.drag(registryCall, 20*time.Second)
+			w.drag(slackCall, 20*time.Second)
+		})
+		w.after(asked+time.Duration(w.draw(8_000))*time.Millisecond, w.callOff)
+	}
 	for range 2 {
 		w.after(asked+time.Duration(w.draw(250_000))*time.Millisecond, func() {
 			for _, who := range []promotion.PersonID{ann, bob, sue} {
@@ -240,10 +259,22 @@ func (w *world) release() {
 	}
 }
 
-// obstruct has somebody move a tag that a train is about to move, so that a part
-// of it fails: by chance, that would be rare.
+// drag has somebody outside take their time with nearly everything, so that more
+// of what happens at once does.
+func (w *world) drag(what what, long time.Duration) {
+	until := time.Now().Add(long)
+	w.trouble.drags[what] = until
+	w.note("the %s drags until %s", what, until.Format(time.TimeOnly))
+}
+
+// obstruct has somebody move a tag that is about to be moved, so that it fails, or
+// a part of a train does: by chance, that would be rare.
 func (w *world) obstruct(rides []promotion.Promotion) {
-	if w.run.calm || len(rides) == 0 || !w.chance(60) {
+	often := 15
+	if len(rides) > 0 && rides[0].Purpose == promotion.Ride {
+		often = 60
+	}
+	if w.run.calm || len(rides) == 0 || !w.chance(often) {
 		return
 	}
 	r := rides[w.draw(len(rides))]
@@ -285,6 +316,7 @@ func (w *world) reconfigure() {
 
 // sight is a card as it was when somebody saw it.
 type sight struct {
+	on              *message
 	ts, value, text string
 	of              promotion.ID
 	terms           string
@@ -300,7 +332,12 @@ func (w *world) see(action string) (s sight, ok bool) {
 	if w.chance(30) { // also a card that others have forgotten
 		m = cards[w.draw(len(cards))]
 	}
-	s = sight{ts: m.ts, text: m.text}
+	return w.seeOn(m, action)
+}
+
+// seeOn looks at a card as it is now.
+func (w *world) seeOn(m *message, action string) (s sight, ok bool) {
+	s = sight{on: m, ts: m.ts, text: m.text}
 	if s.value, ok = m.button(action); !ok {
 		return s, false
 	}
@@ -322,17 +359,34 @@ func (w *world) click(who promotion.PersonID) {
 
 func (w *world) clickOn(who promotion.PersonID, s sight) {
 	w.judge.agreed(who, s)
-	w.deliver(promotion.Gesture{
-		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%d", team, who, channel, s.ts, render.ActionApprove, len(w.sent)),
-		Kind: promotion.GestureVote, Person: who, Channel: channel, ResponseURL: "https://hooks.slack.test/1", Reply: true,
-		Promotion: s.of, Decision: promotion.Approve, Terms: s.terms, CardTS: s.ts,
-	})
+	w.deliver(w.press(who, s, render.ActionApprove, promotion.Approve))
 }
 
 func (w *world) reject() {
 	if s, ok := w.see(render.ActionReject); ok {
 		w.deliver(w.submission(w.somebody(), s, promotion.Reject))
 	}
+}
+
+// relent is somebody who says no and thinks better of it, when something newer may
+// have come: by chance, they would seldom come back to that very card.
+func (w *world) relent() {
+	s, ok := w.see(render.ActionReject)
+	if !ok {
+		return
+	}
+	who := w.somebody()
+	w.deliver(w.submission(who, s, promotion.Reject))
+	later := time.Duration(w.draw(20_000)) * time.Millisecond
+	if app := w.judge.promotions[s.of].App; app != train && w.chance(60) {
+		w.after(later, func() { w.build(app, w.draw(images)) })
+		later += time.Duration(w.draw(2*int(pollEvery/time.Millisecond))) * time.Millisecond
+	}
+	w.after(later, func() {
+		if again, ok := w.seeOn(s.on, render.ActionLift); ok {
+			w.deliver(w.press(who, again, render.ActionLift, promotion.Lift))
+		}
+	})
 }
 
 // submission is a dialog in which somebody has said why.
@@ -347,12 +401,16 @@ func (w *world) submission(who promotion.PersonID, s sight, what promotion.Decis
 // takeBack is a click on what takes an approval or a rejection back.
 func (w *world) takeBack(action string, what promotion.Decision) {
 	if s, ok := w.see(action); ok {
-		who := w.somebody()
-		w.deliver(promotion.Gesture{
-			Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%d", team, who, channel, s.ts, action, len(w.sent)),
-			Kind: promotion.GestureVote, Person: who, Channel: channel, ResponseURL: "https://hooks.slack.test/1", Reply: true,
-			Promotion: s.of, Decision: what, Terms: s.terms, CardTS: s.ts,
-		})
+		w.deliver(w.press(w.somebody(), s, action, what))
+	}
+}
+
+// press is a click on a button of a card.
+func (w *world) press(who promotion.PersonID, s sight, action string, what promotion.Decision) promotion.Gesture {
+	return promotion.Gesture{
+		Key:  fmt.Sprintf("click/%s/%s/%s/%s/%s/%d", team, who, channel, s.ts, action, len(w.sent)),
+		Kind: promotion.GestureVote, Person: who, Channel: channel, ResponseURL: "https://hooks.slack.test/1", Reply: true,
+		Promotion: s.of, Decision: what, Terms: s.terms, CardTS: s.ts,
 	}
 }
 
@@ -382,11 +440,38 @@ func (w *world) request() {
 // board is /promote request of the train.
 func (w *world) board() { w.asks(train, "", eve) }
 
+// callOff is /promote reject of the train, by whoever asked for it.
+func (w *world) callOff() {
+	for id := promotion.ID(len(w.judge.promotions)); id > 0; id-- {
+		if p := w.judge.promotions[id]; p.Purpose == promotion.Train {
+			w.deliver(promotion.Gesture{
+				Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureVote, Person: p.Requester, Channel: channel,
+				Promotion: id, Decision: promotion.Reject, Reason: "not today",
+			})
+			return
+		}
+	}
+}
+
 // asks has somebody ask for a promotion.
 func (w *world) asks(app, ref string, who promotion.PersonID) {
 	w.deliver(promotion.Gesture{
 		Key: fmt.Sprintf("command/%s/%d", team, len(w.sent)), Kind: promotion.GestureRequest, Person: who, Channel: channel, App: app, Ref: ref,
 	})
+}
+
+// anyUp is one of the replicas that can be reached.
+func (w *world) anyUp() (r *replica, ok bool) {
+	var up []*replica
+	for _, r := range w.replicas {
+		if !r.isDead() && !r.leaving {
+			up = append(up, r)
+		}
+	}
+	if len(up) == 0 {
+		return nil, false
+	}
+	return up[w.draw(len(up))], true
 }
 
 // decideWithin is what bot/chat gives a gesture to be committed.
@@ -396,16 +481,10 @@ const decideWithin = 2 * time.Second
 // and it may hand over the same one again.
 func (w *world) deliver(g promotion.Gesture) {
 	w.sent = append(w.sent, g)
-	var up []*replica
-	for _, r := range w.replicas {
-		if !r.isDead() && !r.leaving {
-			up = append(up, r)
-		}
-	}
-	if len(up) == 0 {
+	r, up := w.anyUp()
+	if !up {
 		return
 	}
-	r := up[w.draw(len(up))]
 	name := fmt.Sprintf("%s (delivery %d)", g.Key, len(w.sent))
 	w.note("%s gets %s: %s %s%s #%d %s", r.name, name, g.Person, g.Kind, g.Decision, g.Promotion, g.Ref)
 	go func() {

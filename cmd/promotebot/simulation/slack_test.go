@@ -101,6 +101,8 @@ func (s *workspace) call(by *caller, method string, args url.Values) (reply, str
 		}
 		s.messages[i].show(args)
 		return reply{"channel": channel, "ts": s.messages[i].ts, "text": s.messages[i].text}, ""
+	case "chat.getPermalink":
+		return reply{"channel": channel, "permalink": "https://slack.test/archives/" + channel + "/p" + strings.ReplaceAll(args.Get("message_ts"), ".", "")}, ""
 	case "chat.postEphemeral":
 		return reply{"message_ts": s.stamp()}, ""
 	case "conversations.history":
@@ -171,7 +173,7 @@ func (s *workspace) cards() []*message {
 	return cards
 }
 
-// button is the value of a button that is on the message.
+// button is the value of a button that is on the message, or of what is in its menu.
 func (m *message) button(action string) (value string, ok bool) {
 	if !strings.Contains(m.blocks, action) {
 		return "", false
@@ -180,6 +182,9 @@ func (m *message) button(action string) (value string, ok bool) {
 		Elements []struct {
 			ActionID string `json:"action_id"`
 			Value    string `json:"value"`
+			Options  []struct {
+				Value string `json:"value"`
+			} `json:"options"`
 		} `json:"elements"`
 	}
 	if json.Unmarshal([]byte(m.blocks), &blocks) != nil {
@@ -189,6 +194,11 @@ func (m *message) button(action string) (value string, ok bool) {
 		for _, e := range b.Elements {
 			if e.ActionID == action {
 				return e.Value, true
+			}
+			for _, o := range e.Options {
+				if value, is := strings.CutPrefix(o.Value, action+" "); is {
+					return value, true
+				}
 			}
 		}
 	}

@@ -8,6 +8,7 @@ type trouble struct {
 	slow    int          // of calls that take their time
 	crashes int          // that may still come
 	out     [6]time.Time // until when each kind of outsider does not answer at all
+	drags   [6]time.Time // until when it takes its time with nearly everything
 }
 
 // weather draws the fate of a call.
@@ -44,10 +45,16 @@ func (w *world) weather(c *call) fate {
 
 // slow puts a call off once, and tells whether it did.
 func (w *world) slow(c *call) bool {
-	if w.run.calm || c.sure || !c.held.IsZero() || !w.chance(w.trouble.slow) {
+	if w.run.calm || c.sure || !c.held.IsZero() {
 		return false
 	}
-	longest := []time.Duration{time.Second, 10 * time.Second, 100 * time.Second}[w.draw(3)]
+	percent, longest := w.trouble.slow, []time.Duration{time.Second, 10 * time.Second, 100 * time.Second}[w.draw(3)]
+	if time.Now().Before(w.trouble.drags[c.what]) {
+		percent, longest = 80, 5*time.Second
+	}
+	if !w.chance(percent) {
+		return false
+	}
 	c.held = time.Now().Add(time.Duration(w.draw(int(longest/time.Millisecond))) * time.Millisecond)
 	return true
 }

@@ -40,11 +40,13 @@ type world struct {
 	abroad     string   // where production has its images, with the app for %s; empty: where CI puts them
 	pattern    bool     // builds are watched by a pattern, so that several are there at once
 	alone      bool     // one process, as with SQLite; else two on one database
+	strict     bool     // policies ask for more, and people and machines stop things
 	replicas   []*replica
 	catalogs   []*gate.Catalog // what each replica has been configured with
 	latest     *gate.Catalog   // what both are to be configured with
 	boots      int
 	reloads    int
+	reports    int
 	step       int // calls so far
 	troubled   int // of those before all was quiet
 	trouble    trouble
@@ -59,11 +61,12 @@ const (
 	bob = promotion.PersonID("U0BOB")
 	sue = promotion.PersonID("U0SUE")
 	eve = promotion.PersonID("U0EVE")
+	roy = promotion.PersonID("U0ROY") // who is Bob
 
 	leads = promotion.GroupID("S0LEADS")
 )
 
-var everybody = []promotion.PersonID{ann, bob, sue, eve}
+var everybody = []promotion.PersonID{ann, bob, sue, eve, roy}
 
 func newWorld(r run) *world {
 	w := &world{run: r, rng: rand.New(rand.NewPCG(r.seed, 0)), store: r.open(), desk: desk{arrived: make(chan struct{}, 1)}}
@@ -81,8 +84,10 @@ func newWorld(r run) *world {
 	for _, id := range everybody {
 		w.slack.is(id, promotion.Member)
 	}
-	w.slack.regroup(leads, ann, bob)
+	w.slack.regroup(leads, ann, bob, roy)
 	w.pattern = w.chance(30)
+	w.strict = !r.calm && w.chance(50)
+	w.admit()
 	w.latest = w.catalog()
 	w.alone = w.chance(40)
 	w.replicas, w.catalogs = make([]*replica, 2), []*gate.Catalog{w.latest, w.latest}
@@ -132,6 +137,7 @@ var policies = []policy.Document{
 	{Name: "long", Soak: 4 * time.Minute, Approvals: []policy.Requirement{{Role: "security", Count: 1}, {Role: "leads", Count: 1}}},
 	{Name: "light", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}},
 	{Name: "back by two", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Rollback: &policy.Return{Approvals: []policy.Requirement{{Role: "leads", Count: 2}}, RequesterCannotApprove: true}},
+	{Name: "beside each other", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Supersede: policy.Keep},
 	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true, After: &policy.After{Watch: 2 * time.Minute, Health: true}},
 }
 
@@ -159,6 +165,9 @@ func (w *world) catalog() *gate.Catalog {
 			d.After = nil
 		}
 		d.Deploys, d.Together = w.targets, w.atOnce && len(w.targets) > 1
+		if w.strict {
+			w.tighten(&d)
+		}
 		return map[string]policy.Document{production: d}
 	}
 	var apps []gate.App
@@ -185,8 +194,11 @@ func (w *world) catalog() *gate.Catalog {
 		Apps:         apps,
 		Trains:       trains,
 		Environments: []gate.Environment{{Name: source, Watch: watch}, {Name: production, Tags: tags, Deploy: deploy}},
-		Roles:        map[string]gate.Role{"leads": {Groups: []promotion.GroupID{leads}}, "security": {People: []promotion.PersonID{sue, ann}}},
-		Reminders:    []gate.Reminder{{Spec: "*/7 * * * *", Schedule: often}},
+		Roles: map[string]gate.Role{
+			"leads": {Groups: []promotion.GroupID{leads}}, "security": {People: []promotion.PersonID{sue, ann}}, "breakers": {People: []promotion.PersonID{eve, bob}},
+		},
+		Identities: promotion.Identities{Accounts: map[promotion.PersonID]promotion.PersonID{bob: bob, roy: bob}},
+		Reminders:  []gate.Reminder{{Spec: "*/7 * * * *", Schedule: often}},
 	}
 }
 

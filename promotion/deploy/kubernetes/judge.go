@@ -90,6 +90,7 @@ type tally struct {
 	wanted                     []promotion.Digest
 	ready, proved, old, ending int
 	unproved                   string // what speaks against a pod that should be fine
+	untold                     string // a pod of which it can't be told what it runs
 	oldStuck                   string // an old pod that never came up
 	seen                       map[[2]string]int
 	ailing                     []ailing
@@ -153,7 +154,8 @@ func (t *tally) count(w found, p pod, fresh bool) {
 		switch {
 		case digest == "":
 			proved = false
-			t.unproved = fmt.Sprintf("what pod %s runs can't be told: its machine reports only %s", p.name, line(at.imageID))
+			t.untold = fmt.Sprintf("what pod %s runs can't be told: its machine reports only %s", p.name, line(at.imageID))
+			t.unproved = t.untold
 		case !slices.Contains(t.wanted, digest) && fresh:
 			proved = false
 			t.unproved = fmt.Sprintf("pod %s runs %s, which is not of %s", p.name, digest.Short(), t.wanted[0].Short())
