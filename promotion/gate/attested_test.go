@@ -97,22 +97,24 @@ func TestWithoutProvenanceThatIsRequiredNothingGoesAhead(t *testing.T) {
 
 func TestARegistryThatDoesNotSayWhatIsAttachedIsWaitedFor(t *testing.T) {
 	for _, kind := range []promotion.Kind{promotion.Unavailable, promotion.Invalid, promotion.Forbidden} {
-		w := attestedWorld(t, false, "ci")
-		w.down[promotion.EffectAttested] = kind
-		w.stage("a")
-		w.click(bob, promotion.Approve)
-		w.click(sue, promotion.Approve)
-		w.wait(2 * time.Hour)
-		w.expect(1, promotion.Open)
-		f, _ := w.newest().Verdict.Finding(policy.RuleProvenance)
-		if f.Outcome != policy.Waiting || !strings.Contains(f.Reason, "attested is down") {
-			t.Errorf("%s: %+v", kind, f)
-		}
-		w.restart()
-		w.look()
-		delete(w.down, promotion.EffectAttested)
-		w.wait(10 * time.Minute)
-		w.expect(1, promotion.Promoted)
+		t.Run(string(kind), func(t *testing.T) {
+			w := attestedWorld(t, false, "ci")
+			w.down[promotion.EffectAttested] = kind
+			w.stage("a")
+			w.click(bob, promotion.Approve)
+			w.click(sue, promotion.Approve)
+			w.wait(2 * time.Hour)
+			w.expect(1, promotion.Open)
+			f, _ := w.newest().Verdict.Finding(policy.RuleProvenance)
+			if f.Outcome != policy.Waiting || !strings.Contains(f.Reason, "attested is down") {
+				t.Errorf("%s: %+v", kind, f)
+			}
+			w.restart()
+			w.look()
+			delete(w.down, promotion.EffectAttested)
+			w.wait(10 * time.Minute)
+			w.expect(1, promotion.Promoted)
+		})
 	}
 }
 
