@@ -80,7 +80,7 @@ func TestWhatIsTightenedCanRequireProvenanceAndNotLetItGo(t *testing.T) {
 }
 
 func TestWhatIsWrongWithKeysIsSaid(t *testing.T) {
-	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that it is too short is the point
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

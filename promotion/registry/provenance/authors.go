@@ -2,6 +2,7 @@ package provenance
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,7 +43,7 @@ var known = map[string][]field{
 func (s statement) authors(more []string) ([]string, error) {
 	fields := known[s.PredicateType]
 	for _, path := range more {
-		fields = append(fields[:len(fields):len(fields)], field{path: path})
+		fields = append(slices.Clip(fields), field{path: path})
 	}
 	var all []string
 	seen := map[string]bool{}
