@@ -241,10 +241,11 @@ var mutants = []mutant{
 		{"promotion/policy/soak.go", "promotion.Interval{Until: i.ResolvedAt}) // from ever", "i.Interval())"},
 	}},
 	{"what has expired counts for nothing", "an approval counts for ever", []edit{
-		{"promotion/policy/expiry.go", "lapse(v); some && !now.Before(at) {", "lapse(v); some && now.IsZero() {"},
+		{"promotion/policy/expiry.go", "e.Approval > 0\n", "e.Approval < 0\n"},
 	}},
 	{"what has expired counts for nothing", "a request can be met for ever", []edit{
 		{"promotion/policy/expiry.go", "d.Expires.Request > 0 && !now.Before(at)\n", "d.Expires.Request > 0 && now.IsZero()\n"},
+		{"promotion/policy/expiry.go", "	if d.Expires.Request == 0 {", "	if d.Expires.Request >= 0 {"},
 	}},
 	{"what has expired counts for nothing", "a request that has expired stays open", []edit{
 		{"promotion/gate/settle.go", "; expired && !policy.Breaks(d, f) {", "; expired && t.now.IsZero() {"},

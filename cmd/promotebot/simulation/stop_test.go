@@ -27,10 +27,10 @@ const (
 // tighten adds to a policy what it does not ask elsewhere.
 func (w *world) tighten(d *policy.Document) {
 	if w.chance(30) {
-		d.Expires.Request = time.Duration(3+w.draw(6)) * time.Minute
+		d.Expires.Request = time.Duration(60+w.draw(240)) * time.Second
 	}
-	if w.chance(30) {
-		d.Expires.Approval = time.Duration(30+w.draw(120)) * time.Second
+	if w.chance(40) {
+		d.Expires.Approval = time.Duration(30+w.draw(60)) * time.Second
 	}
 	if w.chance(50) {
 		d.FreezeOn = []promotion.Severity{critical}
@@ -60,6 +60,7 @@ var interruptions = []event{
 	{3, (*world).sicken},
 	{2, (*world).hold},
 	{9, (*world).shatter},
+	{6, (*world).dawdle},
 	{2, func(w *world) { w.review(w.see(render.ActionFine)) }},
 	{3, func(w *world) { // one person, twice
 		w.click(bob)
@@ -170,13 +171,32 @@ func (w *world) shatter() {
 		g := w.submission(who, s, promotion.BreakGlass)
 		g.Skips = form.Skips
 		w.deliver(g)
-		if w.chance(25) { // and leaves for a while
+		if w.chance(50) { // and leaves for a while
 			w.slack.is(who, promotion.Deactivated)
 			w.after(w.soon(), func() { w.slack.is(who, promotion.Member) })
 		}
 	})
 	for range w.draw(3) {
 		w.after(5*time.Second+w.soon(), func() { w.review(w.seeOn(s.on, render.ActionFine)) })
+	}
+}
+
+// dawdle is one approval after the other, with a long time between them: by chance,
+// those that are missing mostly come at once.
+func (w *world) dawdle() {
+	s, ok := w.see(render.ActionApprove)
+	if !ok {
+		return
+	}
+	later := time.Duration(0)
+	for range 3 {
+		who := people[w.draw(3)]
+		w.after(later, func() {
+			if again, ok := w.seeOn(s.on, render.ActionApprove); ok {
+				w.clickOn(who, again)
+			}
+		})
+		later += time.Duration(20_000+w.draw(100_000)) * time.Millisecond
 	}
 }
 
