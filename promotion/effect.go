@@ -18,6 +18,7 @@ const (
 	EffectResolve  EffectKind = "resolve"   // ResolveWork → Result.Digest
 	EffectCompare  EffectKind = "compare"   // CompareWork → Result.Tags
 	EffectProve    EffectKind = "prove"     // ProveWork → Result.Proof
+	EffectAttested EffectKind = "attested"  // ProvenanceWork → Result.Attested
 	EffectCopy     EffectKind = "copy"      // CopyWork → Result.Copy
 	EffectMove     EffectKind = "move"      // MoveWork → Result.Moves
 	EffectUndo     EffectKind = "undo"      // UndoWork → Result.Moves
@@ -231,21 +232,22 @@ type RemindWork struct {
 // Result is what performing an effect brought to light; the field that
 // belongs to the kind is set, or Failure.
 type Result struct {
-	Image   *Image
-	Tags    []TagReading
-	Digest  Digest
-	Copy    *Copy
-	Proof   *Proof
-	Moves   []Move
-	Rollout *Rollout
-	Running []Running
-	Sample  *Sample
-	Card    *Card
-	Person  *Person
-	Group   *Group
-	Channel *Channel
-	Home    *Home
-	Failure *Failure
+	Image    *Image
+	Tags     []TagReading
+	Digest   Digest
+	Copy     *Copy
+	Proof    *Proof
+	Attested *Attested
+	Moves    []Move
+	Rollout  *Rollout
+	Running  []Running
+	Sample   *Sample
+	Card     *Card
+	Person   *Person
+	Group    *Group
+	Channel  *Channel
+	Home     *Home
+	Failure  *Failure
 }
 
 // TagReading is what a tag pointed at.

@@ -40,19 +40,20 @@ type Promotion struct {
 	Revision  int64    // grows with every visible change; the card shows one revision
 
 	PolicyHash string
-	OnFailure  OnFailure // of a train, as it stood when the intent to execute was written
-	Image      *Image    // nil until it has been read
-	Targets    []Target  // the tags it sets, in the order in which they are put
-	PlanFault  string    // why the tags can't be named; empty when they can
-	ReadFault  string    // why the image or the tags could not be read so far
-	Copy       *Copy     // nil until the digest is brought into another repository, if it has to be
-	Plan       string    // how it would be taken back, in somebody's words; empty until given
-	WayBack    *WayBack  // nil until what it would replace has been looked for
-	Former     *Former   // nil until it is known what it would replace
-	Moves      []Move    // what became of each target, once executed
-	Back       *Back     // nil unless it is a rollback
-	UndoneBy   ID        // the rollback that took back what it brought, if any
-	Broken     *Broken   // nil unless somebody broke the glass
+	OnFailure  OnFailure   // of a train, as it stood when the intent to execute was written
+	Image      *Image      // nil until it has been read
+	Targets    []Target    // the tags it sets, in the order in which they are put
+	PlanFault  string      // why the tags can't be named; empty when they can
+	ReadFault  string      // why the image or the tags could not be read so far
+	Copy       *Copy       // nil until the digest is brought into another repository, if it has to be
+	Plan       string      // how it would be taken back, in somebody's words; empty until given
+	WayBack    *WayBack    // nil until what it would replace has been looked for
+	Provenance *Provenance // nil until it has been looked for
+	Former     *Former     // nil until it is known what it would replace
+	Moves      []Move      // what became of each target, once executed
+	Back       *Back       // nil unless it is a rollback
+	UndoneBy   ID          // the rollback that took back what it brought, if any
+	Broken     *Broken     // nil unless somebody broke the glass
 
 	ObservedAt time.Time // when the digest was first seen in From
 	OpenedAt   time.Time

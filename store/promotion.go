@@ -14,19 +14,19 @@ import (
 
 const columns = `id, app, from_env, to_env, repository, digest, source_tag, requester, captures, state, reason, successor, revision,
 	policy_hash, image, targets, plan_fault, read_fault, moves, observed_at, opened_at, soaked_at, started_at, finished_at,
-	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, moved_at, watch_until, back, undone_by, reminded_at`
+	card_channel, card_ts, card_revision, destination, copy, purpose, train, on_failure, ended_by, way_back, plan, broken, review_due, former, card_link, moved_at, watch_until, back, undone_by, reminded_at, provenance`
 
 func scanPromotion(r row) (promotion.Promotion, error) {
 	var p promotion.Promotion
 	var captures, targets, moves string
-	var image, copied, way, broken, former, back sql.NullString
+	var image, copied, way, broken, former, back, provenance sql.NullString
 	var successor, train, undone *int64
 	var observed, opened int64
 	var moved, watch *int64
 	var soaked, started, finished, reminded, due *int64 // due is what broken says, for whoever looks for it
 	err := r.Scan(&p.ID, &p.App, &p.From, &p.To, &p.Repository, &p.Digest, &p.SourceTag, &p.Requester, &captures, &p.State, &p.Reason, &successor, &p.Revision,
 		&p.PolicyHash, &image, &targets, &p.PlanFault, &p.ReadFault, &moves, &observed, &opened, &soaked, &started, &finished,
-		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &way, &p.Plan, &broken, &due, &former, &p.Card.Link, &moved, &watch, &back, &undone, &reminded)
+		&p.Card.Channel, &p.Card.TS, &p.Card.Revision, &p.Destination, &copied, &p.Purpose, &train, &p.OnFailure, &p.EndedBy, &way, &p.Plan, &broken, &due, &former, &p.Card.Link, &moved, &watch, &back, &undone, &reminded, &provenance)
 	if err != nil {
 		return p, err
 	}
@@ -50,6 +50,9 @@ func scanPromotion(r row) (promotion.Promotion, error) {
 		return p, err
 	}
 	if p.Back, err = unmarshal[promotion.Back](back); err != nil {
+		return p, err
+	}
+	if p.Provenance, err = unmarshal[promotion.Provenance](provenance); err != nil {
 		return p, err
 	}
 	return p, errors.Join(json.Unmarshal([]byte(captures), &p.Captures), json.Unmarshal([]byte(targets), &p.Targets), json.Unmarshal([]byte(moves), &p.Moves))
@@ -90,13 +93,14 @@ func values(p promotion.Promotion) ([]any, error) {
 	broken, err7 := marshalOrNull(p.Broken)
 	former, err8 := marshalOrNull(p.Former)
 	back, err9 := marshalOrNull(p.Back)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
+	provenance, err10 := marshalOrNull(p.Provenance)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10); err != nil {
 		return nil, err
 	}
 	return []any{int64(p.ID), p.App, p.From, p.To, string(p.Repository), string(p.Digest), p.SourceTag, string(p.Requester), captures, string(p.State), p.Reason, orNull(p.Successor), p.Revision,
 		p.PolicyHash, image, targets, p.PlanFault, p.ReadFault, moves, micros(p.ObservedAt), micros(p.OpenedAt), microsOrNull(p.SoakedAt), microsOrNull(p.StartedAt), microsOrNull(p.FinishedAt),
 		p.Card.Channel, p.Card.TS, p.Card.Revision, string(p.Destination), copied, string(p.Purpose), orNull(p.Train), string(p.OnFailure), string(p.EndedBy), way, p.Plan, broken, microsOrNull(p.Owed()), former, p.Card.Link,
-		microsOrNull(p.MovedAt), microsOrNull(p.WatchUntil), back, orNull(p.UndoneBy), microsOrNull(p.RemindedAt)}, nil
+		microsOrNull(p.MovedAt), microsOrNull(p.WatchUntil), back, orNull(p.UndoneBy), microsOrNull(p.RemindedAt), provenance}, nil
 }
 
 func marshalOrNull[T any](v *T) (*string, error) {

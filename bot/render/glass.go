@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,12 +42,15 @@ func GlassModal(v policy.View, channel, ts, reason string) slack.ModalViewReques
 	input := slack.NewPlainTextInputBlockElement(page.Words("Why can't it wait?"), reasonAction)
 	input.Multiline, input.MinLength, input.MaxLength, input.InitialValue = true, minReason, maxReason, string(typed[:min(maxReason, len(typed))])
 	lines := []page.Text{"*This is skipped:*"}
+	const together = 8 // of the longest that a section holds; of a train there can be many, and each is named
 	for _, s := range skips {
 		lines = append(lines, "• "+because(s.Reason))
 	}
 	var body page.Page
 	body.Section(page.Writef("Have exactly *%s* %s go to *%s* now?", p.App, p.Digest, p.To))
-	body.Section(lines...)
+	for some := range slices.Chunk(lines, together) {
+		body.Section(some...)
+	}
 	if b := v.Document.BreakGlass; b != nil {
 		body.Section(page.Writef("The whole channel is told. Within %s another person of %s has to say whether that was right.", span(b.Within), roles(b.By)))
 	}

@@ -243,6 +243,7 @@ func TestTheTextBesideTheBlocksIsComplete(t *testing.T) {
 		"copying refused":                       {"Blocked", "may not tag"},
 		"promoted abroad":                       {"Promoted"},
 		"a choice of approvals":                 {"one of these is enough", "0 of 1 from owners", "Olga", "1 of 2 from leads: Ann", "Expires", "The first of these approvals expires"},
+		"provenance that does not count":        {"Blocked", "none of the keys has signed it", "the policy requires one"},
 		"authors unknown":                       {"Blocked", "tom@example.com", "under people in the configuration"},
 		"rejected and overtaken":                {"Rejected", "security: it leaks", "#14 has taken its place"},
 		"expired":                               {"Expired", "/promote request shop"},

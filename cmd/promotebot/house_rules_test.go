@@ -70,6 +70,10 @@ var rooms = []room{
 		why: "what belongs to a digest depends on documents alone, or a second reading could leave a signature behind",
 	},
 	{
+		pkg: "promotion/registry/provenance", ours: []string{"promotion"}, pure: true,
+		why: "whether something that a stranger attached is believed depends on its bytes and the keys alone, and the standard library is all that verifies it",
+	},
+	{
 		pkg: "promotion/registry/transfer", ours: []string{"promotion", "promotion/registry/wire", "promotion/registry/closure"},
 		theirs:  []string{"golang.org/x/sync/errgroup"},
 		without: []string{"database/sql", "net/http", "os", "os/exec"},
@@ -155,7 +159,7 @@ var rooms = []room{
 		why: "how a document is read has nothing to do with what this program's sections mean",
 	},
 	{
-		pkg: "cmd/promotebot/config", ours: []string{"promotion", "promotion/policy", "promotion/gate", "cmd/promotebot/config/strict"},
+		pkg: "cmd/promotebot/config", ours: []string{"promotion", "promotion/policy", "promotion/gate", "promotion/registry/provenance", "cmd/promotebot/config/strict"},
 		theirs:  []string{"go.yaml.in/yaml/v3", "github.com/robfig/cron/v3"},
 		without: []string{"database/sql", "net/http", "os/exec", "log/slog"}, timeless: true,
 		why: "a configuration can be checked on a laptop without the network, and the answer depends on the file alone",

@@ -24,6 +24,7 @@ type Catalog struct {
 	Digests      []Digest
 	Direct       *Direct            // nil: nobody is reminded by direct message
 	Freezes      []promotion.Freeze // of everything
+	Trust        promotion.Trust    // whose word about how an image was built is taken
 }
 
 // App is an image and the policy of each environment that it can be promoted

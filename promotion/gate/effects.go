@@ -98,6 +98,17 @@ func (t *turn) prove(p *promotion.Promotion) error {
 	return t.AddEffect(promotion.NewEffect(promotion.EffectProve, fmt.Sprintf("prove/%d", p.ID), p.ID, w, t.now))
 }
 
+// attest looks for provenance at once, or a while after it was last found wanting: a
+// verdict asks for it as often as it is made.
+func (t *turn) attest(p *promotion.Promotion) error {
+	due, by := t.now, t.catalog.Trust.Hash()
+	if v := p.Provenance; v.Covers(p, by) && v.ReadAt != nil {
+		due = later(due, v.ReadAt.Add(policy.SoughtEvery))
+	}
+	w := promotion.ProvenanceWork{Repository: p.Repository, Digest: p.Digest, Trust: t.catalog.Trust}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectAttested, fmt.Sprintf("attested/%d/%s", p.ID, by), p.ID, w, due))
+}
+
 func (t *turn) move(p *promotion.Promotion) error {
 	w := promotion.MoveWork{Repository: p.Destination, Digest: p.Digest, Targets: p.Targets}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectMove, fmt.Sprintf("move/%d", p.ID), p.ID, w, t.now))

@@ -41,6 +41,8 @@ func (t *turn) performed(e promotion.Effect, r promotion.Result) error {
 		return t.brought(e, *r.Copy)
 	case promotion.EffectProve:
 		return t.proved(e, *r.Proof)
+	case promotion.EffectAttested:
+		return t.attested(e, *r.Attested)
 	case promotion.EffectMove:
 		return t.moved(e, r.Moves)
 	case promotion.EffectUndo:
@@ -385,7 +387,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 		}
 		again = (again || e.Kind == promotion.EffectObserve) && off == "" && t.now.Before(d.Order.Deadline)
 		longest = min(longest, max(0, d.Order.Deadline.Sub(t.now)))
-	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve:
+	case promotion.EffectCard, promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectProve, promotion.EffectAttested:
 		p, err := t.load(e.Promotion)
 		if err != nil {
 			return false, due, err
@@ -394,7 +396,7 @@ func (t *turn) retry(e promotion.Effect, f promotion.Failure) (again bool, due t
 			longest = slowly
 		}
 		// A card that is there has to lose its buttons, however long it takes.
-		again = !p.State.Final() && !forgotten(p, e) || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
+		again = !p.State.Final() && !forgotten(p, e) && !t.distrusted(e) || e.Kind == promotion.EffectCard && (p.Card.TS != "" || e.Attempt < noticeAttempts)
 	}
 	wait := longest
 	if e.Attempt < 10 {
@@ -411,6 +413,8 @@ func (t *turn) unread(e promotion.Effect, f promotion.Failure) error {
 		return t.delayed(e, f)
 	case promotion.EffectProve:
 		return t.unproved(e, f)
+	case promotion.EffectAttested:
+		return t.unattested(e, f)
 	case promotion.EffectDeploy, promotion.EffectObserve:
 		return t.unreached(e, f)
 	case promotion.EffectUndo:

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,7 +70,7 @@ func (t *turn) settle(p *promotion.Promotion) (policy.Verdict, error) {
 	if err := t.bringAll(p, v.Bring); err != nil {
 		return v, err
 	}
-	if err := t.proveAll(p, v.Prove); err != nil {
+	if err := errors.Join(t.eachOf(p, v.Prove, t.prove), t.eachOf(p, v.Attest, t.attest)); err != nil {
 		return v, err
 	}
 	if err := t.lookUp(v.Lookups); err != nil {

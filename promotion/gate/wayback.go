@@ -5,8 +5,9 @@ import (
 	"github.com/promotebot/promotebot/promotion/audit"
 )
 
-// proveAll has the way back looked for, from what the verdict asks it of.
-func (t *turn) proveAll(p *promotion.Promotion, ids []promotion.ID) error {
+// eachOf does something with the promotions that the verdict on p names: p itself,
+// or its rides.
+func (t *turn) eachOf(p *promotion.Promotion, ids []promotion.ID, do func(*promotion.Promotion) error) error {
 	for _, id := range ids {
 		of := p
 		if id != p.ID {
@@ -16,7 +17,7 @@ func (t *turn) proveAll(p *promotion.Promotion, ids []promotion.ID) error {
 			}
 			of = ride
 		}
-		if err := t.prove(of); err != nil {
+		if err := do(of); err != nil {
 			return err
 		}
 	}

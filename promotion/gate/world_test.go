@@ -21,36 +21,38 @@ import (
 // world is a gate on a real database, and a far side (registry, Slack) that
 // answers from maps. Time passes only when the test says so.
 type world struct {
-	t       *testing.T
-	gate    *gate.Gate
-	db      *sqlite.DB
-	path    string
-	now     time.Time
-	tags    map[string]promotion.Digest // what the registry holds
-	people  map[promotion.PersonID]promotion.Standing
-	groups  map[promotion.GroupID][]promotion.PersonID
-	channel promotion.Channel // what Slack says of any
-	labels  map[string]string
-	down    map[promotion.EffectKind]promotion.Kind     // what can't be performed
-	pause   time.Duration                               // what is asked for by what can't be performed
-	moves   []string                                    // every tag that was put, "tag=short"
-	said    []string                                    // every notice and private answer
-	drawn   map[promotion.ID]int64                      // the revision on each card
-	draws   map[promotion.ID]int                        // how often each was drawn
-	during  func()                                      // called once while a card is drawn
-	before  func()                                      // called once before something is taken back
-	stuck   map[promotion.Repository]*promotion.Failure // where tags can't be put,
-	partly  int                                         // after so many of a move
-	copy    func(e promotion.Effect) promotion.Result
-	copies  []promotion.Repository                            // where copies went
-	proved  []promotion.Digest                                // what was looked for as a way back
-	target  map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
-	told    []string                                          // which targets were told to run what
-	asked   map[string]int                                    // how often each was asked
-	running func(promotion.Order) promotion.Result            // what is found in a target
-	answer  func(promotion.MeasureWork) promotion.Result      // what a Prometheus says
-	deaf    func(promotion.Order) bool                        // which orders do not get through
-	gone    promotion.Digest                                  // what is not there then
+	t        *testing.T
+	gate     *gate.Gate
+	db       *sqlite.DB
+	path     string
+	now      time.Time
+	tags     map[string]promotion.Digest // what the registry holds
+	people   map[promotion.PersonID]promotion.Standing
+	groups   map[promotion.GroupID][]promotion.PersonID
+	channel  promotion.Channel // what Slack says of any
+	labels   map[string]string
+	down     map[promotion.EffectKind]promotion.Kind     // what can't be performed
+	pause    time.Duration                               // what is asked for by what can't be performed
+	moves    []string                                    // every tag that was put, "tag=short"
+	said     []string                                    // every notice and private answer
+	drawn    map[promotion.ID]int64                      // the revision on each card
+	draws    map[promotion.ID]int                        // how often each was drawn
+	during   func()                                      // called once while a card is drawn
+	before   func()                                      // called once before something is taken back
+	stuck    map[promotion.Repository]*promotion.Failure // where tags can't be put,
+	partly   int                                         // after so many of a move
+	copy     func(e promotion.Effect) promotion.Result
+	copies   []promotion.Repository                            // where copies went
+	sought   []promotion.ProvenanceWork                        // what provenance was looked for of
+	attested promotion.Attested                                // what is found of it
+	proved   []promotion.Digest                                // what was looked for as a way back
+	target   map[string]func(promotion.Order) promotion.Result // what each target says when it is told or asked
+	told     []string                                          // which targets were told to run what
+	asked    map[string]int                                    // how often each was asked
+	running  func(promotion.Order) promotion.Result            // what is found in a target
+	answer   func(promotion.MeasureWork) promotion.Result      // what a Prometheus says
+	deaf     func(promotion.Order) bool                        // which orders do not get through
+	gone     promotion.Digest                                  // what is not there then
 	// how often each digest was inspected, and the one that can't be
 	inspected  map[promotion.Digest]int
 	unreadable promotion.Digest
@@ -208,7 +210,7 @@ func (w *world) wait(d time.Duration) {
 
 var everything = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectCompare, promotion.EffectResolve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard, promotion.EffectNotice,
-	promotion.EffectProve, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
+	promotion.EffectProve, promotion.EffectAttested, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectWake, promotion.EffectRemind, promotion.EffectRefresh,
 	promotion.EffectHome, promotion.EffectStirred, promotion.EffectDeploy, promotion.EffectObserve, promotion.EffectMeasure, promotion.EffectStock,
 	promotion.EffectDirect, promotion.EffectNudge, promotion.EffectAgain, promotion.EffectCallOn, promotion.EffectSum, promotion.EffectDigest,
 }
@@ -271,6 +273,10 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 			return w.copy(e)
 		}
 		return promotion.Result{Copy: &promotion.Copy{Sent: 7}}
+	case promotion.EffectAttested:
+		w.sought = append(w.sought, work[promotion.ProvenanceWork](w, e))
+		found := w.attested
+		return promotion.Result{Attested: &found}
 	case promotion.EffectProve:
 		proof := promotion.Proof{Manifests: 1, Blobs: 2}
 		for _, d := range work[promotion.ProveWork](w, e).Digests {

@@ -9,10 +9,11 @@ import (
 )
 
 // Where authors can't approve, it has to be known who they are: an image of which
-// neither its label nor a report says so, or of which one names somebody who is
-// nobody's account, could be anybody's. What both say counts together.
+// neither its label nor a report nor provenance says so, or of which one names
+// somebody who is nobody's account, could be anybody's. What all say counts together.
 
-var address = regexp.MustCompile(`[^\s<>()"'=:,;]+@[^\s<>()"'=:,;]+`)
+// An address is one of e-mail, or the number of an account of GitHub.
+var address = regexp.MustCompile(`[^\s<>()"'=:,;]+@[^\s<>()"'=:,;]+|\bgithub:[0-9]+`)
 
 // authors says whether it is known who wrote what is in the image.
 func authors(d Document, f Facts) []Finding {
@@ -36,7 +37,7 @@ func authors(d Document, f Facts) []Finding {
 		}
 	}
 	if len(unknown) > 0 {
-		finding.Reason = fmt.Sprintf("it is not known who the author %q is, and authors can't approve: add the e-mail address under people in the configuration", unknown[0])
+		finding.Reason = fmt.Sprintf("it is not known who the author %q is, and authors can't approve: add it under people in the configuration", unknown[0])
 		if more := len(unknown) - 1; more > 0 {
 			finding.Reason += fmt.Sprintf(" (and %d more)", more)
 		}

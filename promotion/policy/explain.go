@@ -60,6 +60,12 @@ func (d Document) asked() []string {
 	if d.AuthorsCannotApprove {
 		all = append(all, "Nor can the authors of the image, as its label "+promotion.LabelAuthors+" and reports of its commits name them.")
 	}
+	if d.Provenance.By != "" {
+		all = append(all, "Nor can those whom its provenance names, where one of the keys has signed it.")
+	}
+	if d.Provenance.Required {
+		all = append(all, "Without such provenance that names an author it does not go ahead.")
+	}
 	return all
 }
 

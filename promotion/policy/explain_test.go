@@ -77,11 +77,13 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 		}},
 		{name: "a choice", d: policy.Document{
 			Tree:                 &policy.Tree{Count: 1, Of: []policy.Tree{{Role: "owners", Count: 1}, {Count: 2, Of: []policy.Tree{{Role: "leads", Count: 1}, {Role: "sre", Count: 1}, {Role: "security", Count: 1}}}}},
-			AuthorsCannotApprove: true, Reject: policy.Veto{By: []string{"leads"}, Lift: []string{"owners"}}, Expires: policy.Expiry{Request: 7 * 24 * time.Hour, Approval: 48 * time.Hour},
+			AuthorsCannotApprove: true, Provenance: policy.Provenance{By: "k1", Required: true}, Reject: policy.Veto{By: []string{"leads"}, Lift: []string{"owners"}}, Expires: policy.Expiry{Request: 7 * 24 * time.Hour, Approval: 48 * time.Hour},
 		}, want: []string{
 			"Approvals: any one of: 1 from owners, (any 2 of: 1 from leads, 1 from sre, 1 from security), all from different people.",
 			"Whoever requested it can't be one of them.",
 			"Nor can the authors of the image, as its label org.opencontainers.image.authors and reports of its commits name them.",
+			"Nor can those whom its provenance names, where one of the keys has signed it.",
+			"Without such provenance that names an author it does not go ahead.",
 			"It can be rejected by leads, and by whoever requested it.",
 			"A rejection can be lifted by whoever rejected, and by owners.",
 			"A request expires after 168h.",

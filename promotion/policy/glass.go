@@ -23,7 +23,7 @@ type BreakGlass struct {
 
 // skippable are the rules that a broken glass goes past.
 var skippable = []Rule{
-	RuleApprovals, RuleSoak, RuleExposure, RuleChecks, RuleAuthors, RuleWindow, RuleFreeze, RuleHold, RuleLine, RulePlan, RuleExpiry, RuleWayBack, RuleChannel,
+	RuleApprovals, RuleSoak, RuleExposure, RuleChecks, RuleAuthors, RuleProvenance, RuleWindow, RuleFreeze, RuleHold, RuleLine, RulePlan, RuleExpiry, RuleWayBack, RuleChannel,
 }
 
 func (b *BreakGlass) breakers() []string {
@@ -43,7 +43,7 @@ func (b *BreakGlass) roles() []string {
 // MayBreak says why the person can't break the glass, or "". Whoever requested it
 // can: a review by another person follows.
 func MayBreak(d Document, f Facts, id promotion.PersonID) (refusal string) {
-	if d.BreakGlass == nil || f.Promotion.Purpose == promotion.Train {
+	if d.BreakGlass == nil {
 		return "there is no glass to break here: the policy names nobody who could go past it"
 	}
 	if refusal := notAMember(f, id); refusal != "" {
@@ -87,11 +87,18 @@ func glass(d Document, f Facts) Finding {
 	return finding
 }
 
-// skip has what can be skipped not stand in the way.
+// skip has what can be skipped not stand in the way. Of a train's rides each keeps
+// what can't be.
 func skip(findings []Finding) {
 	for i := range findings {
-		if f := &findings[i]; f.Outcome != Met && slices.Contains(skippable, f.Rule) {
+		switch f := &findings[i]; {
+		case f.Outcome == Met:
+		case slices.Contains(skippable, f.Rule):
 			f.Outcome, f.Skipped, f.Reason = Met, true, "skipped by break-glass: "+f.Reason
+		case f.Rule == RuleRide:
+			skip(f.Children)
+			app, _, _ := strings.Cut(f.Reason, ": ")
+			*f = gather(RuleRide, app+": ", f.Children)
 		}
 	}
 }
@@ -118,6 +125,20 @@ func Skips(d Document, f Facts, now time.Time) (skips []Finding) {
 		back = nil // which is never skipped
 	}
 	for _, f := range append(asked, back...) {
+		if f.Rule == RuleRide {
+			app, _, _ := strings.Cut(f.Reason, ": ")
+			for _, c := range skipped(f.Children) {
+				c.Reason = app + ": " + c.Reason
+				skips = append(skips, c)
+			}
+		}
+	}
+	return append(skips, skipped(append(asked, back...))...)
+}
+
+// skipped are what is missing of the findings and can be skipped.
+func skipped(findings []Finding) (skips []Finding) {
+	for _, f := range findings {
 		if slices.Contains(skippable, f.Rule) {
 			skips = append(skips, f.missing()...)
 		}
@@ -151,9 +172,9 @@ func HashOf(skips []Finding) string {
 
 // Skipped are the rules that were not met and are skipped.
 func (v Verdict) Skipped() (rules []Rule) {
-	for _, f := range v.Findings {
-		if f.Skipped {
-			rules = append(rules, f.Rule)
+	for _, rule := range Rules {
+		if slices.ContainsFunc(v.Of(rule), func(f Finding) bool { return f.Skipped }) {
+			rules = append(rules, rule)
 		}
 	}
 	return rules

@@ -47,6 +47,11 @@ func TestABrokenGlassGoesPast(t *testing.T) {
 		{"authors that nobody knows", func(d *policy.Document, f facts) {
 			d.AuthorsCannotApprove, f.Promotion.Image = true, &promotion.Image{}
 		}, policy.RuleAuthors, "not known who the authors of the image are"},
+		{"provenance that nobody has attached", func(d *policy.Document, f facts) {
+			d.AuthorsCannotApprove, d.Provenance = true, policy.Provenance{By: "k1", Required: true}
+			f.Authors, f.Promotion.Image = []string{"left@example.com"}, &promotion.Image{}
+			f.Identities.Addresses = map[string]promotion.PersonID{"left@example.com": ""}
+		}, policy.RuleProvenance, "is being read"},
 		{"a closed window", func(d *policy.Document, _ facts) {
 			w, err := policy.ParseWindow("0 3 * * *", "UTC", time.Hour)
 			if err != nil {
@@ -188,9 +193,9 @@ func TestWhoMayBreakTheGlassAndWhoReviewsIt(t *testing.T) {
 	if refusal := policy.MayReview(d, f, "mel"); !strings.Contains(refusal, "not gone ahead") {
 		t.Errorf("before it has gone ahead: %q", refusal)
 	}
-	f.Promotion.Purpose = promotion.Train
+	d.BreakGlass = nil
 	if refusal := policy.MayBreak(d, f, "eve"); !strings.Contains(refusal, "no glass") {
-		t.Errorf("a train: %q", refusal)
+		t.Errorf("where there is none: %q", refusal)
 	}
 }
 

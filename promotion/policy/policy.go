@@ -35,9 +35,11 @@ type Document struct {
 	// that is not there asks for nobody's approval either.
 	Automatic            bool `json:",omitempty"`
 	RequesterMayApprove  bool
-	AuthorsCannotApprove bool   `json:",omitempty"` // who wrote what is in the image, as its labels and reports say
-	Reject               Veto   `json:",omitzero"`
-	Expires              Expiry `json:",omitzero"`
+	AuthorsCannotApprove bool `json:",omitempty"` // who wrote what is in the image, as its labels and reports say
+	// Provenance is where else those authors are looked for.
+	Provenance Provenance `json:",omitzero"`
+	Reject     Veto       `json:",omitzero"`
+	Expires    Expiry     `json:",omitzero"`
 
 	// Supersede is what becomes of what is open when a newer build comes.
 	// RideOldest keeps the oldest open one of those that would give way.
@@ -190,7 +192,13 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 	if broken {
 		skip(v.Findings)
 	}
+	v.Attest = sought(d, f)
 	v.sum()
+	if v.Outcome == Met && !broken {
+		again, attest := anew(d, f, now)
+		v.Findings, v.Attest = append(v.Findings, again...), append(v.Attest, attest...)
+		v.sum()
+	}
 	if v.Outcome == Met {
 		brought, bring := there(f, now)
 		v.Findings, v.Bring = append(v.Findings, brought...), bring

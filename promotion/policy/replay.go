@@ -20,6 +20,9 @@ import (
 // the document.
 func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool, last Verdict) {
 	f.Promotion.PolicyHash = d.Hash()
+	if !f.Promotion.Provenance.Covers(&f.Promotion, d.Provenance.By) {
+		d.Provenance = Provenance{} // nobody knows what was attached then
+	}
 	f.Votes = slices.Clone(f.Votes)
 	for i := range f.Votes {
 		f.Votes[i].Terms.Policy = f.Promotion.PolicyHash

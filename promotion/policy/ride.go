@@ -10,13 +10,14 @@ import (
 
 // A train is approved once, and each of its rides has to fulfil everything else
 // that a promotion by itself would have to: nobody gets anything through by
-// putting it beside something that is in order.
+// putting it beside something that is in order. A broken glass is broken once for
+// all of them, and skips of each what could be skipped of it by itself.
 
 // needs is what is asked of a promotion besides approvals, in the order in
 // which it is told.
 func needs(d Document, f Facts, now time.Time) []Finding {
 	if f.Promotion.Purpose != promotion.Train {
-		return slices.Concat(condemned(f), origin(d, f, now), authors(d, f), checks(d, f, now), []Finding{tags(f), order(f)}, line(d, f), stops(d, f, now))
+		return slices.Concat(condemned(f), origin(d, f, now), authors(d, f), attested(d, f), checks(d, f, now), []Finding{tags(f), order(f)}, line(d, f), stops(d, f, now))
 	}
 	if len(f.Rides) == 0 {
 		return []Finding{{Rule: RuleRide, Outcome: Blocked, Reason: "it carries nothing"}}

@@ -40,6 +40,7 @@ func Tighten(base, more Document) (d Document, fault string) {
 	d = d.askMore(more)
 	d.RequesterMayApprove = base.RequesterMayApprove && more.RequesterMayApprove
 	d.AuthorsCannotApprove = base.AuthorsCannotApprove || more.AuthorsCannotApprove
+	d.Provenance = base.Provenance.heard(more.Provenance)
 	d.Expires.Request = sooner(base.Expires.Request, more.Expires.Request)
 	d.Expires.Approval = sooner(base.Expires.Approval, more.Expires.Approval)
 	d.NoWayBack, d.Plan = base.NoWayBack && more.NoWayBack, base.Plan || more.Plan

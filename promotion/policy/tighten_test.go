@@ -30,6 +30,8 @@ func TestWhatATightenedPolicyAsks(t *testing.T) {
 		{"deadlines and checks", policy.Document{Approvals: leads(1), Expires: policy.Expiry{Request: time.Hour}, Checks: []policy.Check{{Name: "scan", Advisory: true}}},
 			policy.Document{Expires: policy.Expiry{Request: 2 * time.Hour, Approval: time.Hour}, Checks: []policy.Check{{Name: "scan", MaxAge: time.Hour}, {Name: "perf"}}},
 			policy.Document{Approvals: leads(1), Expires: policy.Expiry{Request: time.Hour, Approval: time.Hour}, Checks: []policy.Check{{Name: "scan", MaxAge: time.Hour}, {Name: "perf"}}}},
+		{"provenance", policy.Document{Approvals: leads(1), RequesterMayApprove: true, Provenance: policy.Provenance{By: "k1"}}, policy.Document{RequesterMayApprove: true, Provenance: policy.Provenance{By: "k1", Required: true}},
+			policy.Document{Approvals: leads(1), RequesterMayApprove: true, Provenance: policy.Provenance{By: "k1", Required: true}}},
 	} {
 		got, fault := policy.Tighten(c.base, c.more)
 		if fault != "" || got.Hash() != c.want.Hash() {

@@ -41,39 +41,40 @@ type Rule string
 
 // The rules.
 const (
-	RuleSource    Rule = "source"    // the digest is in the environment it comes from
-	RuleSoak      Rule = "soak"      // it has been there long enough
-	RuleExposure  Rule = "exposure"  // it has been used enough there
-	RuleTags      Rule = "tags"      // the tags to set are known and free
-	RuleOrder     Rule = "order"     // nothing newer has been promoted
-	RuleLine      Rule = "line"      // nothing is before it, where one goes after the other
-	RuleHold      Rule = "hold"      // nobody holds it
-	RuleFreeze    Rule = "freeze"    // nothing is frozen
-	RuleWindow    Rule = "window"    // it is a time at which the policy lets things go ahead
-	RuleApprovals Rule = "approvals" // enough people have approved
-	RuleRole      Rule = "role"      // one requirement of the approvals
-	RuleAll       Rule = "all"       // several of them, all of which are needed
-	RuleChoice    Rule = "choice"    // several of them, of which some are enough
-	RuleAuthors   Rule = "authors"   // it is known who wrote what is in the image
-	RuleExpiry    Rule = "expiry"    // the request has not expired
-	RuleTurn      Rule = "turn"      // nothing else is moving the target
-	RuleCopy      Rule = "copy"      // the digest is where its tags will be, with all that is attached to it
-	RuleWayBack   Rule = "way-back"  // what a rollback would go back to is whole
-	RulePlan      Rule = "plan"      // it is written how it would be taken back
-	RuleIdentity  Rule = "identity"  // who the approvers are was read just now
-	RuleChecks    Rule = "checks"    // the evidence that is asked for is there
-	RuleCheck     Rule = "check"     // one piece of it
-	RuleGlass     Rule = "glass"     // whether broken glass counts; it is never in the way itself
-	RuleChannel   Rule = "channel"   // no other organisation sees the card
-	RuleWatch     Rule = "watch"     // nothing has gone wrong since it runs
-	RuleRide      Rule = "ride"      // one part of a train has all that a promotion by itself would need
-	RuleWithdrawn Rule = "withdrawn" // the digest is not known to be bad
+	RuleSource     Rule = "source"     // the digest is in the environment it comes from
+	RuleSoak       Rule = "soak"       // it has been there long enough
+	RuleExposure   Rule = "exposure"   // it has been used enough there
+	RuleTags       Rule = "tags"       // the tags to set are known and free
+	RuleOrder      Rule = "order"      // nothing newer has been promoted
+	RuleLine       Rule = "line"       // nothing is before it, where one goes after the other
+	RuleHold       Rule = "hold"       // nobody holds it
+	RuleFreeze     Rule = "freeze"     // nothing is frozen
+	RuleWindow     Rule = "window"     // it is a time at which the policy lets things go ahead
+	RuleApprovals  Rule = "approvals"  // enough people have approved
+	RuleRole       Rule = "role"       // one requirement of the approvals
+	RuleAll        Rule = "all"        // several of them, all of which are needed
+	RuleChoice     Rule = "choice"     // several of them, of which some are enough
+	RuleAuthors    Rule = "authors"    // it is known who wrote what is in the image
+	RuleProvenance Rule = "provenance" // it is known whom provenance of the image names
+	RuleExpiry     Rule = "expiry"     // the request has not expired
+	RuleTurn       Rule = "turn"       // nothing else is moving the target
+	RuleCopy       Rule = "copy"       // the digest is where its tags will be, with all that is attached to it
+	RuleWayBack    Rule = "way-back"   // what a rollback would go back to is whole
+	RulePlan       Rule = "plan"       // it is written how it would be taken back
+	RuleIdentity   Rule = "identity"   // who the approvers are was read just now
+	RuleChecks     Rule = "checks"     // the evidence that is asked for is there
+	RuleCheck      Rule = "check"      // one piece of it
+	RuleGlass      Rule = "glass"      // whether broken glass counts; it is never in the way itself
+	RuleChannel    Rule = "channel"    // no other organisation sees the card
+	RuleWatch      Rule = "watch"      // nothing has gone wrong since it runs
+	RuleRide       Rule = "ride"       // one part of a train has all that a promotion by itself would need
+	RuleWithdrawn  Rule = "withdrawn"  // the digest is not known to be bad
 )
 
 // Rules are all of them: what a scenario can name.
 var Rules = []Rule{
 	RuleSource, RuleSoak, RuleExposure, RuleTags, RuleOrder, RuleLine, RuleHold, RuleFreeze, RuleWindow, RuleApprovals, RuleRole, RuleAll, RuleChoice,
-	RuleAuthors, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleChannel, RuleWatch, RuleRide,
+	RuleAuthors, RuleProvenance, RuleExpiry, RuleTurn, RuleCopy, RuleWayBack, RulePlan, RuleIdentity, RuleChecks, RuleCheck, RuleGlass, RuleChannel, RuleWatch, RuleRide,
 	RuleWithdrawn,
 }
 
@@ -83,6 +84,7 @@ type Verdict struct {
 	Findings   []Finding
 	Assigned   []Assignment   // whose approval fills which role
 	Discounted []Discount     // approvals that don't count, and why
+	Attest     []promotion.ID // whose provenance has to be looked for
 	Bring      []promotion.ID // whose digest has to be brought to its destination before it can go ahead
 	Prove      []promotion.ID // the way back from which has to be looked for before it can go ahead
 	Lookups    []Subject      // what has to be read before it can go ahead

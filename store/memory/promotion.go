@@ -50,6 +50,10 @@ func copied(p promotion.Promotion) promotion.Promotion {
 		p.WayBack.ReadAt = pointee(p.WayBack.ReadAt)
 		p.WayBack.Digests = slices.Clone(p.WayBack.Digests)
 	}
+	if p.Provenance = pointee(p.Provenance); p.Provenance != nil {
+		p.Provenance.ReadAt = pointee(p.Provenance.ReadAt)
+		p.Provenance.Found.Refused = slices.Clone(p.Provenance.Found.Refused)
+	}
 	if p.Broken = pointee(p.Broken); p.Broken != nil {
 		p.Broken.Skipped, p.Broken.Reviewers = slices.Clone(p.Broken.Skipped), slices.Clone(p.Broken.Reviewers)
 		p.Broken.Terms.Targets = slices.Clone(p.Broken.Terms.Targets)

@@ -156,6 +156,7 @@ func promotionRoundTrip(t *testing.T, s Store) {
 	}}
 	p.Card.Link = "https://example.slack.com/archives/C1/p12"
 	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: []promotion.Digest{digest("0")}, ReadAt: &later, Proof: promotion.Proof{Manifests: 1, Blobs: 2, Missing: "a blob"}, Fault: "down"}
+	p.Provenance = &promotion.Provenance{Repository: p.Repository, By: "9f", ReadAt: &later, Found: promotion.Attested{Verified: 1, Named: 2, Refused: []string{"another"}}, Said: "1a", Fault: "down"}
 	p.Moves = []promotion.Move{{Tag: "production", Outcome: promotion.MoveDone, Found: p.Digest}}
 	p.Broken = &promotion.Broken{
 		By: "U1", Reason: "the shop is down", At: noon, Terms: p.TermsNow(), Skipped: []string{"0 of 2 from leads"}, Due: later, Reviewers: []string{"security"},

@@ -123,6 +123,11 @@ func States() []State {
 		}))},
 		{"a choice of approvals", Shop(Later, Choice, Approved(Ann))},
 		{"a choice that was made", Shop(Later, Choice, Approved(Ann, Olga))},
+		{"provenance that does not count", Shop(Later, Approved(Ann), func(d *policy.Document, f *policy.Facts) {
+			d.AuthorsCannotApprove, d.Provenance = true, policy.Provenance{By: "k1", Required: true}
+			f.Authors, f.Identities.Addresses = []string{"ben@example.com"}, map[string]promotion.PersonID{"ben@example.com": ""}
+			f.Promotion.Provenance = &promotion.Provenance{Repository: f.Promotion.Repository, By: "k1", ReadAt: At(Later), Found: promotion.Attested{Refused: []string{"4f1c2a9b4f1c: none of the keys has signed it"}}}
+		})},
 		{"authors unknown", Shop(Later, Choice, Approved(Ann), func(d *policy.Document, f *policy.Facts) {
 			d.AuthorsCannotApprove = true
 			f.Promotion.Image.Labels[promotion.LabelAuthors] = "Tom <tom@example.com>"

@@ -116,6 +116,7 @@ type reader struct {
 	meters   []Prometheus
 	homeless map[*policy.After]*yaml.Node // the first query of each that does not say where it is asked
 	programs bool                         // whether any may be run
+	trusted  promotion.Trust              // whose word about how an image was built is taken
 }
 
 // The sections of the file.
@@ -147,12 +148,13 @@ const (
 
 func (r *reader) document(root *yaml.Node, c *Config) {
 	in, ok := r.Fields(root, "the configuration", exampleEnvironments,
-		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands, keyDirect, keyDigests)
+		keySlack, keyDatabase, keyHTTP, keyPoll, keyEnvironments, keyPolicies, keyApps, keyTrains, keyRoles, keyPeople, keyRegistries, keyReminders, keyFreezes, keyAPI, keyCommands, keyDirect, keyDigests, keyProvenance)
 	if !ok {
 		return
 	}
 	named := r.settings(in, c)
 	r.programs = r.commands(in)
+	r.trusted = r.trust(in)
 	identities := r.people(in)
 	roles := r.roles(root, in, identities)
 	policies := r.policies(in, roles)
@@ -167,6 +169,7 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Trains:       r.trains(in, apps, other, chain, policies),
 		Reminders:    r.reminders(in),
 		Direct:       r.direct(in, roles),
+		Trust:        r.trusted,
 	}
 	c.Catalog.Digests = r.digests(in, &c.Catalog)
 	if p, ok := in[keyFreezes]; ok {

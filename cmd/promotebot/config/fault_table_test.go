@@ -66,7 +66,7 @@ var faults = []fault{
 		`5:1: a key of the configuration must be text, not the number 1: if it is meant, put it in quotes: "1"`,
 	}},
 	{"a key far from any other", "policies:", "colour: red\npolicies:", []string{
-		`5:1: unknown key "colour" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, people, registries, reminders, freezes, api, commands, direct, digests`,
+		`5:1: unknown key "colour" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, people, registries, reminders, freezes, api, commands, direct, digests, provenance`,
 	}},
 	{"a token among the keys", "channel: C0SHIP", "app_token: x", []string{
 		`1:9: "app_token" is a secret, and secrets never live in this file: set SLACK_APP_TOKEN in the environment, or SLACK_APP_TOKEN_FILE`,
@@ -155,7 +155,7 @@ var faults = []fault{
 	}},
 	{"environments that are no list", "environments:", "environments: staging\npolicy:", []string{
 		`2:15: environments must be a list, not the text "staging": write it as environments: [{name: staging, watch: staging-passed}, {name: production, tags: [production], policy: careful}]`,
-		`3:1: unknown key "policy" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, people, registries, reminders, freezes, api, commands, direct, digests`,
+		`3:1: unknown key "policy" in the configuration: there are slack, database, http, poll, environments, policies, apps, trains, roles, people, registries, reminders, freezes, api, commands, direct, digests, provenance`,
 	}},
 	{"an environment that is a name", `{name: staging, watch: "v{version}-passed"}`, "staging", []string{
 		`3:5: an environment must be a mapping, not the text "staging": write it as {name: production, tags: [production], policy: careful}`,

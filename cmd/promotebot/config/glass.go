@@ -90,15 +90,3 @@ func (r *reader) another(n *yaml.Node, b policy.BreakGlass, roles roles) {
 		}
 	}
 }
-
-// unbroken refuses that the glass of a train could be broken: its apps are read and
-// checked one by one, and nobody could confirm on one page what of all that is
-// skipped.
-func (r *reader) unbroken(n *yaml.Node, to string, d *policy.Document) {
-	if d.BreakGlass == nil {
-		return
-	}
-	r.Fault(n, fmt.Sprintf("the policy of the train for %s has %s, and a train can't go past its policy: what is skipped has to be confirmed for each app by itself", to, keyGlass),
-		fmt.Sprintf("give the train a policy without it, as in policy: {%s: {approvals: {tech-leads: 2}}}; each app can still be promoted by itself", to))
-	d.BreakGlass = nil
-}

@@ -36,12 +36,19 @@ func TestGlassFaults(t *testing.T) {
 	}
 }
 
-func TestTheGlassOfATrainIsNotBroken(t *testing.T) {
+func TestTheGlassOfATrainIsThatOfItsPolicy(t *testing.T) {
 	glass := "{approvals: {leads: 1}, break_glass: {role: leads, review: {by: [leads], within: 24h}}}"
-	doc := strings.Replace(soundTrain, "{approvals: {leads: 1}}", glass, 1)
-	if found := problems(t, doc); len(found.List) != 1 || !strings.Contains(found.Error(), "a train can't go past its policy") {
-		t.Errorf("%v", found)
+	trains := read(t, strings.Replace(soundTrain, "{approvals: {leads: 1}}", glass, 1)).Trains
+	if len(trains) != 1 {
+		t.Fatalf("%+v", trains)
 	}
+	if d := trains[0].Policies["production"]; d.BreakGlass == nil || d.BreakGlass.Role != "leads" {
+		t.Errorf("%+v", d.BreakGlass)
+	}
+}
+
+func TestWhatTightensAPolicyKeepsItsGlass(t *testing.T) {
+	glass := "{approvals: {leads: 1}, break_glass: {role: leads, review: {by: [leads], within: 24h}}}"
 	if found := problems(t, tightening("{approvals: leads}", "break_glass: {role: leads}")); !strings.Contains(found.Error(), `unknown key "break_glass" in a policy that tightens another`) {
 		t.Errorf("%v", found)
 	}

@@ -14,7 +14,9 @@ const (
 	examplePeople = "people: {ann: [U0ANN, U0ANN2, ann@example.com]}"
 )
 
-var mailAddress = regexp.MustCompile(`^[^\s@<>()"'=:,;]+@[^\s@<>()"'=:,;]+$`)
+// mailAddress is one of e-mail, or the number of an account of GitHub, which does
+// not change hands as its name does.
+var mailAddress = regexp.MustCompile(`^[^\s@<>()"'=:,;]+@[^\s@<>()"'=:,;]+$|^github:[0-9]+$`)
 
 // people reads which accounts and addresses are one person's. The name is for
 // whoever reads the file: Slack knows nothing of it.
@@ -52,7 +54,7 @@ func (r *reader) person(p strict.Pair, of map[string]string, all promotion.Ident
 			r.Fault(item, fmt.Sprintf("%q is a mention, not an id", strict.Clip(text)), "write the bare id: "+m[1])
 			continue
 		case !account && !mailAddress.MatchString(text):
-			r.Fault(item, fmt.Sprintf("%q is neither an account (U…) nor an e-mail address", strict.Clip(text)), whereIDs)
+			r.Fault(item, fmt.Sprintf("%q is neither an account (U…) nor an e-mail address or github: and a number", strict.Clip(text)), whereIDs)
 			continue
 		case of[mail] != "":
 			r.Fault(item, fmt.Sprintf("%q belongs to %s already", strict.Clip(text), of[mail]), "keep one of the two: an account is one person's")

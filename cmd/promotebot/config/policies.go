@@ -87,13 +87,15 @@ func (r *reader) policyNamed(n *yaml.Node, all policies) (policy.Document, bool)
 }
 
 func (r *reader) policy(n *yaml.Node, name string, roles roles) policy.Document {
-	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyReject, keyExpires,
+	in, ok := r.Fields(n, "a policy", examplePolicy, keySoak, keyApprovals, keyRequester, keyAuthors, keyProvenance, keyReject, keyExpires,
 		keyChecks, keySupersede, keyRide, keyWindows, keyFreezes, keyFreezeOn, keyRollback, keyGlass, keyAfter, keyShared)
 	if !ok {
 		return policy.Document{Name: name}
 	}
 	r.Required(n, in, keyApprovals, "the policy", "add approvals: {tech-leads: 1}, or approvals: none when it is to go ahead without anybody's")
-	return r.rules(in, name, roles)
+	d := r.rules(in, name, roles)
+	r.vouched(in, &d)
+	return d
 }
 
 // rules reads what a policy asks for.

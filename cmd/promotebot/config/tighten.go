@@ -22,7 +22,7 @@ func tightens(n *yaml.Node) bool {
 // What would loosen it is refused, so that nobody has to compare the two to know
 // which is the stricter.
 func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Document {
-	in, ok := r.Fields(n, "a policy that tightens another", exampleTightens, keyTightens, keySoak, keyApprovals, keyRequester, keyAuthors, keyExpires,
+	in, ok := r.Fields(n, "a policy that tightens another", exampleTightens, keyTightens, keySoak, keyApprovals, keyRequester, keyAuthors, keyProvenance, keyExpires,
 		keyChecks, keyWindows, keyFreezes, keyFreezeOn, keyRollback, keyShared)
 	if !ok {
 		return policy.Document{Name: name}
@@ -35,6 +35,7 @@ func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Docum
 		switch {
 		case key == keyRequester && !base.RequesterMayApprove && p.Value.Value == mayApprove,
 			key == keyAuthors && base.AuthorsCannotApprove && p.Value.Value == mayApprove,
+			key == keyProvenance && base.Provenance.Required && p.Value.Value == provenanceOptional,
 			key == keyShared && base.RefuseShared && p.Value.Value == sharedAllowed,
 			key == keyApprovals && !base.Automatic && p.Value.Value == keyNone:
 			r.Fault(p.Value, base.Name+" is stricter in this, and what tightens it can only ask for more", "take "+key+" out, or write the policy out without "+keyTightens)
@@ -58,6 +59,7 @@ func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Docum
 		r.Fault(soaked.Value, "the soak is shorter than that of "+base.Name+", which what tightens it can't change", "write a longer one, or take it out")
 	}
 	d.Name = name
+	r.vouched(in, &d)
 	if len(d.Approvers()) > 0 {
 		r.fillable(n, d.Asks(), all.roles)
 	}

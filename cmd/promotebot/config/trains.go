@@ -74,7 +74,6 @@ func (r *reader) train(n *yaml.Node, taken map[string]bool, apps []gate.App, oth
 	}
 	for _, to := range slices.Sorted(maps.Keys(train.Policies)) {
 		d := train.Policies[to]
-		r.unbroken(n, to, &d)
 		r.unwatchedTrain(n, to, &d)
 		d.OnFailure = onFailure
 		d.Supersede, d.RideOldest = policy.Replace, false // a train takes what is there: a newer one replaces it

@@ -17,10 +17,11 @@ import (
 )
 
 const (
-	example         = "scenarios: [{name: two leads, app: shop, given: {stayed: 25h, votes: [{by: U0ANN}]}, expect: {outcome: waiting}}]"
-	exampleScenario = "{name: two leads, app: shop, given: {stayed: 25h}, expect: {outcome: waiting}}"
-	exampleGiven    = "{stayed: 25h, votes: [{by: U0ANN}]}"
-	exampleExpect   = "{outcome: waiting, missing: [approvals], says: [1 of 2 from leads]}"
+	example           = "scenarios: [{name: two leads, app: shop, given: {stayed: 25h, votes: [{by: U0ANN}]}, expect: {outcome: waiting}}]"
+	exampleScenario   = "{name: two leads, app: shop, given: {stayed: 25h}, expect: {outcome: waiting}}"
+	exampleGiven      = "{stayed: 25h, votes: [{by: U0ANN}]}"
+	exampleDelegation = "{by: U0ANN, to: U0DAN, ago: 3h, lasts: 24h}"
+	exampleExpect     = "{outcome: waiting, missing: [approvals], says: [1 of 2 from leads]}"
 )
 
 // noon is when a scenario plays that does not say so: a Wednesday.
@@ -116,7 +117,7 @@ func (r *reader) instant(n *yaml.Node) time.Time {
 
 func (r *reader) given(n *yaml.Node, s *Scenario) given {
 	g := given{standings: map[promotion.PersonID]promotion.Standing{}, groups: map[promotion.GroupID]promotion.Group{}}
-	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen", "rollback", "withdrawn")
+	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "delegations", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen", "rollback", "withdrawn", "authors", "unattested")
 	if !ok {
 		return g
 	}
@@ -134,15 +135,30 @@ func (r *reader) given(n *yaml.Node, s *Scenario) given {
 			g.votes = append(g.votes, r.vote(item))
 		}
 	}
+	if p, ok := in["delegations"]; ok {
+		items, _ := r.List(p.Value, "delegations", "["+exampleDelegation+"]")
+		for _, item := range items {
+			g.delegations = append(g.delegations, r.delegation(item, s, int64(len(g.delegations)+1)))
+		}
+	}
 	if p, ok := in["people"]; ok {
 		r.standings(p.Value, &g)
 	}
 	if p, ok := in["groups"]; ok {
 		r.groups(p.Value, &g)
 	}
-	for key, said := range map[string]*bool{"newer": &g.newer, "held": &g.held, "frozen": &g.frozen, "rollback": &g.rollback, "withdrawn": &g.withdrawn} {
+	for key, said := range map[string]*bool{"newer": &g.newer, "held": &g.held, "frozen": &g.frozen, "rollback": &g.rollback, "withdrawn": &g.withdrawn, "unattested": &g.unattested} {
 		if p, ok := in[key]; ok {
 			*said = r.truth(p.Value, key)
+		}
+	}
+	if p, ok := in["authors"]; ok {
+		g.authors = []string{}
+		items, _ := r.Texts(p.Value, "authors", "[ann@example.com]")
+		for _, item := range items {
+			if text, ok := r.Text(item, "an author"); ok {
+				g.authors = append(g.authors, text)
+			}
 		}
 	}
 	if p, ok := in["checks"]; ok {
@@ -293,6 +309,32 @@ func (r *reader) vote(n *yaml.Node) vote {
 		}
 	}
 	return v
+}
+
+// delegation is one of the app. What the scenario does not say of it is that it began
+// before anything was said, and is not over.
+func (r *reader) delegation(n *yaml.Node, s *Scenario, id int64) promotion.Delegation {
+	const ever = 365 * 24 * time.Hour
+	g := promotion.Delegation{ID: id, App: s.App, From: s.At.Add(-ever), Until: s.At.Add(ever)}
+	in, ok := r.Fields(n, "a delegation", exampleDelegation, "by", "to", "ago", "lasts")
+	if !ok {
+		return g
+	}
+	if at, ok := r.Required(n, in, "by", "the delegation", "say who has delegated: by: U0ANN"); ok {
+		g.By = r.person(at)
+	}
+	if at, ok := r.Required(n, in, "to", "the delegation", "say who approves in their place: to: U0DAN"); ok {
+		g.To = r.person(at)
+	}
+	if p, ok := in["ago"]; ok {
+		ago, _ := r.ago(p.Value, "ago")
+		g.From = s.At.Add(-ago)
+	}
+	if p, ok := in["lasts"]; ok {
+		lasts, _ := r.ago(p.Value, "lasts")
+		g.Until = g.From.Add(lasts)
+	}
+	return g
 }
 
 var standings = []promotion.Standing{promotion.Member, promotion.Guest, promotion.External, promotion.Bot, promotion.Deactivated, promotion.Unknown}

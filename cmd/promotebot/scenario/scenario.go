@@ -11,6 +11,7 @@ package scenario
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -36,19 +37,22 @@ type Scenario struct {
 
 // given is what differs from everything being in order.
 type given struct {
-	stayed    *time.Duration // how long the digest has been in From; nil: it is not there
-	requester promotion.PersonID
-	votes     []vote
-	standings map[promotion.PersonID]promotion.Standing
-	groups    map[promotion.GroupID]promotion.Group
-	newer     bool
-	checks    map[string]report
-	used      *promotion.Exposure // nil: enough
-	incidents []promotion.Incident
-	held      bool
-	frozen    bool
-	rollback  bool // it goes back to what was there before
-	withdrawn bool
+	stayed      *time.Duration // how long the digest has been in From; nil: it is not there
+	requester   promotion.PersonID
+	votes       []vote
+	standings   map[promotion.PersonID]promotion.Standing
+	groups      map[promotion.GroupID]promotion.Group
+	newer       bool
+	checks      map[string]report
+	used        *promotion.Exposure // nil: enough
+	incidents   []promotion.Incident
+	held        bool
+	frozen      bool
+	rollback    bool // it goes back to what was there before
+	withdrawn   bool
+	delegations []promotion.Delegation
+	authors     []string // nil: somebody who is none of the people of the scenario
+	unattested  bool     // there is no provenance that a key has signed
 }
 
 // report is what is known of a check. One that is missing has not been reported.
@@ -199,10 +203,6 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 		}
 		p.Targets = append(p.Targets, target)
 	}
-	if d.Plan {
-		p.Plan = "as usual"
-	}
-	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &s.At}
 	f := policy.Facts{Identities: c.Identities, Rosters: map[string]promotion.Roster{}, People: map[promotion.PersonID]promotion.Person{}}
 	if s.given.stayed != nil {
 		p.ObservedAt = s.At.Add(-*s.given.stayed)
@@ -218,14 +218,32 @@ func (s Scenario) facts(c *gate.Catalog, d policy.Document) policy.Facts {
 	for _, v := range s.given.votes {
 		f.Votes = append(f.Votes, promotion.Vote{Promotion: p.ID, Person: v.by, Decision: v.decision, Terms: p.TermsNow(), At: s.At.Add(-v.ago)})
 	}
+	f.Delegations = s.given.delegations
 	slices.SortStableFunc(f.Votes, func(a, b promotion.Vote) int { return a.At.Compare(b.At) })
 	if s.given.newer {
 		f.Newer = &promotion.Promotion{ID: 2, Digest: running, To: s.To}
 	}
+	s.authorship(d, &f)
 	s.people(c, d, &f)
 	s.evidence(d, &f)
 	s.stops(&f)
 	return f
+}
+
+// stranger is who wrote what is in an image where the scenario does not say.
+const stranger = "somebody@else.invalid"
+
+// authorship is who wrote what is in the image, as a verified provenance has it.
+func (s Scenario) authorship(d policy.Document, f *policy.Facts) {
+	f.Promotion.Image = &promotion.Image{}
+	f.Identities.Addresses = maps.Clone(f.Identities.Addresses)
+	if f.Authors = s.given.authors; f.Authors == nil && f.Identities.Addresses != nil {
+		f.Authors, f.Identities.Addresses[stranger] = []string{stranger}, ""
+	}
+	f.Promotion.Provenance = &promotion.Provenance{Repository: f.Promotion.Repository, By: d.Provenance.By, ReadAt: &s.At}
+	if !s.given.unattested {
+		f.Promotion.Provenance.Found = promotion.Attested{Verified: 1, Named: len(f.Authors)}
+	}
 }
 
 // evidence is that of the checks that the scenario mentions; the others have
@@ -314,5 +332,9 @@ func (s Scenario) people(c *gate.Catalog, d policy.Document, f *policy.Facts) {
 	}
 	for _, v := range s.given.votes {
 		know(v.by)
+	}
+	for _, g := range s.given.delegations {
+		know(g.By)
+		know(g.To)
 	}
 }

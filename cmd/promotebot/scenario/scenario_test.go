@@ -20,9 +20,12 @@ slack: {channel: C0SHOP}
 environments:
   - {name: build, watch: "{commit}-built"}
   - {name: staging, watch: staging-passed, tags: [staging], policy: {approvals: {leads: 1}, requester: may-approve}}
+  - {name: audited, tags: [audited], policy: {approvals: {leads: 2}, authors: cannot-approve, provenance: required}}
   - {name: production, tags: [production], policy: {soak: {for: 24h, since: arrival, incidents: {pause: [major]}, exposure: {requests: 10}}, approvals: {leads: 2, security: 1}, checks: [{name: perf, max_age: 30h, numbers: "rps > 10"}, {name: look, reviewed_by: leads}]}}
 apps: [{name: shop, image: registry.example.com/shop/api}]
 roles: {leads: [U0ANN, U0BOB, U0SUE], security: [S0SEC]}
+people: {ann: [U0ANN, ann@example.com]}
+provenance: {keys: {ci: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsiAadmskVrNdYLeeR6qzHvZDbBJN\nR6x/3/A1x62DnjD2Tj1e5JERyDes6+TcfNwIRMnRsP5Ecs6OTpa0AclQlA==\n-----END PUBLIC KEY-----\n"}}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +109,41 @@ scenarios:
     to: staging
     given: {stayed: 1m, requester: U0ANN, votes: [{by: U0ANN}]}
     expect: {outcome: met}
+  - name: a deputy approves with the role that was lent
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, delegations: [{by: U0BOB, to: U0DAN}], votes: [{by: U0ANN}, {by: U0DAN}, {by: U0MEL}]}
+    expect: {outcome: met}
+  - name: and fills no second slot beside whoever lent it
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, delegations: [{by: U0BOB, to: U0DAN}], votes: [{by: U0BOB}, {by: U0DAN}, {by: U0MEL}]}
+    expect: {outcome: waiting, missing: [approvals], says: 1 of 2 from leads}
+  - name: not when it is over
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, delegations: [{by: U0BOB, to: U0DAN, ago: 3h, lasts: 2h}], votes: [{by: U0ANN}, {by: U0DAN, ago: 2h}, {by: U0MEL}]}
+    expect: {outcome: waiting, missing: [approvals], says: 1 of 2 from leads}
+  - name: nor with an approval from before
+    app: shop
+    given: {stayed: 25h, groups: {S0SEC: [U0MEL]}, delegations: [{by: U0BOB, to: U0DAN, ago: 1h}], votes: [{by: U0ANN}, {by: U0DAN, ago: 2h}, {by: U0MEL}]}
+    expect: {outcome: waiting, missing: [approvals], says: 1 of 2 from leads}
+  - name: nor for whoever has requested it
+    app: shop
+    given: {stayed: 25h, requester: U0BOB, groups: {S0SEC: [U0MEL]}, delegations: [{by: U0BOB, to: U0DAN}], votes: [{by: U0ANN}, {by: U0DAN}, {by: U0MEL}]}
+    expect: {outcome: waiting, missing: [approvals], says: 1 of 2 from leads}
+  - name: where authors can't approve, somebody else has written it unless it is said
+    app: shop
+    to: audited
+    given: {stayed: 1m, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: met}
+  - name: an author does not count
+    app: shop
+    to: audited
+    given: {stayed: 1m, authors: ann@example.com, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: waiting, missing: [approvals], says: 1 of 2 from leads}
+  - name: an image of which nobody has said how it was built
+    app: shop
+    to: audited
+    given: {stayed: 1m, unattested: true, votes: [{by: U0ANN}, {by: U0BOB}]}
+    expect: {outcome: blocked, missing: [provenance], says: the policy requires one}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +158,7 @@ scenarios:
 			t.Errorf("%s: whatever the verdict, it is as expected", s.Name)
 		}
 	}
-	if len(all) != 16 || all[1].Line != 7 {
+	if len(all) != 24 || all[1].Line != 7 {
 		t.Errorf("%d scenarios, the second in line %d", len(all), all[1].Line)
 	}
 }
@@ -132,7 +170,7 @@ scenarios:
     app: shpo
     to: build
     at: yesterday
-    given: {stayed: 25, votes: [{ago: 1h}, {by: U0ANN, decision: maybe}], people: {U0ANN: friend}, newer: yes please, nobody: x}
+    given: {stayed: 25, votes: [{ago: 1h}, {by: U0ANN, decision: maybe}], people: {U0ANN: friend}, newer: yes please, nobody: x, delegations: [{by: U0ANN, lasts: 1}]}
     expect: {outcome: good, missing: [soaking], says: [[]]}
   - app: shop
     expect: {}
@@ -152,13 +190,13 @@ scenarios:
 		`4:10: the configuration has no app "shpo"`, `5:9: nothing is promoted to "build"`, `6:9: "yesterday" is not an instant`,
 		"7:21: stayed of 25 has no unit", "7:33: the vote has no by", `7:66: "maybe" is no decision`, `7:91: nobody is "friend"`,
 		"7:107: newer must be true or false", `7:119: unknown key "nobody"`, `8:23: "good" is no outcome`, `8:39: there is no rule "soaking"`,
-		"8:56: a part of a reason must be text", "9:5: the scenario has no name", "10:13: nothing is expected",
+		"7:144: the delegation has no to", "7:163: lasts of 1 has no unit", "8:56: a part of a reason must be text", "9:5: the scenario has no name", "10:13: nothing is expected",
 	} {
 		if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, want) }) {
 			t.Errorf("not said: %s", want)
 		}
 	}
-	if len(got) != 14 {
+	if len(got) != 16 {
 		t.Errorf("%d problems:\n%s", len(got), strings.Join(got, "\n"))
 	}
 }
@@ -168,6 +206,7 @@ scenarios:
 func FuzzScenarios(f *testing.F) {
 	f.Add("scenarios: [{name: a, app: shop, given: {stayed: 25h, votes: [{by: U0ANN}]}, expect: {outcome: met}}]")
 	f.Add("scenarios: [{name: a, app: shop, to: staging, at: 2026-07-01T10:00:00Z, given: {groups: {S0SEC: U0ANN}}, expect: {missing: soak}}]")
+	f.Add("scenarios: [{name: a, app: shop, given: {stayed: 25h, authors: a@b, unattested: true, delegations: [{by: U0ANN, to: U0BOB, ago: 1h, lasts: 2h}]}, expect: {outcome: met}}]")
 	f.Add("scenarios: []")
 	f.Fuzz(func(t *testing.T, text string) {
 		c := catalog(t)

@@ -52,6 +52,14 @@ func performRegistry(c *registry.Client) map[promotion.EffectKind]pipeline.Perfo
 			proof, err := c.Prove(ctx, w)
 			return promotion.Result{Proof: &proof}, err
 		},
+		promotion.EffectAttested: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
+			w, err := promotion.Work[promotion.ProvenanceWork](e)
+			if err != nil {
+				return promotion.Result{}, err
+			}
+			found, err := c.Attested(ctx, w)
+			return promotion.Result{Attested: &found}, err
+		},
 		promotion.EffectMove: func(ctx context.Context, e promotion.Effect) (promotion.Result, error) {
 			w, err := promotion.Work[promotion.MoveWork](e)
 			if err != nil {

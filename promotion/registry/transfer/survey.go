@@ -191,17 +191,24 @@ func (j *job) sourceTags(ctx context.Context) (maybe func(string) bool, err erro
 	return func(tag string) bool { return set[tag] }, nil
 }
 
-// referrers lists what the referrers API knows to be attached, over all pages.
-// Only 404 means that there is no such API: whatever else goes wrong, an
-// attachment could be lost by taking it for "none".
+// referrers lists what the referrers API knows to be attached, unless there is none.
 func (j *job) referrers(ctx context.Context, at wire.Place, subject promotion.Digest, noAPI *atomic.Bool) ([]closure.Descriptor, error) {
 	if noAPI.Load() {
 		return nil, nil
 	}
-	var all []closure.Descriptor
-	pages := 0
-	err := j.wire.Pages(ctx, at, "/referrers/"+string(subject), func(body []byte) error {
-		pages++
+	all, api, err := Referrers(ctx, j.wire, at, subject)
+	if err == nil && !api {
+		noAPI.Store(true)
+	}
+	return all, err
+}
+
+// Referrers lists what the referrers API knows to be attached, over all pages; api
+// is false where there is none. Only 404 means that: whatever else goes wrong, an
+// attachment could be lost by taking it for "none".
+func Referrers(ctx context.Context, c *wire.Client, at wire.Place, subject promotion.Digest) (all []closure.Descriptor, api bool, err error) {
+	err = c.Pages(ctx, at, "/referrers/"+string(subject), func(body []byte) error {
+		api = true
 		page, err := closure.ParseList(body)
 		if err != nil {
 			return promotion.Errorf(promotion.Unavailable, "what is attached to %s@%s can't be read: %w", at.Repository, subject.Short(), err)
@@ -211,14 +218,13 @@ func (j *job) referrers(ctx context.Context, at wire.Place, subject promotion.Di
 		}
 		return nil
 	})
-	if err != nil && pages == 0 && promotion.KindOf(err) == promotion.NotFound {
-		noAPI.Store(true)
-		return nil, nil
+	if err != nil && !api && promotion.KindOf(err) == promotion.NotFound {
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, within(err, "what is attached to %s", subject.Short())
+		return nil, api, within(err, "what is attached to %s", subject.Short())
 	}
-	return all, nil
+	return all, true, nil
 }
 
 // foreign refuses layers whose bytes are said to be somewhere else, unless the
