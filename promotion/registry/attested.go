@@ -108,10 +108,10 @@ func (l *looker) attached(ctx context.Context) (all []*closure.Manifest, err err
 // read reads a manifest, if it is there.
 func (l *looker) read(ctx context.Context, reference string) (m wire.Manifest, there bool, err error) {
 	m, err = l.client.wire.Manifest(ctx, l.at, reference)
-	if promotion.KindOf(err) == promotion.NotFound && err != nil {
-		return wire.Manifest{}, false, nil
+	if there = err == nil; there || promotion.KindOf(err) != promotion.NotFound {
+		return m, there, err
 	}
-	return m, err == nil, err
+	return wire.Manifest{}, false, nil
 }
 
 // judge reads the envelopes of a manifest and adds what they are worth.

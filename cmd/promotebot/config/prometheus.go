@@ -112,7 +112,7 @@ func (r *reader) query(n *yaml.Node, watch time.Duration, taken map[string]bool)
 	if !ok {
 		return q, false
 	}
-	name, text, is := "", "", ""
+	name, text := "", ""
 	if at, there := r.Required(n, in, keyName, "the query", "add name: errors"); there {
 		if name, ok = r.Text(at, "the name of a query"); ok {
 			_, err := promotion.ParseNumberName(name)
@@ -131,7 +131,7 @@ func (r *reader) query(n *yaml.Node, watch time.Duration, taken map[string]bool)
 		}
 	}
 	if at, there := r.Required(n, in, keyIs, "the query", `add is: "< 0.5", what the answer has to be`); there {
-		if is, ok = r.Text(at, keyIs); ok {
+		if is, ok := r.Text(at, keyIs); ok {
 			t, err := policy.ParseThreshold("x" + is)
 			if q.Threshold = t; err != nil || t.Number != "x" {
 				r.Fault(at, fmt.Sprintf("%q does not say what a number has to be", strict.Clip(is)), `write it as "< 0.5", with <, <=, >, >= or ==`)
