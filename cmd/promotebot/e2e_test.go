@@ -442,11 +442,11 @@ func TestTheCommandLine(t *testing.T) {
 		t.Errorf("policy explain: %v %s", err, out)
 	}
 	out, err = w.run("policy", "test", "-config", samples+"full.yaml", samples+"scenarios.yaml")
-	if err != nil || strings.Count(out, "ok   ") != 9 {
+	if err != nil || strings.Count(out, "ok   ") != 11 {
 		t.Errorf("policy test: %v %s", err, out)
 	}
 	out, err = w.run("policy", "test", "-config", w.config, samples+"scenarios.yaml")
-	if err == nil || !strings.Contains(out, `scenarios.yaml:48:10: the configuration has no app "handbook": there are shop`) {
+	if err == nil || !strings.Contains(out, `scenarios.yaml:71:10: the configuration has no app "handbook": there are shop`) {
 		t.Errorf("policy test of another configuration: %v %s", err, out)
 	}
 	out, err = w.run("manifest")
