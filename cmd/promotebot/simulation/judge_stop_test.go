@@ -286,7 +286,7 @@ func (j *judge) unbroken(r *replica, p promotion.Promotion, d policy.Document, w
 	switch of := j.glass[p.ID]; {
 	case of == nil:
 		return "nobody has broken its glass"
-	case d.BreakGlass == nil || p.Purpose == promotion.Train:
+	case d.BreakGlass == nil:
 		return "it has no glass"
 	case !j.couldBe(r, of.by, within, d.BreakGlass.Role):
 		return fmt.Sprintf("%s, who broke its glass, may not any more", of.by)
