@@ -132,8 +132,14 @@ type Answer struct {
 
 // Public tells whether everybody is to read it, because it changes something.
 func (a Answer) Public() bool {
-	return a.Deed != GestureRemind && (a.Verb == Counted || a.Verb == Noted || a.Verb == Requested)
+	return a.Deed != GestureRemind && a.changes()
 }
+
+func (a Answer) changes() bool { return a.Verb == Counted || a.Verb == Noted || a.Verb == Requested }
+
+// Lasts tells whether something stays of what was said: it changes something, or it
+// will be decided whether it does.
+func (a Answer) Lasts() bool { return a.changes() || a.Verb == Checking }
 
 // Sighting is one complete look at the watched tags of an app in an
 // environment. A failed look has a Fault and no Tags: it says nothing about

@@ -133,6 +133,13 @@ func TestNothingIsOpenedForPeopleOfOtherOrganisations(t *testing.T) {
 		if told := o.last(kim).Text; !strings.Contains(told, "only people of this workspace") {
 			t.Errorf("Kim was told %s", told)
 		}
+		if d, err := o.slack.MessageShortcut(kim, channel, o.card().TS, render.ShortcutWhatIs); err != nil {
+			t.Fatal(err, d)
+		}
+		o.pause()
+		if v, open := o.slack.View(kim); open {
+			t.Errorf("what a card is about is shown to a stranger: %s", v.Rendered)
+		}
 		if o.asksWhy(sue, render.ActionDetails) || !strings.Contains(o.last(sue).Text, "click again") {
 			t.Error("Sue, of whom nothing is known yet, is shown the details")
 		}

@@ -70,6 +70,9 @@ func TestWhoeverTypesThatTheGlassBreaksConfirmsWhatIsSkipped(t *testing.T) {
 		if o.pause(); !strings.Contains(o.card().Text, "Review OVERDUE") || o.replies("Reminder: the glass was broken") == 0 || !strings.Contains(o.typed(ann, "list"), "OVERDUE") {
 			t.Errorf("the card: %s", o.card().Text)
 		}
+		if o.asksWhy(eve, render.ActionReview) {
+			t.Error("Eve is asked what she thinks of what she did herself")
+		}
 		o.click(bob, render.ActionReview)
 		v, _ = o.slack.View(bob)
 		if d, err := o.slack.Submit(v.ID, fakeslack.Values{"ground": {string(promotion.NotFine)}, "reason": {"a freeze was enough"}}); err != nil || d.Err() != nil {

@@ -176,7 +176,8 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 		return promotion.Result{}, nil // the same, of a review
 	}
 	var options []slack.MsgOption
-	if w.Kind == promotion.NoticeBroken || w.Kind == promotion.NoticeFailing || w.Kind == promotion.NoticeStrayed || w.Kind == promotion.NoticeWithdrawn { // nobody is to overlook it in a thread
+	switch w.Kind {
+	case promotion.NoticeBroken, promotion.NoticeFailing, promotion.NoticeStrayed, promotion.NoticeWithdrawn: // nobody is to overlook it in a thread
 		options = append(options, slack.MsgOptionBroadcast())
 	}
 	return promotion.Result{}, c.post(ctx, e, spot{channel: card.Channel, thread: card.TS}, metadataNotice, render.Notice(w, v), options...)

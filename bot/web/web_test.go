@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -50,8 +51,9 @@ func newStation(t *testing.T, path string) *station {
 	s.gate = gate.New(s.db, &gate.Catalog{
 		Apps: []gate.App{{Name: "shop", Repository: "registry.example.com/shop", Channel: "C0SHOP", Policies: map[string]policy.Document{
 			"production": {Approvals: []policy.Requirement{{Role: "leads", Count: 1}}}}}},
-		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {Name: "production", Tags: []promotion.TagTemplate{"production"}}},
-		Roles:        map[string]gate.Role{"leads": {People: []promotion.PersonID{person}}},
+		Environments: []gate.Environment{{Name: "staging", Watch: watch}, {
+			Name: "production", Tags: []promotion.TagTemplate{"production"}, Deploy: gate.Deploy{Targets: []gate.Target{{Name: "eu", Reads: true}}, Deadline: time.Hour}}},
+		Roles: map[string]gate.Role{"leads": {People: []promotion.PersonID{person}}},
 	}, time.Now, func() {})
 	s.options = web.Options{Gate: s.gate, Writable: s.db.Writable, Slack: func() web.Slack { return s.slack }, Log: slog.New(slog.DiscardHandler)}
 	s.handler = web.Handler(s.options)
@@ -367,5 +369,49 @@ func TestAListenerThatBreaksIsAnError(t *testing.T) {
 	defer cancel()
 	if err := web.Serve(ctx, l, web.Handler(s.options)); err == nil {
 		t.Error("nobody is listening, and nobody was told")
+	}
+}
+
+func TestATargetThatRunsSomethingElseIsAMetric(t *testing.T) {
+	s := newStation(t, filepath.Join(t.TempDir(), "bot.db"))
+	s.must(s.gate.Begin(t.Context()))
+	s.sees("staging", promotion.Source, "staging-passed", "")
+	now := s.gate.Now()
+	stock := promotion.Stock{App: "shop", Environment: "production", Target: "eu", Promotion: 1}
+	s.must(s.db.Update(t.Context(), func(tx gate.Tx) error {
+		p, err := tx.Promotion(1)
+		if err != nil {
+			return err
+		}
+		before := p.Revision
+		p.State, p.StartedAt, p.MovedAt, p.FinishedAt, p.Revision = promotion.Promoted, &now, &now, &now, before+1
+		done := promotion.Deployment{
+			Order:   promotion.Order{Promotion: 1, App: "shop", Environment: "production", Target: "eu", Repository: p.Repository, Digest: p.Digest, OrderedAt: now, Deadline: now.Add(time.Hour)},
+			Rollout: promotion.Rollout{Phase: promotion.RolloutDone}, EndedAt: &now,
+		}
+		return errors.Join(tx.SavePromotion(p, before), tx.SaveDeployment(done))
+	}))
+	strays, blind := `promotebot_target_strays{app="shop",environment="production",target="eu"} 1`, `promotebot_target_blind{app="shop",environment="production",target="eu"} 1`
+	for _, c := range []struct {
+		others []promotion.Running
+		fault  string
+		want   []string
+	}{
+		{},
+		{others: []promotion.Running{{Where: "Deployment shop", Set: "shop:latest"}}, want: []string{strays}},
+		{fault: "it can't be reached", want: []string{blind}},
+	} {
+		stock.Others, stock.Since, stock.Fault, stock.Blind = c.others, nil, c.fault, nil
+		if c.others != nil {
+			stock.Since = &now
+		}
+		if c.fault != "" {
+			stock.Blind = &now
+		}
+		s.must(s.db.Update(t.Context(), func(tx gate.Tx) error { return tx.SaveStock(stock) }))
+		got := slices.DeleteFunc(s.ours(), func(line string) bool { return !strings.HasPrefix(line, "promotebot_target_") })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("with %+v: %q", stock, got)
+		}
 	}
 }

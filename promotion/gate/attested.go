@@ -52,8 +52,11 @@ func (t *turn) attested(e promotion.Effect, found promotion.Attested) error {
 // distrusted tells whether the effect is to look with other keys than those that the
 // configuration has now. What it finds is nobody's word any more.
 func (t *turn) distrusted(e promotion.Effect) bool {
+	if e.Kind != promotion.EffectAttested {
+		return false
+	}
 	w, err := promotion.Work[promotion.ProvenanceWork](e)
-	return e.Kind == promotion.EffectAttested && (err != nil || w.Trust.Hash() != t.catalog.Trust.Hash())
+	return err != nil || w.Trust.Hash() != t.catalog.Trust.Hash()
 }
 
 // unattested lets the card say why it could not be looked for so far.

@@ -10,7 +10,8 @@ import (
 // TurnAway refuses a gesture about a promotion, as Take would, if it is known
 // already that whoever makes it may not. So nobody is asked for a reason first and
 // turned away afterwards. What is not known bars nobody: it is read once the
-// gesture is made.
+// gesture is made. A gesture that is not refused after all leaves nothing behind: it
+// has no reason yet.
 func (g *Gate) TurnAway(ctx context.Context, by promotion.Gesture) (barred bool, err error) {
 	err = g.read(ctx, func(t *turn) error {
 		barred, err = t.barred(by)
@@ -23,7 +24,10 @@ func (g *Gate) TurnAway(ctx context.Context, by promotion.Gesture) (barred bool,
 		if barred, err = t.barred(by); err != nil || !barred {
 			return err
 		}
-		_, err = t.take(by)
+		answer, err := t.take(by)
+		if err == nil && answer.Lasts() {
+			return promotion.Errorf(promotion.Conflict, "%s is barred from it, and would be let do it", by.Person)
+		}
 		return err
 	})
 	return barred, err

@@ -59,10 +59,7 @@ func (t *turn) take(g promotion.Gesture) (answer promotion.Answer, err error) {
 // inVain is what somebody has typed that came to nothing. A dialog is gone with
 // it, so it is said back; a message still stands there.
 func inVain(g promotion.Gesture, a promotion.Answer) string {
-	switch {
-	case g.Message != "":
-		return ""
-	case a.Verb == promotion.Counted, a.Verb == promotion.Noted, a.Verb == promotion.Requested, a.Verb == promotion.Checking:
+	if g.Message != "" || a.Lasts() {
 		return ""
 	}
 	return g.Reason

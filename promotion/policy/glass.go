@@ -97,8 +97,7 @@ func skip(findings []Finding) {
 			f.Outcome, f.Skipped, f.Reason = Met, true, "skipped by break-glass: "+f.Reason
 		case f.Rule == RuleRide:
 			skip(f.Children)
-			app, _, _ := strings.Cut(f.Reason, ": ")
-			*f = gather(RuleRide, app+": ", f.Children)
+			*f = gather(RuleRide, f.App, f.Children)
 		}
 	}
 }
@@ -126,9 +125,8 @@ func Skips(d Document, f Facts, now time.Time) (skips []Finding) {
 	}
 	for _, f := range append(asked, back...) {
 		if f.Rule == RuleRide {
-			app, _, _ := strings.Cut(f.Reason, ": ")
 			for _, c := range skipped(f.Children) {
-				c.Reason = app + ": " + c.Reason
+				c.Reason = f.App + ": " + c.Reason
 				skips = append(skips, c)
 			}
 		}

@@ -25,15 +25,16 @@ func needs(d Document, f Facts, now time.Time) []Finding {
 	var all []Finding
 	for _, r := range f.Rides {
 		r.Rosters, r.People = f.Rosters, f.People
-		all = append(all, gather(RuleRide, r.Promotion.App+": ", append(needs(d, r, now), turn(r))))
+		all = append(all, gather(RuleRide, r.Promotion.App, append(needs(d, r, now), turn(r))))
 	}
 	return append(all, stops(d, f, now)...)
 }
 
 // gather makes one finding of several: it is met when all of them are, says
-// what the others lack, and can change when the first of them can.
-func gather(rule Rule, of string, children []Finding) Finding {
-	f := Finding{Rule: rule, Outcome: Met, Children: children}
+// what the others lack, and can change when the first of them can. app is the ride
+// that they are about, or empty.
+func gather(rule Rule, app string, children []Finding) Finding {
+	f := Finding{Rule: rule, App: app, Outcome: Met, Children: children}
 	var lacks []string
 	for _, c := range children {
 		f.Outcome = worse(f.Outcome, c.Outcome)
@@ -44,9 +45,12 @@ func gather(rule Rule, of string, children []Finding) Finding {
 			f.ChangesAt = c.ChangesAt
 		}
 	}
-	f.Reason = of + strings.Join(lacks, "; ")
+	f.Reason = strings.Join(lacks, "; ")
 	if len(lacks) == 0 {
-		f.Reason = of + "nothing is missing"
+		f.Reason = "nothing is missing"
+	}
+	if app != "" {
+		f.Reason = app + ": " + f.Reason
 	}
 	return f
 }

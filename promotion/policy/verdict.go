@@ -27,6 +27,7 @@ func worse(a, b Outcome) Outcome {
 // Finding is what one rule says, and why.
 type Finding struct {
 	Rule      Rule
+	App       string // of a ride, whose Children it has
 	Outcome   Outcome
 	Skipped   bool                 // it is met only because the glass was broken
 	Reason    string               // a sentence for people, without markup
