@@ -87,7 +87,7 @@ func (s Scenario) watch(d policy.Document, f policy.Facts) policy.Verdict {
 	moved := s.At.Add(-*s.given.watched)
 	until := moved.Add(d.After.Watch)
 	f.Promotion.State, f.Promotion.StartedAt, f.Promotion.MovedAt, f.Promotion.WatchUntil = promotion.Watching, &moved, &moved, &until
-	f.Since = policy.Aftermath{Incidents: s.given.incidents}
+	f.Since = policy.Aftermath{Incidents: slices.Clone(s.given.incidents)}
 	f.Since.Incidents = slices.DeleteFunc(f.Since.Incidents, func(i promotion.Incident) bool { return i.ReportedAt.Before(moved) })
 	for name, r := range s.given.checks {
 		if check := (promotion.Check{Name: name, Status: r.status, At: s.At.Add(-r.ago)}); r.status != missing && !check.At.Before(moved) {
