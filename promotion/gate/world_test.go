@@ -15,7 +15,7 @@ import (
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
-	"github.com/promotebot/promotebot/store/sqlite"
+	"github.com/promotebot/promotebot/store/storetest"
 )
 
 // world is a gate on a real database, and a far side (registry, Slack) that
@@ -23,7 +23,8 @@ import (
 type world struct {
 	t        *testing.T
 	gate     *gate.Gate
-	db       *sqlite.DB
+	db       storetest.Store
+	shut     func() error // closes the database
 	path     string
 	now      time.Time
 	tags     map[string]promotion.Digest // what the registry holds
@@ -136,20 +137,17 @@ func room(t *testing.T) string {
 
 func (w *world) open(c *gate.Catalog) {
 	w.t.Helper()
-	db, err := sqlite.Open(w.t.Context(), w.path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { _ = db.Close() }) // closed twice after a restart; the first one counts
-	w.db = db
-	w.gate = gate.New(db, c, func() time.Time { return w.now }, func() {})
-	w.must(db.ReleaseLeases(w.t.Context(), w.now))
+	w.db, w.shut = database(w.t, w.path, w.db)
+	shut := w.shut
+	w.t.Cleanup(func() { _ = shut() }) // closed twice after a restart; the first one counts
+	w.gate = gate.New(w.db, c, func() time.Time { return w.now }, func() {})
+	w.must(w.db.ReleaseLeases(w.t.Context(), w.now))
 	w.must(w.gate.Begin(w.t.Context()))
 }
 
 func (w *world) restart() {
 	w.t.Helper()
-	w.must(w.db.Close())
+	w.must(w.shut())
 	w.open(w.gate.Catalog())
 }
 

@@ -1,0 +1,20 @@
+//go:build !race
+
+package gate_test
+
+import (
+	"testing"
+
+	"github.com/promotebot/promotebot/store/sqlite"
+	"github.com/promotebot/promotebot/store/storetest"
+)
+
+// database opens the rows at the path; shut closes it.
+func database(t *testing.T, path string, _ storetest.Store) (db storetest.Store, shut func() error) {
+	t.Helper()
+	real, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return real, real.Close
+}
