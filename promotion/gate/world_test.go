@@ -349,6 +349,12 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.said = append(w.said, said)
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
+		if a.While != "" {
+			waits, err := w.gate.Undecided(w.t.Context(), a.While)
+			if w.must(err); !waits {
+				break
+			}
+		}
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
 		w.answers[a.Person] = a.Answer
 	case promotion.EffectHome:
