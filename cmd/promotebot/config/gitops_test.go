@@ -50,6 +50,15 @@ func TestATargetInAGitRepositoryIsRead(t *testing.T) {
 				Argo: &config.Argo{Server: "https://argocd.example.com/argo", App: "{app}-eu", TokenEnv: "ARGOCD_TOKEN"},
 			},
 		},
+		"what Flux brings there": {
+			"repository: https://git.example.com/deploy.git\npath: a.yaml\nhelm: {digest: spec.values.image.digest}\ncredentials: {password_env: T}\n" +
+				"flux: {kubeconfig: /secrets/kube, context: eu, kustomization: \"flux-system/{app}\", helm_release: \"{app}/{app}-eu\"}\n",
+			config.GitOps{
+				Repository: "https://git.example.com/deploy.git", Path: "a.yaml", Digest: []string{"spec", "values", "image", "digest"},
+				AuthorName: "promotebot", AuthorEmail: "promotebot@localhost", Credentials: config.GitCredentials{Username: "git", PasswordEnv: "T"},
+				Flux: &config.Flux{Kubeconfig: "/secrets/kube", Context: "eu", Kustomization: config.FluxObject{Namespace: "flux-system", Name: "{app}"}, Release: config.FluxObject{Namespace: "{app}", Name: "{app}-eu"}},
+			},
+		},
 		"over SSH, a manifest": {
 			"repository: ssh://git@git.example.com:2222/deploy.git\npath: a.yaml\nmanifest: true\ncredentials: {ssh_key: /k, known_hosts: /h}\n",
 			config.GitOps{
@@ -96,6 +105,12 @@ credentials: {username: robot, password_file: /secrets/git}
 argocd: {server: https://argocd.example.com, app: shop, token_file: /secrets/argocd}
 `
 
+// withFlux stands where soundGitOps has Argo CD.
+const (
+	withArgo = "argocd: {server: https://argocd.example.com, app: shop, token_file: /secrets/argocd}"
+	withFlux = "flux: {kubeconfig: /secrets/kube, kustomization: flux-system/shop}"
+)
+
 const overSSH = "ssh://git@git.example.com/deploy.git"
 
 func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
@@ -139,6 +154,12 @@ func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
 		"no name of an application":    {"app: shop", "app: a/b", `8:51: "a/b" is not the name of an application: write it as it is listed in Argo CD`},
 		"no token":                     {", token_file: /secrets/argocd", "", "8:9: there is no token: put it into a file and write token_file: /secrets/argocd, or into a variable and write token_env: ARGOCD_TOKEN"},
 		"a token in the file":          {"token_file: /secrets/argocd", "token: hunter2", `8:57: "token" is a secret, and secrets never live in this file`},
+		"both are asked":               {withArgo, withArgo + "\n" + withFlux, "9:1: Argo CD and Flux are both asked how far it is: keep the one of argocd and flux that brings the repository to where it runs"},
+		"a Flux without an object":     {withArgo, "flux: {}", `8:7: flux names no object that is asked: add kustomization: "flux-system/{app}", its namespace and its name, or helm_release, or both`},
+		"a Flux without a file":        {withArgo, "flux: {context: eu, helm_release: shop/shop}", "8:8: a context is one of a kubeconfig, and none is named"},
+		"a name without a namespace":   {withArgo, "flux: {kustomization: shop}", `8:23: "shop" is not the namespace and the name of an object: write both, as in kustomization: "flux-system/{app}"`},
+		"a name with two":              {withArgo, "flux: {helm_release: a/b/c}", `8:22: "a/b/c" is not the namespace and the name of an object: write both, as in helm_release: "{app}/{app}"`},
+		"an unknown key of Flux":       {withArgo, "flux: {helmrelease: a/b}", `8:8: unknown key "helmrelease" in flux: did you mean "helm_release"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(soundGitOps, c.old, c.new, 1)

@@ -77,7 +77,7 @@ func (d *Deployers) Close() {
 	}
 }
 
-func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
+func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err error) {
 	switch {
 	case t.Command != nil:
 		return deployer{command.New(command.Options{Run: t.Command.Run, Pass: t.Command.Pass, Getenv: d.Getenv}), true, nil}, nil
@@ -90,7 +90,13 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
 		if err := os.MkdirAll(d.Directory, 0o700); err != nil {
 			return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
 		}
-		return deployer{gitops.New(committed(*t.GitOps, d.Directory)), false, nil}, nil
+		options := committed(*t.GitOps, d.Directory)
+		if t.GitOps.Flux != nil {
+			if options.Flux, err = d.flux(*t.GitOps.Flux); err != nil {
+				return deployer{}, err
+			}
+		}
+		return deployer{gitops.New(options), false, nil}, nil
 	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
@@ -117,6 +123,18 @@ func committed(g config.GitOps, directory string) gitops.Options {
 	}
 	o.Credentials = files.Read
 	return o
+}
+
+// flux is how a configuration says where Flux is asked.
+func (d *Deployers) flux(f config.Flux) (*gitops.Flux, error) {
+	cluster, err := d.cluster(way{f.Kubeconfig, f.Context})
+	if err != nil {
+		return nil, err
+	}
+	return &gitops.Flux{
+		Kustomization: gitops.Object(f.Kustomization), Release: gitops.Object(f.Release),
+		Read: cluster.Object,
+	}, nil
 }
 
 func (d *Deployers) cluster(w way) (*kubernetes.Cluster, error) {

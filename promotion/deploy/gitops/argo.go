@@ -7,12 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -88,27 +86,6 @@ func (a *attempt) argo(ctx context.Context, branch plumbing.ReferenceName, head 
 		}
 	}
 	return r, nil
-}
-
-// holds tells whether our commit is in one of the revisions.
-func (a *attempt) holds(ctx context.Context, branch plumbing.ReferenceName, head plumbing.Hash, revisions []string) (bool, error) {
-	ours := plumbing.NewHash(a.order.Handle)
-	if slices.Contains(revisions, a.order.Handle) {
-		return true, nil
-	}
-	if head == ours {
-		return false, nil // nothing is made on it yet
-	}
-	past, err := a.past(ctx, branch)
-	if err != nil {
-		return false, err
-	}
-	for _, revision := range revisions {
-		if slices.ContainsFunc(past.commits(plumbing.NewHash(revision)), func(c *object.Commit) bool { return c.Hash == ours }) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 func (a *attempt) application(ctx context.Context) (app application, err error) {
