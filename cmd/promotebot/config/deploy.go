@@ -155,7 +155,7 @@ func (r *reader) target(n *yaml.Node, environment string, taken map[string]bool,
 	if told != 1 {
 		r.Note(n, fmt.Sprintf("the target is told in %d ways", told), "give it one of "+strings.Join(kinds, ", "))
 	}
-	seen.Tells, seen.Reads = t.Webhook != nil, t.Kubernetes != nil
+	seen.Tells, seen.Reads = t.Webhook != nil, t.Kubernetes != nil || t.GitOps != nil
 	d.Targets, d.targets = append(d.Targets, seen), append(d.targets, t)
 }
 

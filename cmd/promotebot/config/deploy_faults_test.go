@@ -72,6 +72,16 @@ func TestTargetsMeanWhatTheySay(t *testing.T) {
 		t.Errorf("%+v", c.Targets)
 	}
 	full := load(t, "full.yaml")
+	var read []string
+	production, _ = full.Catalog.Environment("production")
+	for _, target := range production.Deploy.Targets {
+		if target.Reads {
+			read = append(read, target.Name)
+		}
+	}
+	if !slices.Equal(read, []string{"asia", "fleet"}) {
+		t.Errorf("what runs is read in %q", read)
+	}
 	billing, _ := full.Catalog.App("billing")
 	if a := billing.Policies["production"].After; a == nil || a.Incidents[0] != promotion.Severity("critical") || a.Checks[0] != "smoke" || !slices.Equal(billing.Policies["production"].Deploys, []string{"eu", "us", "asia", "fleet"}) || full.Targets[2].Kubernetes.Context != "asia" || full.Targets[3].GitOps.Path != "apps/{app}/kustomization.yaml" {
 		t.Errorf("of full.yaml: %+v", billing.Policies["production"])

@@ -96,7 +96,8 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err e
 				return deployer{}, err
 			}
 		}
-		return deployer{gitops.New(options), false, nil}, nil
+		in := gitops.New(options)
+		return deployer{Deployer: in, reads: in.Running}, nil
 	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -63,6 +64,8 @@ type Argo struct {
 type Deployer struct {
 	opts Options
 	turn chan struct{} // held while pushing: two apps in one file would only push past each other
+
+	equal sync.Map // by app, the last reading that found what was ordered
 }
 
 // New makes a deployer.
