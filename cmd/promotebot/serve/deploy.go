@@ -80,7 +80,12 @@ func (d *Deployers) Close() {
 func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err error) {
 	switch {
 	case t.Command != nil:
-		return deployer{command.New(command.Options{Run: t.Command.Run, Pass: t.Command.Pass, Getenv: d.Getenv}), true, nil}, nil
+		run := command.New(command.Options{Run: t.Command.Run, Running: t.Command.Running, Pass: t.Command.Pass, Getenv: d.Getenv})
+		made = deployer{Deployer: run, works: true}
+		if len(t.Command.Running) > 0 {
+			made.reads = run.Running
+		}
+		return made, nil
 	case t.Kubernetes != nil:
 		cluster, err := d.cluster(way{t.Kubernetes.Kubeconfig, t.Kubernetes.Context})
 		in := inCluster{cluster, *t.Kubernetes, apps}
@@ -106,8 +111,12 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err e
 	if secret.Reveal() == "" {
 		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Signed, t.Name, t.Environment, t.Webhook.Signed)
 	}
-	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
-	return deployer{webhook.New(to), false, nil}, nil
+	to := webhook.New(webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, Running: t.Webhook.Running, UserAgent: "promotebot/" + d.Version, Transport: d.Transport})
+	made = deployer{Deployer: to}
+	if t.Webhook.Running != "" {
+		made.reads = to.Running
+	}
+	return made, nil
 }
 
 // committed is how a configuration says where commits go.
