@@ -33,6 +33,7 @@ type GitOps struct {
 	Credentials             GitCredentials
 	Argo                    *Argo // with neither it nor Flux, it is done when the digest is on the branch
 	Flux                    *Flux
+	Workloads               *Kubernetes // that run what is on the branch; nil: nobody looks at them
 }
 
 // GitCredentials say where the credentials for a repository are: for HTTPS a
@@ -85,7 +86,7 @@ const (
 // ReadGitOps reads the mapping of one target. What is wrong is reported to r.
 func ReadGitOps(r *strict.Reader, n *yaml.Node) (g GitOps) {
 	g.AuthorName, g.AuthorEmail = DefaultAuthorName, DefaultAuthorEmail
-	in, ok := r.Fields(n, "gitops", exampleGitOps, keyGitRepository, keyGitBranch, keyGitPath, keyKustomize, keyHelm, keyManifest, keyAuthor, keySigningKey, keyCredentials, keyArgoCD, keyFlux)
+	in, ok := r.Fields(n, "gitops", exampleGitOps, keyGitRepository, keyGitBranch, keyGitPath, keyKustomize, keyHelm, keyManifest, keyAuthor, keySigningKey, keyCredentials, keyArgoCD, keyFlux, keyKubernetes)
 	if !ok {
 		return g
 	}

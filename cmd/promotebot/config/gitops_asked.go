@@ -56,6 +56,22 @@ func (o gitopsReader) asked(in map[string]strict.Pair, g *GitOps) {
 	if withFlux {
 		g.Flux = o.flux(flux.Value)
 	}
+	if p, ok := in[keyKubernetes]; ok {
+		g.Workloads = o.workloads(p.Value)
+	}
+}
+
+// workloads reads those that run what is on the branch. They are looked at as those
+// of a target of their own are, and never set.
+func (o gitopsReader) workloads(n *yaml.Node) *Kubernetes {
+	k, ok := ReadKubernetes(o.Reader, n)
+	if len(k.TakeOver) > 0 {
+		o.Fault(n, "take_over is for images that promotebot sets itself, and these are set from the repository", "take it out")
+	}
+	if !ok {
+		return nil
+	}
+	return &k
 }
 
 func (o gitopsReader) argo(n *yaml.Node) *Argo {

@@ -52,11 +52,13 @@ func TestATargetInAGitRepositoryIsRead(t *testing.T) {
 		},
 		"what Flux brings there": {
 			"repository: https://git.example.com/deploy.git\npath: a.yaml\nhelm: {digest: spec.values.image.digest}\ncredentials: {password_env: T}\n" +
-				"flux: {kubeconfig: /secrets/kube, context: eu, kustomization: \"flux-system/{app}\", helm_release: \"{app}/{app}-eu\"}\n",
+				"flux: {kubeconfig: /secrets/kube, context: eu, kustomization: \"flux-system/{app}\", helm_release: \"{app}/{app}-eu\"}\n" +
+				"kubernetes: {kubeconfig: /secrets/kube, namespace: shop, workloads: [{kind: Deployment, name: \"{app}\"}]}\n",
 			config.GitOps{
 				Repository: "https://git.example.com/deploy.git", Path: "a.yaml", Digest: []string{"spec", "values", "image", "digest"},
 				AuthorName: "promotebot", AuthorEmail: "promotebot@localhost", Credentials: config.GitCredentials{Username: "git", PasswordEnv: "T"},
-				Flux: &config.Flux{Kubeconfig: "/secrets/kube", Context: "eu", Kustomization: config.FluxObject{Namespace: "flux-system", Name: "{app}"}, Release: config.FluxObject{Namespace: "{app}", Name: "{app}-eu"}},
+				Flux:      &config.Flux{Kubeconfig: "/secrets/kube", Context: "eu", Kustomization: config.FluxObject{Namespace: "flux-system", Name: "{app}"}, Release: config.FluxObject{Namespace: "{app}", Name: "{app}-eu"}},
+				Workloads: &config.Kubernetes{Kubeconfig: "/secrets/kube", Namespace: "shop", Workloads: []config.Workload{{Kind: "Deployment", Name: "{app}"}}},
 			},
 		},
 		"over SSH, a manifest": {
@@ -159,6 +161,8 @@ func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
 		"a Flux without a file":        {withArgo, "flux: {context: eu, helm_release: shop/shop}", "8:8: a context is one of a kubeconfig, and none is named"},
 		"a name without a namespace":   {withArgo, "flux: {kustomization: shop}", `8:23: "shop" is not the namespace and the name of an object: write both, as in kustomization: "flux-system/{app}"`},
 		"a name with two":              {withArgo, "flux: {helm_release: a/b/c}", `8:22: "a/b/c" is not the namespace and the name of an object: write both, as in helm_release: "{app}/{app}"`},
+		"workloads without a name":     {withArgo, "kubernetes: {namespace: shop}", "8:13: kubernetes has no workloads: add workloads: [{kind: Deployment"},
+		"workloads that are set":       {withArgo, `kubernetes: {namespace: shop, workloads: [{kind: Deployment, name: shop}], take_over: [helm]}`, "8:13: take_over is for images that promotebot sets itself, and these are set from the repository: take it out"},
 		"an unknown key of Flux":       {withArgo, "flux: {helmrelease: a/b}", `8:8: unknown key "helmrelease" in flux: did you mean "helm_release"?`},
 	} {
 		t.Run(name, func(t *testing.T) {

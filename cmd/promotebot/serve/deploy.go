@@ -90,19 +90,8 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err e
 		cluster, err := d.cluster(way{t.Kubernetes.Kubeconfig, t.Kubernetes.Context})
 		in := inCluster{cluster, *t.Kubernetes, apps}
 		return deployer{Deployer: in, reads: in.Running}, err
-	}
-	if t.GitOps != nil {
-		if err := os.MkdirAll(d.Directory, 0o700); err != nil {
-			return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
-		}
-		options := committed(*t.GitOps, d.Directory)
-		if t.GitOps.Flux != nil {
-			if options.Flux, err = d.flux(*t.GitOps.Flux); err != nil {
-				return deployer{}, err
-			}
-		}
-		in := gitops.New(options)
-		return deployer{Deployer: in, reads: in.Running}, nil
+	case t.GitOps != nil:
+		return d.git(t, apps)
 	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
@@ -133,6 +122,28 @@ func committed(g config.GitOps, directory string) gitops.Options {
 	}
 	o.Credentials = files.Read
 	return o
+}
+
+func (d *Deployers) git(t config.Target, apps []gate.App) (made deployer, err error) {
+	if err := os.MkdirAll(d.Directory, 0o700); err != nil {
+		return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
+	}
+	options := committed(*t.GitOps, d.Directory)
+	if t.GitOps.Flux != nil {
+		if options.Flux, err = d.flux(*t.GitOps.Flux); err != nil {
+			return deployer{}, err
+		}
+	}
+	if w := t.GitOps.Workloads; w != nil {
+		cluster, err := d.cluster(way{w.Kubeconfig, w.Context})
+		if err != nil {
+			return deployer{}, err
+		}
+		in := inCluster{cluster, *w, apps}
+		options.Workloads = &gitops.Workloads{Observe: in.Observe, Running: in.Running}
+	}
+	in := gitops.New(options)
+	return deployer{Deployer: in, reads: in.Running}, nil
 }
 
 // flux is how a configuration says where Flux is asked.

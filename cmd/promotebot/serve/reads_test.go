@@ -34,6 +34,7 @@ environments:
             manifest: true
             credentials: {password_env: GIT}
             flux: {kubeconfig: `+kubeconfig+`, kustomization: flux-system/shop}
+            kubernetes: {kubeconfig: `+kubeconfig+`, namespace: shop, workloads: [{kind: Deployment, name: "{app}"}]}
 roles: {leads: [U0ANN]}
 apps: [{name: shop, image: registry.example.com/shop}]
 `))

@@ -51,6 +51,7 @@ type Options struct {
 	Room        int64                       // how many bytes of it there may be; 0: 1 GiB
 	Argo        *Argo                       // with neither it nor Flux, it is done when the digest is on the branch
 	Flux        *Flux
+	Workloads   *Workloads     // that run what is on the branch; nil: nobody looks at them
 	Roots       *x509.CertPool // nil: those of the system
 }
 
@@ -58,6 +59,12 @@ type Options struct {
 type Argo struct {
 	Server string // https://argocd.example.com
 	App    string
+}
+
+// Workloads are where the digest comes to run, which is not read here.
+type Workloads struct {
+	Observe func(context.Context, promotion.Order) (promotion.Rollout, error)   // of an order without a handle
+	Running func(context.Context, promotion.Order) ([]promotion.Running, error) // of the same
 }
 
 // Deployer commits digests to one repository. It is safe for concurrent use.
@@ -293,8 +300,22 @@ func (a *attempt) asked(commit string) promotion.Rollout {
 	}
 }
 
-// Observe reads how far it is: on the branch, or where Argo CD or Flux has taken it.
+// Observe reads how far it is: on the branch, where Argo CD or Flux has taken it,
+// and in the workloads at last. Each is asked when the one before it is done.
 func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
+	r, err := d.brought(ctx, o)
+	if err != nil || r.Phase != promotion.RolloutDone || d.opts.Workloads == nil {
+		return r, err
+	}
+	there := o
+	there.Handle = "" // it is a commit, which means nothing to them
+	run, err := d.opts.Workloads.Observe(ctx, there)
+	run.Handle, run.URL = o.Handle, r.URL
+	return run, err
+}
+
+// brought is how far it is before it comes to run.
+func (d *Deployer) brought(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
 	if o.Handle == "" {
 		return promotion.Rollout{Phase: promotion.RolloutAsked, ReadAt: time.Now(), Detail: "nothing was pushed yet"}, nil
 	}

@@ -13,8 +13,24 @@ import (
 
 // Running reads what the file at the head of the branch says for the app of an
 // order, whoever has put it there: somebody may have reverted the commit, or
-// changed the digest by hand. What can't be read is an error.
+// changed the digest by hand. And what the workloads run. What can't be read is an
+// error, unless there is something else to be told.
 func (d *Deployer) Running(ctx context.Context, o promotion.Order) ([]promotion.Running, error) {
+	all, err := d.written(ctx, o)
+	if err != nil || d.opts.Workloads == nil {
+		return all, err
+	}
+	there := o
+	there.Handle = ""
+	run, err := d.opts.Workloads.Running(ctx, there)
+	if err != nil && len(o.Others(all)) > 0 {
+		return all, nil
+	}
+	return append(all, run...), err
+}
+
+// written is what the branch says.
+func (d *Deployer) written(ctx context.Context, o promotion.Order) ([]promotion.Running, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	a, err := d.attempt(o)
