@@ -92,14 +92,14 @@ func (o gitopsReader) argo(n *yaml.Node) *Argo {
 	if at, ok := o.Required(n, in, keyArgoApp, keyArgoCD, `add app: "{app}", the name of the application in Argo CD`); ok {
 		var probe string
 		if a.App, probe, ok = o.template(at, keyArgoApp, placeApp); ok && !applicationName.MatchString(probe) {
-			o.Fault(at, fmt.Sprintf("%q is not the name of an application", strict.Clip(a.App)), "write it as it is listed in Argo CD")
+			o.Fault(at, fmt.Sprintf("%q is not the name of an application", strict.Clip(a.App)), "write it as it is listed in Argo CD, with its namespace and a slash before it where that is not the one of Argo CD")
 		}
 	}
 	a.TokenEnv, a.TokenFile = o.secret(n, in, "argocd", keyArgoToken)
 	return a
 }
 
-var applicationName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+var applicationName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
 func (o gitopsReader) flux(n *yaml.Node) *Flux {
 	in, ok := o.Fields(n, keyFlux, exampleFlux, keyKubeconfig, keyContext, keyKustomization, keyHelmRelease)

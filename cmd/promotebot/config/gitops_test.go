@@ -43,11 +43,11 @@ func TestATargetInAGitRepositoryIsRead(t *testing.T) {
 		"everything, over HTTPS": {
 			"repository: https://git.example.com/{app}.git\nbranch: deploy/{app}\npath: values.yaml\nhelm: {digest: \"apps.{app}.digest\"}\n" +
 				"author: The Bot <bot@example.com>\nsigning_key: /secrets/signing\ncredentials: {username: robot, password_env: GIT_TOKEN}\n" +
-				"argocd: {server: https://argocd.example.com/argo, app: \"{app}-eu\", token_env: ARGOCD_TOKEN}\n",
+				"argocd: {server: https://argocd.example.com/argo, app: \"team/{app}-eu\", token_env: ARGOCD_TOKEN}\n",
 			config.GitOps{
 				Repository: "https://git.example.com/{app}.git", Branch: "deploy/{app}", Path: "values.yaml", Digest: []string{"apps", "{app}", "digest"},
 				AuthorName: "The Bot", AuthorEmail: "bot@example.com", SigningKey: "/secrets/signing", Credentials: config.GitCredentials{Username: "robot", PasswordEnv: "GIT_TOKEN"},
-				Argo: &config.Argo{Server: "https://argocd.example.com/argo", App: "{app}-eu", TokenEnv: "ARGOCD_TOKEN"},
+				Argo: &config.Argo{Server: "https://argocd.example.com/argo", App: "team/{app}-eu", TokenEnv: "ARGOCD_TOKEN"},
 			},
 		},
 		"what Flux brings there": {
@@ -153,7 +153,7 @@ func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
 		"a server without TLS":         {"https://argocd", "http://argocd", "8:18: server is not the address of an Argo CD: write it as it stands in the browser"},
 		"no server":                    {"server: https://argocd.example.com, ", "", "8:9: argocd has no server: add server: https://argocd.example.com"},
 		"no application":               {"app: shop, ", "", `8:9: argocd has no app: add app: "{app}", the name of the application in Argo CD`},
-		"no name of an application":    {"app: shop", "app: a/b", `8:51: "a/b" is not the name of an application: write it as it is listed in Argo CD`},
+		"no name of an application":    {"app: shop", "app: a/b/c", `8:51: "a/b/c" is not the name of an application: write it as it is listed in Argo CD, with its namespace and a slash before it`},
 		"no token":                     {", token_file: /secrets/argocd", "", "8:9: there is no token: put it into a file and write token_file: /secrets/argocd, or into a variable and write token_env: ARGOCD_TOKEN"},
 		"a token in the file":          {"token_file: /secrets/argocd", "token: hunter2", `8:57: "token" is a secret, and secrets never live in this file`},
 		"both are asked":               {withArgo, withArgo + "\n" + withFlux, "9:1: Argo CD and Flux are both asked how far it is: keep the one of argocd and flux that brings the repository to where it runs"},

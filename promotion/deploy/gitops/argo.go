@@ -60,7 +60,7 @@ func (a *attempt) argo(ctx context.Context, branch plumbing.ReferenceName, head 
 	}
 	r := promotion.Rollout{
 		Handle: a.order.Handle, ReadAt: time.Now(), Phase: promotion.RolloutUnder,
-		URL:    strings.TrimSuffix(a.d.opts.Argo.Server, "/") + "/applications/" + url.PathEscape(a.target.argo),
+		URL:    strings.TrimSuffix(a.d.opts.Argo.Server, "/") + "/applications/" + a.target.argo,
 		Detail: fmt.Sprintf("Argo CD: %s, %s", clip(status.Sync.Status), clip(status.Health.Status)),
 	}
 	switch operation := status.OperationState; {
@@ -94,7 +94,14 @@ func (a *attempt) application(ctx context.Context) (app application, err error) 
 	if err != nil {
 		return app, promotion.Errorf(promotion.Invalid, "the server of Argo CD is no address: write https://argocd.example.com")
 	}
-	u = u.JoinPath("api/v1/applications", a.target.argo)
+	namespace, name, apart := strings.Cut(a.target.argo, "/")
+	if !apart {
+		namespace, name = "", a.target.argo
+	}
+	u = u.JoinPath("api/v1/applications", name)
+	if apart {
+		u.RawQuery = url.Values{"appNamespace": {namespace}}.Encode()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return app, promotion.Errorf(promotion.Invalid, "the server of Argo CD is no address: write https://argocd.example.com")

@@ -58,7 +58,7 @@ type Options struct {
 // Argo is where Argo CD is asked how far it is.
 type Argo struct {
 	Server string // https://argocd.example.com
-	App    string
+	App    string // its name; NAMESPACE/NAME where it is in another namespace than Argo CD
 }
 
 // Workloads are where the digest comes to run, which is not read here.
