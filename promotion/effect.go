@@ -204,6 +204,7 @@ type Reply struct {
 type TellWork struct {
 	Reply
 	Answer Answer
+	While  string `json:",omitempty"` // said only while the gesture with this key is undecided
 }
 
 // SayWork is an answer to what somebody asked, as it was made when they did.

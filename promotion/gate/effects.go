@@ -35,9 +35,17 @@ func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
 	if g.Token != "" {
 		return nil // a machine asks for itself what has come of it
 	}
-	w := promotion.TellWork{Reply: reply(g, a.Public()), Answer: a}
-	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
+	w, due := promotion.TellWork{Reply: reply(g, a.Public()), Answer: a}, t.now
+	if a.Verb == promotion.Checking {
+		w.While, due = g.Key, t.now.Add(briefly)
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, due))
 }
+
+// briefly is for how long somebody waits for an answer without being told that
+// there will be one. Most readings are back by then; said at the same time as what
+// came of it, it may even be shown after that.
+const briefly = time.Second
 
 // tellPerson lets somebody know what another has done that concerns them.
 func (t *turn) tellPerson(g promotion.Gesture, a promotion.Answer) error {

@@ -65,6 +65,20 @@ func inVain(g promotion.Gesture, a promotion.Answer) string {
 	return g.Reason
 }
 
+// Undecided tells whether a gesture was kept and still waits for what has to be
+// read first.
+func (g *Gate) Undecided(ctx context.Context, key string) (waits bool, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		_, decided, err := t.Gesture(key)
+		waits = err == nil && decided == nil
+		if errors.Is(err, promotion.NotFound) {
+			return nil
+		}
+		return err
+	})
+	return waits, err
+}
+
 // Say has the answer sent to what somebody asked in a message or with a button,
 // once however often that is delivered.
 func (g *Gate) Say(ctx context.Context, gesture promotion.Gesture, w promotion.SayWork) error {
