@@ -163,6 +163,7 @@ func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
 		"a name with two":              {withArgo, "flux: {helm_release: a/b/c}", `8:22: "a/b/c" is not the namespace and the name of an object: write both, as in helm_release: "{app}/{app}"`},
 		"workloads without a name":     {withArgo, "kubernetes: {namespace: shop}", "8:13: kubernetes has no workloads: add workloads: [{kind: Deployment"},
 		"workloads that are set":       {withArgo, `kubernetes: {namespace: shop, workloads: [{kind: Deployment, name: shop}], take_over: [helm]}`, "8:13: take_over is for images that promotebot sets itself, and these are set from the repository: take it out"},
+		"no name of a namespace":       {withArgo, "flux: {kustomization: Flux/shop}", `8:23: "Flux/shop" is not the namespace and the name of an object`},
 		"an unknown key of Flux":       {withArgo, "flux: {helmrelease: a/b}", `8:8: unknown key "helmrelease" in flux: did you mean "helm_release"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
