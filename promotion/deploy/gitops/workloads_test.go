@@ -77,10 +77,10 @@ func TestItIsDoneWhenTheWorkloadsRunIt(t *testing.T) {
 		t.Errorf("without the cluster the repository is still read: %+v, %v", got, err)
 	}
 	w.Commit("Put right", map[string]string{file: kustomization(next)})
-	if got, err := d.Running(t.Context(), o); promotion.KindOf(err) != promotion.Unavailable {
+	if got, err := d.Running(t.Context(), o); err == nil || promotion.KindOf(err) != promotion.Unavailable {
 		t.Errorf("without the cluster it is not known: %+v, %v", got, err)
 	}
-	if r, err := d.Observe(t.Context(), o); promotion.KindOf(err) != promotion.Unavailable || r.Phase == promotion.RolloutDone {
+	if r, err := d.Observe(t.Context(), o); err == nil || promotion.KindOf(err) != promotion.Unavailable || r.Phase == promotion.RolloutDone {
 		t.Errorf("without the cluster it is not done: %+v, %v", r, err)
 	}
 }
