@@ -149,7 +149,12 @@ func afterTags(v policy.View) (word string, sentence page.Text) {
 	case promotion.Watching:
 		return "being watched", page.Writef("*Being watched* in %s until %s (%s): what goes wrong there until then counts.", p.To, when(p.WatchUntil), ago(p))
 	case promotion.Failing:
-		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. Who could approve it can keep it as it is; %s goes back.", because(p.Reason), p.To, page.Code("/promote rollback "+p.App+" <reason>"))
+		keep := page.Text("Who could approve it can keep it as it is; ")
+		if len(v.Facts.Choosers) > 0 { // who that is has a line of its own
+			keep = ""
+		}
+		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. ", because(p.Reason), p.To) + keep +
+			page.Code("/promote rollback "+p.App+" <reason>") + " goes back."
 	}
 	return "", ""
 }

@@ -143,8 +143,8 @@ func record(p promotion.Promotion, c cast) page.Text {
 	if p.EndedBy != "" {
 		row += page.Writef(" by %s", c.call(p.EndedBy))
 	}
-	if p.Reason != "" {
-		row += ": " + because(p.Reason)
+	if cause := p.Cause(); cause != "" {
+		row += ": " + because(cause)
 	}
 	row += took(&p)
 	if p.Undone() {
