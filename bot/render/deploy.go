@@ -11,12 +11,8 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// What the button is called that leaves what is failing as it is, and the modal
-// behind it.
-const (
-	ActionKeep   = "promotebot_keep"
-	CallbackKeep = "promotebot_keep"
-)
+// ActionKeep is the button that leaves what is failing as it is.
+const ActionKeep = "promotebot_keep"
 
 // What is shown of each target: enough to see why, on a card that shows several.
 const (
@@ -227,7 +223,7 @@ func KeepModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Section(measured(v)...)
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackKeep, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionKeep, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Keep it"), Submit: page.Words("Keep it"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -387,16 +388,17 @@ func TestValuesOfButtons(t *testing.T) {
 
 func TestRejecting(t *testing.T) {
 	v := view(t, "soaking")
-	submit := func(metadata, reason string) (render.Written, map[string]string) {
-		return render.ReadWritten(slack.View{
-			PrivateMetadata: metadata,
-			State:           &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
+	submit := func(metadata, reason string) (*promotion.Gesture, map[string]string) {
+		return render.Submitted(slack.View{
+			CallbackID: render.ActionReject, PrivateMetadata: metadata,
+			State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
 		})
 	}
 	metadata := render.RejectModal(v, "C1", "1.1").PrivateMetadata
 	p := v.Facts.Promotion
 	got, problems := submit(metadata, " it\nleaks \u202ememory ")
-	if want := (render.Written{Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", TS: "1.1", Reason: "it leaks memory"}); got != want || len(problems) > 0 {
+	want := promotion.Gesture{Kind: promotion.GestureVote, Decision: promotion.Reject, Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", CardTS: "1.1", Reason: "it leaks memory"}
+	if len(problems) > 0 || !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v, %v", got, problems)
 	}
 	for _, row := range []struct {
@@ -415,7 +417,7 @@ func TestRejecting(t *testing.T) {
 			t.Errorf("%s: %v", row.name, problems)
 		}
 	}
-	if _, problems := render.ReadWritten(slack.View{PrivateMetadata: metadata}); problems["reason"] == "" {
+	if _, problems := render.Submitted(slack.View{CallbackID: render.ActionReject, PrivateMetadata: metadata}); problems["reason"] == "" {
 		t.Error("a submission without an input was taken")
 	}
 }
