@@ -3,6 +3,7 @@ package render
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -100,7 +101,7 @@ func details(v policy.View) []slack.Block {
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
 	p.Context(consulted(v)...)
-	p.Fields(facts(promoted, nil)...)
+	p.Fields(slices.DeleteFunc(facts(promoted, nil), func(f page.Text) bool { return strings.HasPrefix(string(f), "*Digest*") })...) // it is above, in full
 	p.Section(planned(promoted)...)
 	p.Section(labels(promoted.Image)...)
 	p.Section(check(promoted)...)

@@ -149,3 +149,16 @@ func TestThatItWasRolledBackIsSaidOnce(t *testing.T) {
 		t.Errorf("in the history: %s", row)
 	}
 }
+
+// The details have the digest in full; the short one is for cards.
+func TestTheDetailsHaveTheDigestOnce(t *testing.T) {
+	for _, state := range []string{"rejected", "rollback waiting for approvals", "soaking", "restored"} {
+		b, err := json.Marshal(render.Details(view(t, state)).Blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), "*Digest*"); n != 1 || !strings.Contains(string(b), "*Digest*\\n`sha256:") {
+			t.Errorf("%s: %d times: %s", state, n, b)
+		}
+	}
+}

@@ -61,7 +61,12 @@ func standing(v policy.View, c cast) (word string, sentence page.Text) {
 		if cause := p.Cause(); cause != "" {
 			why = page.Writef(": %s.", because(cause))
 		}
-		return "failed", page.Writef("*Failed* %s", when(p.FinishedAt)) + why + moves(p) +
+		if v.Facts.Undone != nil {
+			word = "rolled back"
+		} else {
+			word = "failed"
+		}
+		return word, page.Writef("*Failed* %s", when(p.FinishedAt)) + why + moves(p) +
 			page.Writef("\nNothing more is tried. When the cause is gone, ask again with `/promote %s %s`.", again(p), p.App)
 	case promotion.Rejected:
 		return "rejected", rejected(v, c)
