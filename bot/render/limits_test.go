@@ -179,6 +179,9 @@ func checkView(t failing, what string, view any) {
 	if _, problems := blockkit.View(raw); len(problems) > 0 {
 		t.Errorf("%s: Slack would say %q", what, problems)
 	}
+	if n := len(raw); n > 250_000 {
+		t.Errorf("%s: %d bytes, 250 kB are allowed", what, n)
+	}
 }
 
 // checkAll renders everything that there is of a view.
