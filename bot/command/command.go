@@ -127,7 +127,7 @@ var grammar = []row{
 	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
 	{Delegate, []argument{person, end, app}, 2, "have somebody approve in your place for a while, of one app or of all; until then you are together one person", "delegate @ann until monday 9:00 shop"},
 	{Undelegate, []argument{somebody, app}, 0, "end that: what you have delegated, or else what was delegated to you", "undelegate @ann"},
-	{Remind, []argument{appAndDigest}, 1, "ask those now whose approval is missing", "remind shop"},
+	{Remind, []argument{appAndDigest}, 1, "ask those now whom it waits for", "remind shop"},
 	{History, []argument{oneApp, pageNumber}, 0, "what was promoted and what was not, the newest first, and how long it took", "history shop page 2"},
 	{Figures, []argument{app}, 0, "how often, how fast and how well: of the last week and the last month", "figures shop"},
 	{Audit, nil, 0, "where the record of all decisions is read, which is not here yet", "audit"},

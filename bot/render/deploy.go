@@ -13,12 +13,8 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// What the button is called that leaves what is failing as it is, and the modal
-// behind it.
-const (
-	ActionKeep   = "promotebot_keep"
-	CallbackKeep = "promotebot_keep"
-)
+// ActionKeep is the button that leaves what is failing as it is.
+const ActionKeep = "promotebot_keep"
 
 // ActionRetry is what the button is called that has targets told again.
 const ActionRetry = "promotebot_retry"
@@ -154,7 +150,8 @@ func afterTags(v policy.View) (word string, sentence page.Text) {
 	case promotion.Watching:
 		return "being watched", page.Writef("*Being watched* in %s until %s (%s): what goes wrong there until then counts.", p.To, when(p.WatchUntil), ago(p))
 	case promotion.Failing:
-		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. Who could approve it can %skeep it as it is; %s goes back.", because(p.Reason), p.To, retriable(v), page.Code("/promote rollback "+p.App+" <reason>"))
+		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. ", because(p.Reason), p.To) + whatNow(v) +
+			page.Code("/promote rollback "+p.App+" <reason>") + " goes back."
 	}
 	return "", ""
 }
@@ -207,12 +204,19 @@ func kept(p *promotion.Promotion) page.Text {
 	return page.Writef("\n%s kept it although it was failing: %s.", page.Mention(p.EndedBy), because(p.Reason))
 }
 
-// retriable says that it can be tried again, where it can.
-func retriable(v policy.View) page.Text {
-	if len(untold(v)) == 0 {
+// whatNow says what can be done with what is failing besides going back. Who could
+// has a line of its own where that is known.
+func whatNow(v policy.View) page.Text {
+	again, known := len(untold(v)) > 0, len(v.Facts.Choosers) > 0
+	switch {
+	case again && known:
+		return "Who could keep it can also have it tried again where it does not run; "
+	case again:
+		return "Who could approve it can try again where it does not run, or keep it as it is; "
+	case known:
 		return ""
 	}
-	return "try again where it does not run, or "
+	return "Who could approve it can keep it as it is; "
 }
 
 // untold are the targets that are told again when it is tried again: none while
@@ -262,7 +266,7 @@ func KeepModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Section(measured(v)...)
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackKeep, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionKeep, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Keep it"), Submit: page.Words("Keep it"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

@@ -119,10 +119,20 @@ func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message
 		could = nil
 	}
 	switch {
+	case p.State == promotion.Failing:
+		return page.Say(begins+page.Writef(": %s is *failing* in %s: %s. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.", it, p.To, because(p.Reason)), choosing(v, could))
 	case p.Repairs():
 		return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, could))
 	case p.Purpose == promotion.Rollback:
 		return page.Say(begins+page.Writef(": it is asked for that %s goes back to %s.", p.To, it), missing(v, could))
 	}
 	return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, could))
+}
+
+// choosing are those who could keep what is failing.
+func choosing(v policy.View, c cast) page.Text {
+	if v.Facts.Promotion.State != promotion.Failing || len(v.Facts.Choosers) == 0 {
+		return ""
+	}
+	return "Could keep it as it is: " + c.all(v.Facts.Choosers, maxCalled) + "."
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -141,6 +142,10 @@ func TestNotices(t *testing.T) {
 			"Ann approved *shop* `4f1c2a9b4f1c` for production.\nStill missing: 1 of 2 from leads (could approve: Bob), 0 of 1 from security (could approve: Sam)."},
 		{"a reminder calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "partially approved",
 			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
+		{"a reminder of what is failing calls those who could choose", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "failing",
+			"Reminder: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.\nCould keep it as it is: <@U0000BOB>, <@U0000SAM>."},
+		{"those who are reminded directly are named", promotion.NoticeWork{Kind: promotion.NoticeReminder, Named: true, Person: sample.Eve}, "failing",
+			"Reminder, because Eve asks for it: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.\nCould keep it as it is: Bob, Sam."},
 		{"a sign-off", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckPassed, Reason: "read <all> of it."}, "promoted",
 			"Sam signed off security-review of *shop*: read &lt;all&gt; of it."},
 		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
@@ -383,16 +388,17 @@ func TestValuesOfButtons(t *testing.T) {
 
 func TestRejecting(t *testing.T) {
 	v := view(t, "soaking")
-	submit := func(metadata, reason string) (render.Written, map[string]string) {
-		return render.ReadWritten(slack.View{
-			PrivateMetadata: metadata,
-			State:           &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
+	submit := func(metadata, reason string) (*promotion.Gesture, map[string]string) {
+		return render.Submitted(slack.View{
+			CallbackID: render.ActionReject, PrivateMetadata: metadata,
+			State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
 		})
 	}
 	metadata := render.RejectModal(v, "C1", "1.1").PrivateMetadata
 	p := v.Facts.Promotion
 	got, problems := submit(metadata, " it\nleaks \u202ememory ")
-	if want := (render.Written{Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", TS: "1.1", Reason: "it leaks memory"}); got != want || len(problems) > 0 {
+	want := promotion.Gesture{Kind: promotion.GestureVote, Decision: promotion.Reject, Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", CardTS: "1.1", Reason: "it leaks memory"}
+	if len(problems) > 0 || !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v, %v", got, problems)
 	}
 	for _, row := range []struct {
@@ -411,7 +417,7 @@ func TestRejecting(t *testing.T) {
 			t.Errorf("%s: %v", row.name, problems)
 		}
 	}
-	if _, problems := render.ReadWritten(slack.View{PrivateMetadata: metadata}); problems["reason"] == "" {
+	if _, problems := render.Submitted(slack.View{CallbackID: render.ActionReject, PrivateMetadata: metadata}); problems["reason"] == "" {
 		t.Error("a submission without an input was taken")
 	}
 }
