@@ -110,6 +110,24 @@ func TestProvenanceIsFoundWhereverToolsAttachIt(t *testing.T) {
 	}
 }
 
+// A key that is good for another app names nobody here.
+func TestAKeyOfAnotherAppIsAStrangers(t *testing.T) {
+	y := newYard(t, fixture.Options{}, nil)
+	ci, cart := newBuilder(t), newBuilder(t)
+	root := y.image("amd64", 1)
+	y.attest(root, envelope, ci.provenance(root.Digest, "ann@example.com"), cart.provenance(root.Digest, "bob@example.com"))
+	trust := ci.trust
+	trust.Keys = append(trust.Keys, cart.trust.Keys[0])
+	trust.Keys[1].Apps = []string{"cart", "basket"}
+	for app, want := range map[string][]string{"shop": {"ann@example.com"}, "cart": {"ann@example.com", "bob@example.com"}} {
+		found, err := y.client.Attested(t.Context(), promotion.ProvenanceWork{App: app, Repository: y.work.From, Digest: promotion.Digest(root.Digest), Trust: trust})
+		slices.Sort(found.Authors)
+		if err != nil || !slices.Equal(found.Authors, want) || len(found.Refused) != 2-len(want) {
+			t.Errorf("%s: %+v, %v", app, found, err)
+		}
+	}
+}
+
 // Whoever can push can attach what they like: it names nobody, and what is good
 // beside it counts all the same.
 func TestWhatAStrangerAttachesAddsNothingAndDoesNoHarm(t *testing.T) {
