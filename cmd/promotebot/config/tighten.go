@@ -87,4 +87,12 @@ func (r *reader) reachable(in map[string]strict.Pair, base, more, d policy.Docum
 		r.Note(at, fmt.Sprintf("together with %s the soak counts from the check %s and lasts longer than that may be old, so it is never complete in time", base.Name, name),
 			"ask for a shorter soak, a longer max_age, or write the policy out with soak: {for: …, since: arrival}")
 	}
+	for _, c := range more.Checks {
+		was, _ := base.Check(c.Name)
+		for _, t := range c.Numbers {
+			if with, never := contradicts(was.Numbers, t); never {
+				r.Note(at, fmt.Sprintf("together with %s no number of the check %s is both %s and %s", base.Name, c.Name, with, t), "change the limit, or write the policy out without "+keyTightens)
+			}
+		}
+	}
 }

@@ -48,6 +48,7 @@ func TestWhatTightensCanNotMakeAPolicyUnreachable(t *testing.T) {
 		{"{approvals: leads, windows: {deny: [" + night + "]}}", `windows: {allow: [{from: "0 21 * * *", for: 2h}]}`, "the windows never open"},
 		{"{approvals: leads, checks: [{name: scan, max_age: 12h}]}", "soak: 12h", "counts from the check scan and lasts longer"},
 		{"{approvals: leads, soak: 1d}", "checks: [{name: scan, max_age: 12h}]", "counts from the check scan and lasts longer"},
+		{`{approvals: leads, checks: [{name: perf, numbers: ["rps > 20"]}]}`, `checks: [{name: perf, numbers: ["rps <= 20"]}]`, "no number of the check perf is both rps > 20 and rps <= 20"},
 	} {
 		found := problems(t, tightening(c.careful, c.more))
 		if len(found.List) != 1 || !strings.Contains(found.Error(), "together with careful") || !strings.Contains(found.Error(), c.want) {
@@ -58,6 +59,7 @@ func TestWhatTightensCanNotMakeAPolicyUnreachable(t *testing.T) {
 		{"{approvals: leads, expires: {request: 48h}}", "soak: 47h"},
 		{`{approvals: leads, windows: {allow: [{from: "0 19 * * *", for: 2h}]}}`, "windows: {deny: [" + night + "]}"},
 		{"{approvals: leads, checks: [{name: scan, max_age: 13h}]}", "soak: 12h"},
+		{`{approvals: leads, checks: [{name: perf, numbers: ["rps > 20"]}]}`, `checks: [{name: perf, numbers: ["rps <= 21", "p99 < 9"]}]`},
 		{"{approvals: leads, soak: {for: 12h, since: arrival}}", "checks: [{name: scan, max_age: 1h}]"},
 	} {
 		document(t, tightening(c.careful, c.more))
