@@ -113,7 +113,7 @@ func (t *turn) attest(p *promotion.Promotion) error {
 	if v := p.Provenance; v.Covers(p, by) && v.ReadAt != nil {
 		due = later(due, v.ReadAt.Add(policy.SoughtEvery))
 	}
-	w := promotion.ProvenanceWork{Repository: p.Repository, Digest: p.Digest, Trust: t.catalog.Trust}
+	w := promotion.ProvenanceWork{App: p.App, Repository: p.Repository, Digest: p.Digest, Trust: t.catalog.Trust}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectAttested, fmt.Sprintf("attested/%d/%s", p.ID, by), p.ID, w, due))
 }
 

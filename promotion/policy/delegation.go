@@ -31,7 +31,7 @@ type deputy struct {
 func (p *plan) deputize(f Facts, now time.Time) {
 	for _, g := range f.Delegations {
 		held := p.held[g.By]
-		if held == 0 || !g.At(now) || f.Identities.Same(g.By, g.To) || notAMember(f, g.By) != "" || notAMember(f, g.To) != "" {
+		if held == 0 || !g.At(now) || f.Identities.Same(g.By, g.To) || notAMember(&f, g.By) != "" || notAMember(&f, g.To) != "" {
 			continue
 		}
 		nearer := func(other promotion.Delegation) bool {
@@ -96,12 +96,12 @@ func (p *plan) roleless(f Facts, id promotion.PersonID, now time.Time) string {
 
 // partner is the other one of a pair that the person belongs to and that is
 // together one person, for whom that is so.
-func (p *plan) partner(f Facts, id promotion.PersonID, is func(promotion.PersonID) bool) (one promotion.PersonID, ok bool) {
+func (p *plan) partner(same promotion.Identities, id promotion.PersonID, is func(promotion.PersonID) bool) (one promotion.PersonID, ok bool) {
 	for _, d := range p.deputies {
 		switch {
-		case f.Identities.Same(d.To, id) && is(d.By):
+		case same.Same(d.To, id) && is(d.By):
 			return d.By, true
-		case f.Identities.Same(d.By, id) && is(d.To):
+		case same.Same(d.By, id) && is(d.To):
 			return d.To, true
 		}
 	}
@@ -139,13 +139,13 @@ func (p *plan) deputyEnds(had *time.Time) *time.Time {
 // place, or "". It takes a role that can approve, and somebody who is a person of
 // this workspace.
 func MayDelegate(d Document, f Facts, by, to promotion.PersonID) (refusal string) {
-	if refusal := notAMember(f, by); refusal != "" {
+	if refusal := notAMember(&f, by); refusal != "" {
 		return refusal
 	}
 	if f.Identities.Same(by, to) {
 		return "nobody can delegate to themselves"
 	}
-	if refusal := notAMember(f, to); refusal != "" {
+	if refusal := notAMember(&f, to); refusal != "" {
 		return "it can't be delegated to them: " + refusal
 	}
 	if roles := d.Approvers(); !holdsOne(f, roles, by) {
@@ -159,7 +159,7 @@ func MayDelegate(d Document, f Facts, by, to promotion.PersonID) (refusal string
 func staleDelegators(f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) (all []Subject) {
 	for _, g := range f.Delegations {
 		if g.To == id && g.At(now) {
-			all = append(all, staleAccount(f, g.By, maxAge, now)...)
+			all = append(all, staleAccount(&f, g.By, maxAge, now)...)
 		}
 	}
 	return all
