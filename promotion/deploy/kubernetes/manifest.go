@@ -12,10 +12,18 @@ import (
 // The namespaces themselves are not in it, and its comments say that they have to
 // be there: whoever deletes what it made would delete them with all that is in
 // them, and making one takes rights in the whole cluster.
-func Manifest(namespaces []string) string {
+func Manifest(namespaces []string) string { return manifest(role, "promotebot", namespaces) }
+
+// FluxManifest is what has to be applied before promotebot may ask Flux, in the
+// namespaces of its objects, how far it is.
+func FluxManifest(namespaces []string) string {
+	return manifest(fluxRole, "promotebot-flux", namespaces)
+}
+
+func manifest(role, name string, namespaces []string) string {
 	documents := []string{account}
 	for _, namespace := range namespaces {
-		documents = append(documents, strings.ReplaceAll(role, "NAMESPACE", namespace))
+		documents = append(documents, strings.NewReplacer("NAMESPACE", namespace, "ROLE", name).Replace(role+"---\n"+binding))
 	}
 	return strings.Join(documents, "---\n")
 }
@@ -34,7 +42,7 @@ const role = `# What promotebot may do in NAMESPACE, and nothing else. The names
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: promotebot
+  name: ROLE
   namespace: NAMESPACE
 rules:
   # Read workloads, follow their rollout, and set their image.
@@ -52,16 +60,33 @@ rules:
   - apiGroups: [""]
     resources: [pods/log]
     verbs: [get]
----
+`
+
+const fluxRole = `# What promotebot may do in NAMESPACE, and nothing else.
 apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: ROLE
+  namespace: NAMESPACE
+rules:
+  # See how far Flux is with a commit.
+  - apiGroups: [kustomize.toolkit.fluxcd.io]
+    resources: [kustomizations]
+    verbs: [get]
+  - apiGroups: [helm.toolkit.fluxcd.io]
+    resources: [helmreleases]
+    verbs: [get]
+`
+
+const binding = `apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: promotebot
+  name: ROLE
   namespace: NAMESPACE
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: promotebot
+  name: ROLE
 subjects:
   - kind: ServiceAccount
     name: promotebot
