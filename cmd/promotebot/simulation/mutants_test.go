@@ -195,7 +195,7 @@ var mutants = []mutant{
 		{"promotion/gate/calloff.go", "	case p.State == promotion.Deploying:\n", "	case p.State == promotion.Deploying || what == promotion.EffectDeploy:\n"},
 	}},
 	{"a target is told once", "each attempt is an order of its own", []edit{
-		{"promotion/order.go", "return fmt.Sprintf(\"%d/%s\", o.Promotion, o.Target)", "return fmt.Sprintf(\"%d/%s/%d\", o.Promotion, o.Target, o.Attempt)"},
+		{"promotion/order.go", "key := fmt.Sprintf(\"%d/%s\", o.Promotion, o.Target)", "key := fmt.Sprintf(\"%d/%s/%d\", o.Promotion, o.Target, o.Attempt)"},
 	}},
 	{"one target after the other", "the next target is told while the one before it is under way", []edit{
 		{"promotion/gate/deploy.go", "	if !env.Deploy.Together {", "	if !env.Deploy.Together && t.now.IsZero() {"},
