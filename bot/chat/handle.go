@@ -80,6 +80,7 @@ var decisions = map[string]promotion.Decision{
 	render.ActionWithdraw: promotion.Withdraw,
 	render.ActionLift:     promotion.Lift,
 	render.ActionFine:     promotion.Fine,
+	render.ActionRetry:    promotion.Retry,
 }
 
 // asking are the buttons that open a dialog in which something has to be written,

@@ -49,6 +49,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeFailing:
 		return page.Say(page.Writef("%s is *failing* in %s: %s.", it, p.To, because(w.Reason)), "Who could approve it decides on its card what becomes of that.")
+	case promotion.NoticeRetried:
+		return page.Say(page.Writef("%s had %s deployed to %s again: %s.", c.call(w.Person), it, p.To, page.Foreign(w.Target, maxSaidIn)))
 	case promotion.NoticeReminder:
 		return remind(w, v, c, it)
 	case promotion.NoticeSuperseded:

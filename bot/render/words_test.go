@@ -306,7 +306,7 @@ func TestButtons(t *testing.T) {
 		case p.State == promotion.Rejected && p.Successor == 0 && p.Purpose != promotion.Rollback:
 			want = []string{render.ActionLift, render.ActionDetails}
 		case p.State == promotion.Failing && len(s.View.Facts.Back) > 0:
-			want = []string{render.ActionKeep, render.ActionRollback, render.ActionDetails}
+			want = []string{render.ActionRetry, render.ActionKeep, render.ActionRollback, render.ActionDetails}
 		case p.State == promotion.Failing:
 			want = []string{render.ActionKeep, render.ActionDetails}
 		case len(s.View.Facts.Back) > 0:

@@ -442,7 +442,7 @@ func TestTheCommandLine(t *testing.T) {
 		t.Errorf("policy explain: %v %s", err, out)
 	}
 	out, err = w.run("policy", "test", "-config", samples+"full.yaml", samples+"scenarios.yaml")
-	if err != nil || strings.Count(out, "ok   ") != 11 {
+	if err != nil || strings.Count(out, "ok   ") != 13 {
 		t.Errorf("policy test: %v %s", err, out)
 	}
 	out, err = w.run("policy", "test", "-config", w.config, samples+"scenarios.yaml")

@@ -127,10 +127,10 @@ func (t *turn) undo(p *promotion.Promotion, w promotion.UndoWork) error {
 }
 
 // tellTarget and observe are one order to one target: however often a promotion is
-// told to go on, a target is told once.
+// told to go on, a target is told once. One that is tried again is another order.
 func (t *turn) tellTarget(d promotion.Deployment) error {
 	o := d.Order
-	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, fmt.Sprintf("deploy/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, t.now))
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, "deploy/"+o.Key(), o.Promotion, promotion.DeployWork{Order: o}, t.now))
 }
 
 func (t *turn) observe(d promotion.Deployment, at time.Time) error {
@@ -138,7 +138,7 @@ func (t *turn) observe(d promotion.Deployment, at time.Time) error {
 	if at.After(o.Deadline) {
 		at = o.Deadline
 	}
-	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, fmt.Sprintf("observe/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, at))
+	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, "observe/"+o.Key(), o.Promotion, promotion.DeployWork{Order: o}, at))
 }
 
 // stockAt has one target read about the order that it has done last.

@@ -189,6 +189,9 @@ var deployFaults = []fault{
 	{"no address", `url: "https://deploy.example.com/{app}", `, "", []string{
 		`12:45: webhook has no url: add url: "https://deploy.example.com/{app}"`,
 	}},
+	{"a secret in the place of a signature", ", signed_with: DEPLOY_SECRET", ", signed_with: DEPLOY_SECRET, secret: hunter2", []string{
+		`12:115: "secret" is a secret, and secrets never live in this file: take it out, and say where it is with signed_with`,
+	}},
 	{"no signature", ", signed_with: DEPLOY_SECRET", "", []string{
 		"12:45: webhook has no signed_with: add signed_with: DEPLOY_SECRET, the name of an environment variable with the key that orders are signed with",
 	}},

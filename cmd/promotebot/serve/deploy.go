@@ -192,7 +192,9 @@ func (c inCluster) Running(ctx context.Context, o promotion.Order) ([]promotion.
 	return c.of(o).Running(ctx, o)
 }
 
-func (c inCluster) of(o promotion.Order) *kubernetes.Deployer {
+func (c inCluster) of(o promotion.Order) *kubernetes.Deployer { return c.cluster.Deployer(c.at(o)) }
+
+func (c inCluster) at(o promotion.Order) kubernetes.Target {
 	k := c.target.For(o.App)
 	t := kubernetes.Target{Namespace: k.Namespace, TakeOver: k.TakeOver}
 	for _, w := range k.Workloads {
@@ -203,7 +205,7 @@ func (c inCluster) of(o promotion.Order) *kubernetes.Deployer {
 			t.Repositories = append(slices.Collect(maps.Values(a.Images)), a.Repository)
 		}
 	}
-	return c.cluster.Deployer(t)
+	return t
 }
 
 func (d *Deployers) of(o promotion.Order) (deployer, error) {

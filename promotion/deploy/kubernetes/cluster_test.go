@@ -155,4 +155,8 @@ func manifests(t *testing.T, text, resource string) {
 	if strings.Contains(text, "NAMESPACE") || strings.Contains(text, "ROLE") || strings.Count(text, "\nkind: Role\n") != 2 || strings.Count(text, "kind: RoleBinding") != 2 || strings.Count(text, "kind: ServiceAccount\n") != 3 {
 		t.Errorf("it is\n%s", text)
 	}
+	// Whoever deletes what it made must not delete a namespace with all that is in it.
+	if strings.Contains(text, "kind: Namespace") || !strings.Contains(text, "kubectl create namespace promotebot") || strings.Count(text, "The namespace has to exist") != 3 {
+		t.Errorf("what has to be there before it is applied is not said, or is made:\n%s", text)
+	}
 }

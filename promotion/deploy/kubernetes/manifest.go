@@ -8,6 +8,10 @@ import (
 // namespaces: an account, and in each namespace a role with exactly the verbs
 // that this package uses. Reading logs can be left out of it: a rollout that
 // fails is then told without them.
+//
+// The namespaces themselves are not in it, and its comments say that they have to
+// be there: whoever deletes what it made would delete them with all that is in
+// them, and making one takes rights in the whole cluster.
 func Manifest(namespaces []string) string { return manifest(role, "promotebot", namespaces) }
 
 // FluxManifest is what has to be applied before promotebot may ask Flux, in the
@@ -26,6 +30,7 @@ func manifest(role, name string, namespaces []string) string {
 
 const account = `# Where promotebot itself runs. If it comes from outside of the cluster, name
 # the user of its kubeconfig as the subject of the role bindings instead.
+# The namespace has to exist: kubectl create namespace promotebot
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -33,7 +38,7 @@ metadata:
   namespace: promotebot
 `
 
-const role = `# What promotebot may do in NAMESPACE, and nothing else.
+const role = `# What promotebot may do in NAMESPACE, and nothing else. The namespace has to exist.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
