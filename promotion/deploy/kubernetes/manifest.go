@@ -62,7 +62,7 @@ rules:
     verbs: [get]
 `
 
-const fluxRole = `# What promotebot may do in NAMESPACE, and nothing else.
+const fluxRole = `# What promotebot may do in NAMESPACE, and nothing else. The namespace has to exist.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:

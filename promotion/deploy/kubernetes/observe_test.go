@@ -207,12 +207,15 @@ func TestAnImageThatSomebodyElseSetsIsAFailure(t *testing.T) {
 	s.Put(apps+"deployments/api", kubernetes.Manager, manifest(image, 1))
 	d := c.Deployer(api())
 	o := deploy(t, d, order(1))
-	s.Change(apps+"deployments/api", func(o kubeapi.Object) {
-		look(o, "spec", "template", "spec", "containers", 0).(kubeapi.Object)["image"] = image
-	})
-	within(t, "the change is seen", func() bool { return observe(t, d, o).Phase == promotion.RolloutFailed })
-	if r := observe(t, d, o); r.Detail != "Deployment api: somebody else has set its image since, to "+image {
-		t.Errorf("it says %q", r.Detail)
+	for _, image := range []string{"registry.example.com/shop/api:v1@" + string(o.Digest), image} { // what we have set, we have set without a tag
+		s.Change(apps+"deployments/api", func(o kubeapi.Object) {
+			look(o, "spec", "template", "spec", "containers", 0).(kubeapi.Object)["image"] = image
+		})
+		want := "Deployment api: somebody else has set its image since, to " + image
+		within(t, "the change is seen", func() bool {
+			r := observe(t, d, o)
+			return r.Phase == promotion.RolloutFailed && r.Detail == want
+		})
 	}
 	s.Delete(apps + "deployments/api")
 	within(t, "it is gone", func() bool {
