@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/bot/render/sample"
 	"github.com/promotebot/promotebot/promotion"
