@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -28,7 +27,7 @@ import (
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/pipeline"
 	"github.com/promotebot/promotebot/promotion/policy"
-	"github.com/promotebot/promotebot/store/sqlite"
+	"github.com/promotebot/promotebot/store/storetest"
 )
 
 const (
@@ -46,7 +45,7 @@ type office struct {
 	t        testing.TB
 	slack    *fakeslack.Server
 	listener *pipenet.Listener // nil outside bubbles
-	db       *sqlite.DB
+	db       storetest.Store
 	gate     *gate.Gate
 	chat     *chat.Chat
 	tags     map[string]promotion.Digest
@@ -131,10 +130,7 @@ func open(t testing.TB, path string, c *gate.Catalog, options fakeslack.Options,
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 
-	db, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, closeDB := database(t, path)
 	o.db = db
 	var lanes []*pipeline.Lane
 	o.gate = gate.New(db, c, time.Now, func() {
@@ -143,6 +139,7 @@ func open(t testing.TB, path string, c *gate.Catalog, options fakeslack.Options,
 		}
 	})
 	transport := &http.Transport{DialContext: dial}
+	var err error
 	o.chat, err = chat.Dial(t.Context(), chat.Options{
 		AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: "http://" + host + "/api/",
 		HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Dialer: &websocket.Dialer{NetDialContext: dial}, Log: slog.New(slog.NewTextHandler(&o.log, nil)),
@@ -173,7 +170,7 @@ func open(t testing.TB, path string, c *gate.Catalog, options fakeslack.Options,
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("the server ended with %v", err)
 		}
-		if err := db.Close(); err != nil {
+		if err := closeDB(); err != nil {
 			t.Error(err)
 		}
 		if v := o.slack.Violations(); len(v) > 0 {
@@ -201,22 +198,8 @@ func catalog(t testing.TB) *gate.Catalog {
 	}
 }
 
-// lanes are those of the bot. Each looks every half minute for what is due, which
-// under the race detector is most of what a day takes; there they are one.
+// lanes are those of the bot.
 func (o *office) lanes() []*pipeline.Lane {
-	lanes := o.separate()
-	if !raceEnabled {
-		return lanes
-	}
-	one := lanes[0]
-	for _, l := range lanes[1:] {
-		maps.Copy(one.Perform, l.Perform)
-		one.Width += l.Width
-	}
-	return lanes[:1]
-}
-
-func (o *office) separate() []*pipeline.Lane {
 	lane := func(name string, perform map[promotion.EffectKind]pipeline.Perform) *pipeline.Lane {
 		return &pipeline.Lane{Name: name, Width: 4, Perform: perform, Queue: o.db, Report: o.gate.Report, Owner: "test", Log: slog.New(slog.DiscardHandler)}
 	}

@@ -68,6 +68,7 @@ var decisions = map[string]promotion.Decision{
 	render.ActionWithdraw: promotion.Withdraw,
 	render.ActionLift:     promotion.Lift,
 	render.ActionFine:     promotion.Fine,
+	render.ActionRetry:    promotion.Retry,
 }
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {

@@ -19,7 +19,6 @@ import (
 	"github.com/promotebot/promotebot/bot/chat"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
-	"github.com/promotebot/promotebot/store/sqlite"
 )
 
 // hostile is a Slack that sends on its sockets what Slack never would.
@@ -109,11 +108,8 @@ func acknowledges(t *testing.T, frames, missing []string) {
 	h := &hostile{frames: frames, acked: make(chan string, 4*len(frames))}
 	server := httptest.NewServer(h)
 	defer server.Close()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "bot.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }() // nothing of it is looked at
+	db, shut := database(t, filepath.Join(t.TempDir(), "bot.db"))
+	defer func() { _ = shut() }() // nothing of it is looked at
 	var log diary
 	c, err := chat.Dial(t.Context(), chat.Options{
 		AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: server.URL + "/api/", Log: slog.New(slog.NewTextHandler(&log, nil)),

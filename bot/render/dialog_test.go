@@ -19,7 +19,7 @@ import (
 // once are the buttons that say all there is to say, and those that turn pages or are
 // no decision.
 var once = []string{
-	render.ActionApprove, render.ActionAdopt, render.ActionWithdraw, render.ActionLift, render.ActionFine, render.ActionUnhold, render.ActionMore,
+	render.ActionApprove, render.ActionAdopt, render.ActionWithdraw, render.ActionLift, render.ActionFine, render.ActionUnhold, render.ActionRetry, render.ActionMore,
 }
 
 // What ends in "…" asks for more. Whichever of them is on a card in any state opens

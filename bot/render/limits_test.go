@@ -220,7 +220,7 @@ func checkAll(t failing, v policy.View) {
 	for _, kind := range []promotion.NoticeKind{
 		promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated, promotion.NoticeHeld,
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
-		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing,
+		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing, promotion.NoticeRetried,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
 			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))

@@ -140,9 +140,9 @@ func TestNotices(t *testing.T) {
 		{"a reminder calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "partially approved",
 			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
 		{"a reminder of what is failing calls those who could choose", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "failing",
-			"Reminder: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.\nCould keep it as it is: <@U0000BOB>, <@U0000SAM>."},
+			"Reminder: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody has decided what becomes of it, and nothing newer goes there.\nCould decide: <@U0000BOB>, <@U0000SAM>."},
 		{"those who are reminded directly are named", promotion.NoticeWork{Kind: promotion.NoticeReminder, Named: true, Person: sample.Eve}, "failing",
-			"Reminder, because Eve asks for it: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.\nCould keep it as it is: Bob, Sam."},
+			"Reminder, because Eve asks for it: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody has decided what becomes of it, and nothing newer goes there.\nCould decide: Bob, Sam."},
 		{"a sign-off", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckPassed, Reason: "read <all> of it."}, "promoted",
 			"Sam signed off security-review of *shop*: read &lt;all&gt; of it."},
 		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
@@ -308,7 +308,7 @@ func TestButtons(t *testing.T) {
 		case p.State == promotion.Rejected && p.Successor == 0 && p.Purpose != promotion.Rollback:
 			want = []string{render.ActionLift, render.ActionDetails}
 		case p.State == promotion.Failing && len(s.View.Facts.Back) > 0:
-			want = []string{render.ActionKeep, render.ActionRollback, render.ActionDetails}
+			want = []string{render.ActionRetry, render.ActionKeep, render.ActionRollback, render.ActionDetails}
 		case p.State == promotion.Failing:
 			want = []string{render.ActionKeep, render.ActionDetails}
 		case len(s.View.Facts.Back) > 0:

@@ -228,6 +228,12 @@ func TestWithoutAHandleNothingIsConcludedFromAnotherImage(t *testing.T) {
 	if r := observe(t, c.Deployer(api()), o); r.Phase != promotion.RolloutAsked || r.Detail != "Deployment api: it is not seen yet that it was set" {
 		t.Errorf("it is %s: %s", r.Phase, r.Detail)
 	}
+	// Somebody else has set it, in words of their own.
+	byChart := "registry.example.com/shop/api:v1.2.3@" + string(o.Digest)
+	s.Delete(apps + "deployments/api")
+	s.Put(apps+"deployments/api", "helm", manifest(byChart, 1))
+	s.Put(core+"pods/api-0", "kubelet", podOf("api", byChart, o.Image()))
+	within(t, "it is done", func() bool { return observe(t, c.Deployer(api()), o).Phase == promotion.RolloutDone })
 	o.Handle = "a commit"
 	if _, err := c.Deployer(api()).Observe(t.Context(), o); promotion.KindOf(err) != promotion.Invalid || err.Error() != `"a commit" is not a handle of this target` {
 		t.Errorf("a handle of another target: %v", err)
