@@ -150,8 +150,7 @@ func afterTags(v policy.View) (word string, sentence page.Text) {
 	case promotion.Watching:
 		return "being watched", page.Writef("*Being watched* in %s until %s (%s): what goes wrong there until then counts.", p.To, when(p.WatchUntil), ago(p))
 	case promotion.Failing:
-		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. ", because(p.Reason), p.To) + whatNow(v) +
-			page.Code("/promote rollback "+p.App+" <reason>") + " goes back."
+		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. Who could approve it can %skeep it as it is; %s goes back.", because(p.Reason), p.To, retriable(v), page.Code("/promote rollback "+p.App+" <reason>"))
 	}
 	return "", ""
 }
@@ -204,19 +203,12 @@ func kept(p *promotion.Promotion) page.Text {
 	return page.Writef("\n%s kept it although it was failing: %s.", page.Mention(p.EndedBy), because(p.Reason))
 }
 
-// whatNow says what can be done with what is failing besides going back. Who could
-// has a line of its own where that is known.
-func whatNow(v policy.View) page.Text {
-	again, known := len(untold(v)) > 0, len(v.Facts.Choosers) > 0
-	switch {
-	case again && known:
-		return "Who could keep it can also have it tried again where it does not run; "
-	case again:
-		return "Who could approve it can try again where it does not run, or keep it as it is; "
-	case known:
+// retriable says that it can be tried again, where it can.
+func retriable(v policy.View) page.Text {
+	if len(untold(v)) == 0 {
 		return ""
 	}
-	return "Who could approve it can keep it as it is; "
+	return "try again where it does not run, or "
 }
 
 // untold are the targets that are told again when it is tried again: none while

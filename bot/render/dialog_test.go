@@ -3,6 +3,7 @@ package render_test
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 // once are the buttons that say all there is to say, and those that turn pages or are
 // no decision.
 var once = []string{
-	render.ActionApprove, render.ActionAdopt, render.ActionWithdraw, render.ActionLift, render.ActionFine, render.ActionUnhold, render.ActionMore, render.ActionRetry,
+	render.ActionApprove, render.ActionAdopt, render.ActionWithdraw, render.ActionLift, render.ActionFine, render.ActionUnhold, render.ActionRetry, render.ActionMore,
 }
 
 // What ends in "…" asks for more. Whichever of them is on a card in any state opens
@@ -133,4 +134,40 @@ func asked(t *testing.T, m render.Message) map[string]string {
 		}
 	}
 	return out
+}
+
+func TestRejecting(t *testing.T) {
+	v := view(t, "soaking")
+	submit := func(metadata, reason string) (*promotion.Gesture, map[string]string) {
+		return render.Submitted(slack.View{
+			CallbackID: render.ActionReject, PrivateMetadata: metadata,
+			State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
+		})
+	}
+	metadata := render.RejectModal(v, "C1", "1.1").PrivateMetadata
+	p := v.Facts.Promotion
+	got, problems := submit(metadata, " it\nleaks \u202ememory ")
+	want := promotion.Gesture{Kind: promotion.GestureVote, Decision: promotion.Reject, Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", CardTS: "1.1", Reason: "it leaks memory"}
+	if len(problems) > 0 || !reflect.DeepEqual(*got, want) {
+		t.Errorf("%+v, %v", got, problems)
+	}
+	for _, row := range []struct {
+		name, metadata, reason string
+		fails                  bool
+	}{
+		{"three letters are enough", metadata, "bad", false},
+		{"two are not", metadata, "no", true},
+		{"what can't be seen is no reason", metadata, "\u200b\u2060\u200b\u2060", true},
+		{"five hundred characters are allowed", metadata, strings.Repeat("ä", 500), false},
+		{"one more is not", metadata, strings.Repeat("ä", 501), true},
+		{"a modal of another version", `{"value":"12"}`, "it leaks", true},
+		{"a modal that is not ours", "", "it leaks", true},
+	} {
+		if _, problems := submit(row.metadata, row.reason); (problems["reason"] != "") != row.fails {
+			t.Errorf("%s: %v", row.name, problems)
+		}
+	}
+	if _, problems := render.Submitted(slack.View{CallbackID: render.ActionReject, PrivateMetadata: metadata}); problems["reason"] == "" {
+		t.Error("a submission without an input was taken")
+	}
 }

@@ -120,7 +120,7 @@ func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message
 	}
 	switch {
 	case p.State == promotion.Failing:
-		return page.Say(begins+page.Writef(": %s is *failing* in %s: %s. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.", it, p.To, because(p.Reason)), choosing(v, could))
+		return page.Say(begins+page.Writef(": %s is *failing* in %s: %s. It stays so until somebody has decided what becomes of it, and nothing newer goes there.", it, p.To, because(p.Reason)), choosing(v, could))
 	case p.Repairs():
 		return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, could))
 	case p.Purpose == promotion.Rollback:
@@ -129,10 +129,10 @@ func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message
 	return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, could))
 }
 
-// choosing are those who could keep what is failing.
+// choosing are those who could decide what becomes of what is failing.
 func choosing(v policy.View, c cast) page.Text {
 	if v.Facts.Promotion.State != promotion.Failing || len(v.Facts.Choosers) == 0 {
 		return ""
 	}
-	return "Could keep it as it is: " + c.all(v.Facts.Choosers, maxCalled) + "."
+	return "Could decide: " + c.all(v.Facts.Choosers, maxCalled) + "."
 }

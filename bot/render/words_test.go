@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/slack-go/slack"
 
 	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/bot/render/sample"
@@ -143,9 +140,9 @@ func TestNotices(t *testing.T) {
 		{"a reminder calls those who could", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "partially approved",
 			"Reminder: *shop* `4f1c2a9b4f1c` has soaked in staging and waits for approvals for production.\nStill missing: 1 of 2 from leads (could approve: <@U0000BOB>), 0 of 1 from security (could approve: <@U0000SAM>)."},
 		{"a reminder of what is failing calls those who could choose", promotion.NoticeWork{Kind: promotion.NoticeReminder}, "failing",
-			"Reminder: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.\nCould keep it as it is: <@U0000BOB>, <@U0000SAM>."},
+			"Reminder: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody has decided what becomes of it, and nothing newer goes there.\nCould decide: <@U0000BOB>, <@U0000SAM>."},
 		{"those who are reminded directly are named", promotion.NoticeWork{Kind: promotion.NoticeReminder, Named: true, Person: sample.Eve}, "failing",
-			"Reminder, because Eve asks for it: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody rolls it back or keeps it, and nothing newer goes there.\nCould keep it as it is: Bob, Sam."},
+			"Reminder, because Eve asks for it: *shop* `4f1c2a9b4f1c` is *failing* in production: it was not deployed to eu: CrashLoopBackOff. It stays so until somebody has decided what becomes of it, and nothing newer goes there.\nCould decide: Bob, Sam."},
 		{"a sign-off", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckPassed, Reason: "read <all> of it."}, "promoted",
 			"Sam signed off security-review of *shop*: read &lt;all&gt; of it."},
 		{"a finding", promotion.NoticeWork{Kind: promotion.NoticeSigned, Person: sample.Sam, App: "shop", Check: "security-review", Status: promotion.CheckFailed, Reason: "a hole"}, "promoted",
@@ -383,42 +380,6 @@ func TestValuesOfButtons(t *testing.T) {
 		if id, _, err := render.ParseValue(forged); !errors.Is(err, promotion.Invalid) {
 			t.Errorf("%q is %d, %v", forged, id, err)
 		}
-	}
-}
-
-func TestRejecting(t *testing.T) {
-	v := view(t, "soaking")
-	submit := func(metadata, reason string) (*promotion.Gesture, map[string]string) {
-		return render.Submitted(slack.View{
-			CallbackID: render.ActionReject, PrivateMetadata: metadata,
-			State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: reason}}}},
-		})
-	}
-	metadata := render.RejectModal(v, "C1", "1.1").PrivateMetadata
-	p := v.Facts.Promotion
-	got, problems := submit(metadata, " it\nleaks \u202ememory ")
-	want := promotion.Gesture{Kind: promotion.GestureVote, Decision: promotion.Reject, Promotion: 12, Terms: p.TermsNow().Hash(), Channel: "C1", CardTS: "1.1", Reason: "it leaks memory"}
-	if len(problems) > 0 || !reflect.DeepEqual(*got, want) {
-		t.Errorf("%+v, %v", got, problems)
-	}
-	for _, row := range []struct {
-		name, metadata, reason string
-		fails                  bool
-	}{
-		{"three letters are enough", metadata, "bad", false},
-		{"two are not", metadata, "no", true},
-		{"what can't be seen is no reason", metadata, "\u200b\u2060\u200b\u2060", true},
-		{"five hundred characters are allowed", metadata, strings.Repeat("ä", 500), false},
-		{"one more is not", metadata, strings.Repeat("ä", 501), true},
-		{"a modal of another version", `{"value":"12"}`, "it leaks", true},
-		{"a modal that is not ours", "", "it leaks", true},
-	} {
-		if _, problems := submit(row.metadata, row.reason); (problems["reason"] != "") != row.fails {
-			t.Errorf("%s: %v", row.name, problems)
-		}
-	}
-	if _, problems := render.Submitted(slack.View{CallbackID: render.ActionReject, PrivateMetadata: metadata}); problems["reason"] == "" {
-		t.Error("a submission without an input was taken")
 	}
 }
 
