@@ -16,7 +16,8 @@ const untried = promotion.Digest("sha256:fffffffffffffffffffffffffffffffffffffff
 
 // Examine says whether an order could be carried out, without a trace: the branch
 // and the file are read and the change is made in memory, a push is begun and not
-// made, and Argo CD is asked for its application. The order needs no digest.
+// made, and whoever is to say how far it is, Argo CD, Flux or the workloads, is
+// asked. The order needs no digest.
 //
 // That a server begins to take a push says that the credentials may push to the
 // repository. Whether they may to this branch it says of a push alone.
@@ -45,7 +46,55 @@ func (d *Deployer) Examine(ctx context.Context, o promotion.Order) []promotion.D
 		}
 		found = append(found, diagnosis)
 	}
+	if d.opts.Flux != nil {
+		found = append(found, a.examineFlux(ctx, about)...)
+	}
+	if d.opts.Workloads != nil {
+		found = append(found, a.examineWorkloads(ctx, about))
+	}
 	return found
+}
+
+func (a *attempt) examineFlux(ctx context.Context, about string) (found []promotion.Diagnosis) {
+	for _, named := range []struct {
+		kind fluxKind
+		at   Object
+	}{{kustomizations, a.target.flux.Kustomization}, {helmReleases, a.target.flux.Release}} {
+		if named.at.Name == "" {
+			continue
+		}
+		diagnosis := promotion.Diagnosis{
+			About: about + fmt.Sprintf("Flux, %s %s/%s", named.kind.kind, named.at.Namespace, named.at.Name), Condition: promotion.Well, Says: "it is there",
+		}
+		switch o, err := a.reconciled(ctx, named.kind, named.at); {
+		case err != nil:
+			diagnosis = promotion.Diagnose(diagnosis.About, err, remedied(err, "correct flux of the target, or put the object there"))
+		case o.Spec.Suspend:
+			diagnosis.Condition, diagnosis.Says, diagnosis.Remedy = promotion.Ill, "it is suspended: nothing that is committed is brought anywhere", "flux resume it"
+		}
+		found = append(found, diagnosis)
+	}
+	return found
+}
+
+func (a *attempt) examineWorkloads(ctx context.Context, about string) promotion.Diagnosis {
+	about += "the workloads that run what is committed"
+	if _, err := a.d.opts.Workloads.Running(ctx, a.order); err != nil {
+		return promotion.Diagnose(about, err, remedied(err, "correct kubernetes of the target, or apply the workloads"))
+	}
+	return promotion.Diagnosis{About: about, Condition: promotion.Well, Says: "they can be read"}
+}
+
+// remedied is what to do about an error of a cluster, which is correct unless that
+// is not known.
+func remedied(err error, correct string) string {
+	switch promotion.KindOf(err) {
+	case promotion.Unavailable:
+		return unreachable
+	case promotion.Forbidden:
+		return "give promotebot's account that right"
+	}
+	return correct
 }
 
 // unreachable is what to do about whoever does not answer.
@@ -54,11 +103,7 @@ const unreachable = "look whether it runs, and can be reached from here"
 func (a *attempt) examineFile(ctx context.Context, about string) promotion.Diagnosis {
 	s, plan, err := a.look(ctx)
 	if err != nil {
-		remedy := "correct repository, branch and path of the target, or put the file there"
-		if promotion.KindOf(err) == promotion.Unavailable {
-			remedy = unreachable
-		}
-		return promotion.Diagnose(about+"reading "+a.remote.String(), err, remedy)
+		return promotion.Diagnose(about+"reading "+a.remote.String(), err, remedied(err, "correct repository, branch and path of the target, or put the file there"))
 	}
 	if !plan.Done {
 		if _, _, err := s.commit(plan.Result, a.d.opts.Author, time.Now(), message(a.order), a.credentials.Signing); err != nil {

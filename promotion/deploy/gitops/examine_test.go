@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/promotebot/promotebot/fixtures/git"
+	"github.com/promotebot/promotebot/fixtures/kubeapi"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/deploy/gitops"
@@ -70,4 +71,55 @@ func TestAnExaminationOfARepositoryLeavesNoTrace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever is to say how far it is has to be there before anything is committed.
+func TestAnExaminationLooksAtWhoIsToSayHowFarItIs(t *testing.T) {
+	w := newWorld(t)
+	s := w.watchedByFlux(ofKustomization, ofRelease)
+	w.runsIn(s)
+	said := func() (all []string) {
+		o := order()
+		o.Digest, o.Tags = "", nil
+		for _, d := range gitops.New(w.opts).Examine(t.Context(), o)[2:] {
+			if d.Condition != promotion.Well && d.Remedy == "" {
+				t.Errorf("%+v has no remedy", d)
+			}
+			all = append(all, fmt.Sprintf("%s %s: %s", d.Condition, strings.TrimPrefix(d.About, "eu in production: "), d.Says))
+		}
+		return all
+	}
+	check := func(what string, want ...string) {
+		t.Helper()
+		got := said()
+		if len(got) != len(want) {
+			t.Fatalf("%s: %q", what, got)
+		}
+		for i := range got {
+			if !strings.HasPrefix(got[i], want[i]) {
+				t.Errorf("%s: it says %q, and not %q", what, got[i], want[i])
+			}
+		}
+	}
+	check("nothing is there",
+		"wrong Flux, Kustomization flux-system/shop-eu: the cluster test has no kustomizations",
+		"wrong Flux, HelmRelease shop/shop: the cluster test has no helmreleases",
+		"wrong the workloads that run what is committed: there is no Deployment api in the namespace shop")
+	s.Put(kustomizationPath, "", object("{}", `"observedGeneration": 2`))
+	s.Put(releasePath, "", object(`{"suspend": true}`, `"observedGeneration": 2`))
+	applied(s, 1, repo+"@"+old, repo+"@"+old)
+	check("all is there, and one is suspended",
+		"ok Flux, Kustomization flux-system/shop-eu: it is there",
+		"wrong Flux, HelmRelease shop/shop: it is suspended",
+		"ok the workloads that run what is committed: they can be read")
+	s.Refuse(func(r *http.Request) *kubeapi.Status {
+		if strings.Contains(r.URL.Path, "helmreleases") {
+			return &kubeapi.Status{Code: 403, Reason: "Forbidden", Message: `helmreleases.helm.toolkit.fluxcd.io "shop" is forbidden: User "x" cannot get resource "helmreleases"`}
+		}
+		return nil
+	})
+	check("a right is missing",
+		"ok Flux, Kustomization flux-system/shop-eu",
+		"wrong Flux, HelmRelease shop/shop: the cluster test does not let promotebot get helmreleases",
+		"ok the workloads")
 }
