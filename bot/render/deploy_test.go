@@ -14,7 +14,7 @@ func TestStatusSaysHowFarWhatIsOnItsWayIs(t *testing.T) {
 	for _, s := range sample.Deployments() {
 		p := s.View.Facts.Promotion
 		want, on := map[promotion.State]string{
-			promotion.Deploying: "in production is being deployed: eu ", promotion.Watching: "in production is being watched until ", promotion.Failing: "in production is *failing*: it was not deployed to eu",
+			promotion.Deploying: "in production is being deployed: eu ", promotion.Watching: "in production is being watched until ", promotion.Failing: "in production is *failing*: " + p.Reason,
 		}[p.State]
 		if !on {
 			continue
