@@ -14,7 +14,7 @@ func TestStatusSaysHowFarWhatIsOnItsWayIs(t *testing.T) {
 	for _, s := range sample.Deployments() {
 		p := s.View.Facts.Promotion
 		want, on := map[promotion.State]string{
-			promotion.Deploying: "in production is being deployed: eu ", promotion.Watching: "in production is being watched until ", promotion.Failing: "in production is *failing*: " + strings.TrimSuffix(p.Reason, "."),
+			promotion.Deploying: "in production is being deployed: eu ", promotion.Watching: "in production is being watched until ", promotion.Failing: "in production is *failing*: " + p.Reason,
 		}[p.State]
 		if !on {
 			continue
@@ -51,7 +51,7 @@ func TestWhatIsFailingCanBeTriedAgainWhereATargetDoesNotRunIt(t *testing.T) {
 				{Order: promotion.Order{Target: "us"}, Rollout: promotion.Rollout{Phase: promotion.RolloutDone}}, {Order: promotion.Order{Target: "eu-1"}, Rollout: promotion.Rollout{Phase: phase}},
 			}
 			card := blocks(t, render.Card(v))
-			if strings.Contains(card, render.ActionRetry) != want || strings.Contains(card, "again where it does not run") != want || !strings.Contains(card, render.ActionKeep) {
+			if strings.Contains(card, render.ActionRetry) != want || strings.Contains(card, "try again where") != want || !strings.Contains(card, render.ActionKeep) {
 				t.Errorf("%s: %s", phase, card)
 			}
 			if confirm := "is deployed once more, to: eu-1."; strings.Contains(card, confirm) != want {
