@@ -65,6 +65,7 @@ var (
 	first     = flag.Uint64("first", 0, "the seed of the first one")
 	crashed   = flag.Int("crashed", 2, "in how many schedules to crash at every call")
 	onSQLite  = flag.Int("sqlite", 10, "how many schedules to play on SQLite")
+	within    = flag.Duration("within", 0, "begin no schedule of a test when it has taken so long, and say how many were played; 0: play all")
 	seed      = flag.Int64("seed", -1, "play only the schedule with this seed, and tell its story")
 	crash     = flag.Int("crash", 0, "with -seed: a day without surprises, but for a crash in this call")
 	after     = flag.Bool("after", false, "with -crash: the call has its effect before")
@@ -108,11 +109,13 @@ func (r run) again() string {
 // how many were played and how many calls were made in them.
 func each(t *testing.T, n int, make func(i int) run) (played, calls int64) {
 	var next, done, steps atomic.Int64
+	began := time.Now()
+	late := func() bool { return *within > 0 && time.Since(began) > *within }
 	t.Run("all", func(t *testing.T) {
 		for range runtime.GOMAXPROCS(0) {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
-				for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				for i := next.Add(1) - 1; i < int64(n) && !late(); i = next.Add(1) - 1 {
 					r := make(int(i))
 					w := play(t, r)
 					done.Add(1)
@@ -124,6 +127,9 @@ func each(t *testing.T, n int, make func(i int) run) (played, calls int64) {
 			})
 		}
 	})
+	if done.Load() < int64(n) && late() {
+		t.Logf("time was up: %d of %d were played", done.Load(), n)
+	}
 	return done.Load(), steps.Load()
 }
 
