@@ -158,3 +158,36 @@ func TestItIsNotTriedAgainWhereThatMakesNoSense(t *testing.T) {
 		})
 	}
 }
+
+// What is said late of the order that failed is not about the one after it.
+func TestWhatAServiceSaysOfAnEarlierOrderCountsForNothing(t *testing.T) {
+	c := deploying(t, false, nil, "eu")
+	c.Environments[1].Deploy.Targets[0].Tells = true
+	w := newWorld(t, c)
+	w.target["eu"] = broken
+	id := w.promote("a")
+	w.wait(time.Minute)
+	w.expect(id, promotion.Failing)
+	first := w.deployments(id)[0].Order.Key()
+	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k1", Name: "cd", Hash: strings.Repeat("1", 64), Scopes: []promotion.Scope{promotion.ScopeDeploy}}))
+	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "") }
+	w.clickOn(bob, promotion.Retry, w.get(id))
+	w.wait(time.Second)
+	second := w.deployments(id)[0].Order.Key()
+	for _, c := range []struct {
+		key   string
+		phase promotion.RolloutPhase
+		want  promotion.Verb
+		state promotion.State
+	}{
+		{first, promotion.RolloutFailed, promotion.Refused, promotion.Deploying},
+		{"", promotion.RolloutFailed, promotion.Refused, promotion.Deploying},
+		{second, promotion.RolloutDone, promotion.Counted, promotion.Promoted},
+	} {
+		r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", c.key, promotion.Rollout{Phase: c.phase})
+		if err != nil || r.Verb != c.want {
+			t.Errorf("%q: %+v, %v", c.key, r, err)
+		}
+		w.expect(id, c.state)
+	}
+}

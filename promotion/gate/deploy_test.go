@@ -401,11 +401,11 @@ func TestATargetSaysItselfThatItIsDone(t *testing.T) {
 	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k1", Name: "cd", Hash: strings.Repeat("1", 64), Scopes: []promotion.Scope{promotion.ScopeDeploy}}))
 	w.must(w.gate.AddToken(t.Context(), audit.Self, promotion.Token{ID: "k2", Name: "ci", Hash: strings.Repeat("2", 64), Scopes: []promotion.Scope{promotion.ScopeChecks}}))
 	done := promotion.Rollout{Phase: promotion.RolloutDone}
-	if _, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k2"}, id, "eu", done); !errors.Is(err, promotion.Forbidden) {
+	if _, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k2"}, id, "eu", "", done); !errors.Is(err, promotion.Forbidden) {
 		t.Errorf("a token for something else: %v", err)
 	}
 	for target, want := range map[string]promotion.Verb{"moon": promotion.Missing, "us": promotion.Refused, "eu": promotion.Counted} {
-		r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, target, done)
+		r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, target, "", done)
 		if err != nil || r.Verb != want {
 			t.Errorf("%s: %+v, %v", target, r, err)
 		}
@@ -416,10 +416,10 @@ func TestATargetSaysItselfThatItIsDone(t *testing.T) {
 	w.target["us"] = nil
 	w.wait(time.Minute)
 	w.expect(id, promotion.Promoted)
-	if r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", done); err != nil || r.Verb != promotion.Repeated {
+	if r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", "", done); err != nil || r.Verb != promotion.Repeated {
 		t.Errorf("again: %+v, %v", r, err)
 	}
-	if r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", promotion.Rollout{Phase: promotion.RolloutFailed}); err != nil || r.Verb != promotion.Refused {
+	if r, err := w.gate.Deployed(t.Context(), gate.Call{Token: "k1"}, id, "eu", "", promotion.Rollout{Phase: promotion.RolloutFailed}); err != nil || r.Verb != promotion.Refused {
 		t.Errorf("the contrary: %+v, %v", r, err)
 	}
 	w.wait(time.Hour)

@@ -194,9 +194,10 @@ func (t *turn) unreached(e promotion.Effect, f promotion.Failure) error {
 	return t.save(p)
 }
 
-// Deployed takes a target's own word of how far it is. What it was not ordered is
-// answered as if it did not exist.
-func (g *Gate) Deployed(ctx context.Context, call Call, id promotion.ID, target string, r promotion.Rollout) (promotion.Receipt, error) {
+// Deployed takes a target's own word of how far it is with the order that has the
+// key; an empty one is that of the first order. What it was not ordered is answered
+// as if it did not exist.
+func (g *Gate) Deployed(ctx context.Context, call Call, id promotion.ID, target, key string, r promotion.Rollout) (promotion.Receipt, error) {
 	about := func(t *turn, k promotion.Token) bool {
 		p, _, err := t.orderTo(id, target)
 		return err == nil && k.About(p.App)
@@ -212,6 +213,12 @@ func (g *Gate) Deployed(ctx context.Context, call Call, id promotion.ID, target 
 		switch {
 		case !tells:
 			receipt.Verb, receipt.Reason = promotion.Refused, "how far "+target+" is, is read there: only a webhook says so itself"
+			return receipt, nil
+		case key == "" && d.Order.Retries > 0:
+			receipt.Verb, receipt.Reason = promotion.Refused, "it was tried again, so that it has to be said which order this is about: send its key"
+			return receipt, nil
+		case key != "" && key != d.Order.Key():
+			receipt.Verb, receipt.Reason = promotion.Refused, "the order that "+target+" has is "+d.Order.Key()+", and this is about another"
 			return receipt, nil
 		case d.Rollout.Phase == promotion.RolloutPlanned:
 			receipt.Verb, receipt.Reason = promotion.Refused, target+" has not been given that order yet"

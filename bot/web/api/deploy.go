@@ -46,6 +46,7 @@ var states = map[string]promotion.RolloutPhase{"running": promotion.RolloutUnder
 // deployed takes a target's own word of how far it is.
 func deployed(ctx context.Context, s *server, c caller, r *http.Request, body []byte) (int, any, error) {
 	var in struct {
+		Key    string   `json:"key"`
 		State  string   `json:"state"`
 		Ready  int      `json:"ready"`
 		Total  int      `json:"total"`
@@ -68,7 +69,7 @@ func deployed(ctx context.Context, s *server, c caller, r *http.Request, body []
 	if err != nil {
 		return 0, nil, err
 	}
-	receipt, err := s.Gate.Deployed(ctx, from, promotion.ID(id), r.PathValue("target"), promotion.Rollout{
+	receipt, err := s.Gate.Deployed(ctx, from, promotion.ID(id), r.PathValue("target"), in.Key, promotion.Rollout{
 		Phase: phase, Ready: in.Ready, Total: in.Total, Detail: promotion.Line(in.Detail), Lines: in.Lines, URL: in.URL,
 	})
 	if err != nil {
