@@ -4,7 +4,8 @@ import "time"
 
 // Order asks a target of an environment to run exactly one digest. It is
 // written down before the target hears of it and never changes afterwards, but
-// for the Handle that the target gave it.
+// for the Handle that the target gave it. One that failed and is tried again is
+// another order.
 type Order struct {
 	Promotion   ID
 	Purpose     Purpose
@@ -20,6 +21,7 @@ type Order struct {
 	OrderedAt   time.Time // when the target was first to be asked
 	Deadline    time.Time // when it counts as failed
 	Attempt     int       // how often this was begun, with this time; whoever performs it says so
+	Retries     int       `json:",omitempty"` // how often somebody had it tried again after it had failed: each is an order of its own
 	Handle      string    // what the target calls it: a commit, the id of a job; empty before it has answered
 }
 

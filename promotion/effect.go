@@ -157,6 +157,7 @@ const (
 	NoticeReviewed   NoticeKind = "reviewed" // of a broken glass
 	NoticeReview     NoticeKind = "review"   // it is still due
 	NoticeFailing    NoticeKind = "failing"  // shown in the channel too
+	NoticeRetried    NoticeKind = "retried"
 	NoticeRolledBack NoticeKind = "rolled-back"
 	NoticeWithdrawn  NoticeKind = "withdrawn" // of a digest that is there; shown in the channel too
 	NoticeReinstated NoticeKind = "reinstated"
@@ -184,8 +185,8 @@ type NoticeWork struct {
 	By       PersonID   `json:",omitempty"` // who has delegated
 	Whom     PersonID   `json:",omitempty"` // to whom
 
-	Target  string    `json:",omitempty"` // that runs something else,
-	Running []Running `json:",omitempty"` // namely this; nothing: not any more
+	Target  string    `json:",omitempty"` // that runs something else, or is told again
+	Running []Running `json:",omitempty"` // what runs instead; nothing: not any more
 
 	Named bool `json:",omitempty"` // of a reminder: those who could are named, because each is reminded directly
 }
@@ -204,6 +205,7 @@ type Reply struct {
 type TellWork struct {
 	Reply
 	Answer Answer
+	While  string `json:",omitempty"` // said only while the gesture with this key is undecided
 }
 
 // SayWork is an answer to what somebody asked, as it was made when they did.

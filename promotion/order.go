@@ -10,8 +10,15 @@ import (
 // What programs and services are given of an order. Its form is documented, and
 // a field is never taken out or made to mean something else.
 
-// Key identifies an order, in every attempt.
-func (o Order) Key() string { return fmt.Sprintf("%d/%s", o.Promotion, o.Target) }
+// Key identifies an order, in every attempt. One that is tried again after it has
+// failed is another.
+func (o Order) Key() string {
+	key := fmt.Sprintf("%d/%s", o.Promotion, o.Target)
+	if o.Retries > 0 {
+		key += fmt.Sprintf("/%d", o.Retries+1)
+	}
+	return key
+}
 
 // Body is the order as JSON.
 func (o Order) Body() []byte {

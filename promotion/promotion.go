@@ -204,12 +204,16 @@ const (
 	Withdraw Decision = "withdraw" // take an approval back
 	Lift     Decision = "lift"     // take a rejection back, one's own or another's; no vote by itself
 
-	Keep Decision = "keep" // leave what is failing as it is; no vote by itself
+	Keep  Decision = "keep"  // leave what is failing as it is; no vote by itself
+	Retry Decision = "retry" // have the targets told again that do not run what is failing; no vote by itself
 
 	BreakGlass Decision = "break-glass" // go ahead without what is missing; no vote by itself
 	Fine       Decision = "fine"        // a review of that
 	NotFine    Decision = "not-fine"    // another
 )
+
+// Settles tells whether the decision is what becomes of something that is failing.
+func (d Decision) Settles() bool { return d == Keep || d == Retry }
 
 // Reviews tells whether the decision is a review of a broken glass.
 func (d Decision) Reviews() bool { return d == Fine || d == NotFine }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,13 @@ type Trust struct {
 type TrustedKey struct {
 	Name string // for people
 	PEM  string
+	Apps []string `json:",omitempty"` // of whose images it can speak; of all when there are none
+}
+
+// For is whose word is taken about the images of an app.
+func (t Trust) For(app string) Trust {
+	t.Keys = slices.DeleteFunc(slices.Clone(t.Keys), func(k TrustedKey) bool { return len(k.Apps) > 0 && !slices.Contains(k.Apps, app) })
+	return t
 }
 
 // IsZero tells that nobody is trusted, and nothing is looked for.
@@ -57,8 +65,10 @@ type Attested struct {
 	Refused  []string `json:",omitempty"` // what else claims to be provenance of it, and why it does not count, in our words
 }
 
-// ProvenanceWork asks for the provenance of a digest.
+// ProvenanceWork asks for the provenance of a digest of an app. What is found is
+// identified by the whole trust, of which the part is looked at that concerns it.
 type ProvenanceWork struct {
+	App        string
 	Repository Repository
 	Digest     Digest
 	Trust      Trust

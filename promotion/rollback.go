@@ -1,7 +1,9 @@
 package promotion
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +26,23 @@ func (p *Promotion) HasSet() bool {
 
 // Undone tells whether what the promotion brought was taken back.
 func (p *Promotion) Undone() bool { return p.UndoneBy != 0 }
+
+// Outdid is why something ended that this rollback took the place of.
+func (p *Promotion) Outdid() string {
+	return fmt.Sprintf("%s%s in #%d", outdid, p.Digest.Short(), p.ID)
+}
+
+const outdid = "it was rolled back to "
+
+// Cause is the Reason without the rollback by which it ended: whoever is told of that
+// with more to it need not be told twice. It is empty where there is nothing else.
+func (p *Promotion) Cause() string {
+	at := strings.LastIndex(p.Reason, outdid)
+	if !p.Undone() || at < 0 || !strings.HasSuffix(p.Reason, fmt.Sprintf(" in #%d", p.UndoneBy)) {
+		return p.Reason
+	}
+	return strings.TrimSuffix(p.Reason[:at], "; ")
+}
 
 // Withdrawal says that a digest is known to be bad: whatever is asked for, it is
 // not promoted and not gone back to, in any environment.

@@ -12,13 +12,15 @@ import (
 //	  │          ├───────▶ failed
 //	  │          └───────▶ deploying ──▶ watching ──▶ promoted
 //	  │                        └──▶ failing ◀─┘
+//	  │                             └──▶ deploying, when it is tried again
 //	  ├──▶ rejected ──▶ open, when the rejection is lifted
 //	  ├──▶ expired
 //	  └──▶ superseded
 //
 // Without targets it goes from executing to watching, and without a watch to
-// promoted. What is failing is promoted all the same when somebody keeps it, and
-// has failed when something else has taken its place.
+// promoted. What is failing is deployed again when somebody has it tried again,
+// promoted all the same when somebody keeps it, and has failed when something else
+// has taken its place.
 //
 // Soaking, waiting for approvals and ready are not states: they are what the
 // policy says about an open promotion at an instant.
@@ -44,7 +46,7 @@ var next = map[State][]State{
 	Executing: {Promoted, Conflicted, Failed, Deploying, Watching},
 	Deploying: {Watching, Promoted, Failing},
 	Watching:  {Promoted, Failing, Failed},
-	Failing:   {Promoted, Failed},
+	Failing:   {Promoted, Failed, Deploying},
 	Rejected:  {Open},
 }
 

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -27,4 +28,45 @@ func (o Order) Others(running []Running) (others []Running) {
 		}
 	}
 	return others
+}
+
+// What a service or a program may say of what runs there.
+const (
+	maxReported = 100 // places
+	maxWhere    = 200 // characters of each
+)
+
+// ParseRunning reads what a service or a program says runs there:
+//
+//	{"running": [{"where": "web-1", "digest": "sha256:…", "count": 3}]}
+//
+// Its error is Invalid. That nothing runs is one, too: it can't be told from not
+// knowing.
+func ParseRunning(text []byte) ([]Running, error) {
+	var said struct {
+		Running []struct {
+			Where  string `json:"where"`
+			Digest string `json:"digest"`
+			Count  int    `json:"count"`
+		} `json:"running"`
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		return nil, Errorf(Invalid, `what runs is not said as {"running": [{"where": "web-1", "digest": "sha256:…", "count": 3}]}: %w`, err)
+	}
+	if n := len(said.Running); n == 0 || n > maxReported {
+		return nil, Errorf(Invalid, "%d places are said to run something: it has to be from 1 to %d, each under running", n, maxReported)
+	}
+	var all []Running
+	for i, r := range said.Running {
+		digest, err := ParseDigest(r.Digest)
+		where := Line(r.Where)
+		if runes := []rune(where); len(runes) > maxWhere {
+			where = string(runes[:maxWhere]) + "…"
+		}
+		if err != nil || where == "" {
+			return nil, Errorf(Invalid, `entry %d of running has no where, or no digest as sha256:…: say both`, i+1)
+		}
+		all = append(all, Running{Where: where, Digest: digest, Count: max(0, r.Count)})
+	}
+	return all, nil
 }

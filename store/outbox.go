@@ -145,8 +145,7 @@ func scanEffect(r row) (promotion.Effect, error) {
 func (db *DB) NextDue(ctx context.Context, kinds []promotion.EffectKind) (time.Time, bool, error) {
 	var args []any
 	var us *int64
-	err := db.read.QueryRowContext(ctx, `SELECT MIN(due_at) FROM effect WHERE kind IN (`+in(&args, kinds)+`)`, args...).Scan(&us)
-	if err != nil {
+	if err := db.glance(ctx, `SELECT MIN(due_at) FROM effect WHERE kind IN (`+in(&args, kinds)+`)`, args...).Scan(&us); err != nil {
 		return time.Time{}, false, broken("read what is due", err)
 	}
 	if us == nil {

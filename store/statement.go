@@ -77,6 +77,17 @@ func (t *tx) execute(text string, args []any) (sql.Result, error) {
 	return t.q.ExecContext(t.ctx, text, args...)
 }
 
+// glance reads one row outside of a transaction.
+func (db *DB) glance(ctx context.Context, text string, args ...any) *sql.Row {
+	if db.texts.read.of(text) == nil {
+		db.texts.read.learn(ctx, []string{text})
+	}
+	if s := db.texts.read.of(text); s != nil { //nolint:sqlclosecheck // it stays open for the next time
+		return s.QueryRowContext(ctx, args...)
+	}
+	return db.read.QueryRowContext(ctx, text, args...)
+}
+
 func (t *tx) prepared(text string) *sql.Stmt {
 	if s := t.s.of(text); s != nil {
 		return t.q.StmtContext(t.ctx, s)

@@ -58,10 +58,16 @@ func TestADeletedCardThatWasPostedUnnoticedIsFoundAgain(t *testing.T) {
 // Slack does not let everything be changed for ever: a card that can't be is
 // posted anew, and the old one, which still has its buttons, decides nothing.
 func TestACardThatCantBeChangedAnyMoreIsPostedAnew(t *testing.T) {
+	for _, code := range []string{"edit_window_closed", "block_mismatch"} {
+		t.Run(code, func(t *testing.T) { postedAnew(t, code) })
+	}
+}
+
+func postedAnew(t *testing.T, code string) {
 	in(t, func(t *testing.T, o *office) {
 		o.stage("a")
 		old := o.card()
-		o.slack.Fail("chat.update", 1, fakeslack.Fault{Code: "edit_window_closed"})
+		o.slack.Fail("chat.update", 1, fakeslack.Fault{Code: code})
 		o.moved("8")
 		all := o.slack.Messages(channel)
 		if len(all) != 2 || all[0].TS != old.TS {

@@ -99,6 +99,12 @@ func workspace(options fakeslack.Options, people []promotion.PersonID) *fakeslac
 	if options.Events == nil {
 		options.Events = m.Settings.EventSubscriptions.BotEvents
 	}
+	for _, c := range m.Features.SlashCommands {
+		options.Commands = append(options.Commands, c.Command)
+	}
+	for _, c := range m.Features.Shortcuts {
+		options.Shortcuts = append(options.Shortcuts, c.CallbackID)
+	}
 	if raceEnabled && options.PingInterval == 0 {
 		options.PingInterval = 25 * time.Second // below the half minute after which a client gives up
 	}

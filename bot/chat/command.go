@@ -75,7 +75,7 @@ func (c *Chat) answer(ctx context.Context, a asked, cmd command.Command) (respon
 		return c.whatIf(ctx, cmd)
 	case command.Request:
 		return c.take(ctx, a, promotion.Gesture{Kind: promotion.GestureRequest, App: cmd.App, Ref: cmd.Ref})
-	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift, command.Plan, command.BreakGlass:
+	case command.Approve, command.Reject, command.Adopt, command.Withdraw, command.Lift, command.Plan, command.BreakGlass, command.Retry:
 		return c.vote(ctx, a, cmd)
 	case command.Review:
 		return c.review(ctx, a, cmd)
@@ -146,6 +146,8 @@ func (c *Chat) vote(ctx context.Context, a asked, cmd command.Command) (response
 		decision = promotion.Withdraw
 	case command.Lift: // the newest is meant: what was rejected before it has given way
 		decision, q.States, q.Limit = promotion.Lift, []promotion.State{promotion.Rejected}, 1
+	case command.Retry: // what it is about is where it goes last
+		decision, q.States, q.Limit = promotion.Retry, []promotion.State{promotion.Failing}, 1
 	}
 	open, err := c.gate.Promotions(ctx, q)
 	if err != nil {

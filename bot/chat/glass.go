@@ -2,9 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
-
-	"github.com/slack-go/slack"
 
 	"github.com/promotebot/promotebot/bot/command"
 	"github.com/promotebot/promotebot/bot/render"
@@ -49,22 +46,4 @@ func (c *Chat) review(ctx context.Context, a asked, cmd command.Command) (respon
 		decision = promotion.Fine
 	}
 	return c.take(ctx, a, promotion.Gesture{Kind: promotion.GestureVote, Promotion: owed[len(owed)-1].ID, Decision: decision, Reason: cmd.Reason})
-}
-
-// reviewed takes a submitted review.
-func (c *Chat) reviewed(ctx context.Context, cb slack.InteractionCallback) (any, error) {
-	form, problems := render.ReadWritten(cb.View)
-	if len(problems) > 0 {
-		return slack.NewErrorsViewSubmissionResponse(problems), nil
-	}
-	decision := promotion.NotFine
-	if promotion.Decision(form.Ground) == promotion.Fine {
-		decision = promotion.Fine
-	}
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
-		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
-		Promotion: form.Promotion, Decision: decision, Reason: form.Reason, CardTS: form.TS,
-	})
-	return nil, err
 }

@@ -49,20 +49,8 @@ func (c *Chat) interaction(ctx context.Context, j job, cb slack.InteractionCallb
 		err = c.click(ctx, cb, cb.ActionCallback.BlockActions[0])
 	case cb.Type == slack.InteractionTypeMessageAction && cb.CallbackID == render.ShortcutWhatIs:
 		err = c.whatIsThis(ctx, cb)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReject:
-		payload, err = c.submitted(ctx, cb, promotion.Reject)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackHold:
-		payload, err = c.held(ctx, cb)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackPlan:
-		payload, err = c.submitted(ctx, cb, promotion.PlanFor)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackKeep:
-		payload, err = c.submitted(ctx, cb, promotion.Keep)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackGlass:
-		payload, err = c.submitted(ctx, cb, promotion.BreakGlass)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackRollback:
-		payload, err = c.rolledBack(ctx, cb)
-	case cb.Type == slack.InteractionTypeViewSubmission && cb.View.CallbackID == render.CallbackReview:
-		payload, err = c.reviewed(ctx, cb)
+	case cb.Type == slack.InteractionTypeViewSubmission:
+		payload, err = c.submitted(ctx, cb)
 	}
 	if err != nil {
 		// Nothing was recorded. Without an acknowledgement Slack shows that the
@@ -80,18 +68,7 @@ var decisions = map[string]promotion.Decision{
 	render.ActionWithdraw: promotion.Withdraw,
 	render.ActionLift:     promotion.Lift,
 	render.ActionFine:     promotion.Fine,
-}
-
-// asking are the buttons that open a dialog in which something has to be written,
-// and what is done with that.
-var asking = map[string]promotion.Gesture{
-	render.ActionReject:   {Kind: promotion.GestureVote, Decision: promotion.Reject},
-	render.ActionPlan:     {Kind: promotion.GestureVote, Decision: promotion.PlanFor},
-	render.ActionKeep:     {Kind: promotion.GestureVote, Decision: promotion.Keep},
-	render.ActionGlass:    {Kind: promotion.GestureVote, Decision: promotion.BreakGlass},
-	render.ActionReview:   {Kind: promotion.GestureVote, Decision: promotion.NotFine},
-	render.ActionHold:     {Kind: promotion.GestureHold},
-	render.ActionRollback: {Kind: promotion.GestureRollback},
+	render.ActionRetry:    promotion.Retry,
 }
 
 func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *slack.BlockAction) error {
@@ -117,7 +94,7 @@ func (c *Chat) click(ctx context.Context, cb slack.InteractionCallback, action *
 	case action.ActionID == render.ActionUnhold:
 		return c.lift(ctx, cb, action, id)
 	}
-	if _, asks := asking[action.ActionID]; asks || action.ActionID == render.ActionDetails {
+	if render.Opens(action.ActionID) {
 		return c.openModal(ctx, cb, action, id)
 	}
 	return nil
@@ -168,8 +145,8 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 		return err
 	}
 	modal, asks := render.Dialog(v, action.ActionID, cb.Channel.ID, cardOf(cb))
-	if asks {
-		g := clicked(cb, action, asking[action.ActionID])
+	if asks != nil {
+		g := clicked(cb, action, *asks)
 		g.Promotion = id
 		// Who is known not to be allowed to is not asked why first.
 		if barred, err := c.gate.TurnAway(ctx, g); err != nil || barred {
@@ -182,18 +159,19 @@ func (c *Chat) openModal(ctx context.Context, cb slack.InteractionCallback, acti
 	return nil
 }
 
-// submitted takes what was written in a modal. What is wrong with it can only be
+// submitted takes what was written in a dialog. What is wrong with it can only be
 // said in the acknowledgement.
-func (c *Chat) submitted(ctx context.Context, cb slack.InteractionCallback, d promotion.Decision) (any, error) {
-	form, problems := render.ReadWritten(cb.View)
+func (c *Chat) submitted(ctx context.Context, cb slack.InteractionCallback) (any, error) {
+	g, problems := render.Submitted(cb.View)
 	if len(problems) > 0 {
 		return slack.NewErrorsViewSubmissionResponse(problems), nil
 	}
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
-		Kind: promotion.GestureVote, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true,
-		Promotion: form.Promotion, Decision: d, Ground: form.Ground, Reason: form.Reason, Terms: form.Terms, Skips: form.Skips, CardTS: form.TS,
-	})
+	if g == nil {
+		return nil, nil // of another version; it closes
+	}
+	g.Key = fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash)
+	g.Person, g.Reply = promotion.PersonID(cb.User.ID), true
+	_, err := c.gate.Take(ctx, *g)
 	return nil, err
 }
 

@@ -169,7 +169,7 @@ func (c *Chat) PostNotice(ctx context.Context, e promotion.Effect) (promotion.Re
 	if card.TS == "" {
 		return promotion.Result{}, promotion.Errorf(promotion.Unavailable, "the card has not been posted yet")
 	}
-	if w.Kind == promotion.NoticeReminder && !v.Verdict.OnlyApprovals() {
+	if w.Kind == promotion.NoticeReminder && !v.OnPeople() {
 		return promotion.Result{}, nil // it comes late, and would ask for what is not missing any more
 	}
 	if w.Kind == promotion.NoticeReview && v.Facts.Promotion.Owed() == nil {

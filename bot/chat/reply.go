@@ -18,8 +18,10 @@ func (c *Chat) Tell(ctx context.Context, e promotion.Effect) (promotion.Result, 
 	if err != nil {
 		return promotion.Result{}, err
 	}
-	if w.Answer.Verb == promotion.Checking && e.Attempt > 1 {
-		return promotion.Result{}, nil // by now it has been found out, or will be said soon; said after that it would confuse
+	if w.While != "" {
+		if waits, err := c.gate.Undecided(ctx, w.While); err != nil || !waits {
+			return promotion.Result{}, err
+		}
 	}
 	return promotion.Result{}, c.reply(ctx, e, w.Reply, render.Answer(w.Answer))
 }

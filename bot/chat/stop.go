@@ -2,12 +2,10 @@ package chat
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/slack-go/slack"
 
 	"github.com/promotebot/promotebot/bot/command"
-	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/promotion"
 )
 
@@ -25,19 +23,6 @@ func (c *Chat) deed(ctx context.Context, a asked, cmd command.Command) (response
 	return c.take(ctx, a, promotion.Gesture{
 		Kind: deeds[cmd.Name], App: cmd.App, Ref: cmd.Digest, Reason: cmd.Reason, Incident: cmd.Incident, Severity: promotion.Severity(cmd.Severity), Until: cmd.Until, Whom: promotion.PersonID(cmd.Person),
 	})
-}
-
-// held takes the submitted reason of a hold.
-func (c *Chat) held(ctx context.Context, cb slack.InteractionCallback) (any, error) {
-	form, problems := render.ReadWritten(cb.View)
-	if len(problems) > 0 {
-		return slack.NewErrorsViewSubmissionResponse(problems), nil
-	}
-	_, err := c.gate.Take(ctx, promotion.Gesture{
-		Key:  fmt.Sprintf("submit/%s/%s/%s/%s", cb.Team.ID, cb.User.ID, cb.View.ID, cb.View.Hash),
-		Kind: promotion.GestureHold, Person: promotion.PersonID(cb.User.ID), Channel: form.Channel, Reply: true, Promotion: form.Promotion, Reason: form.Reason,
-	})
-	return nil, err
 }
 
 // lift takes a click on the button that lifts holds.

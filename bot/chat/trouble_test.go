@@ -103,12 +103,18 @@ func TestATypedApprovalIsForWhatThereWasWhenItWasTyped(t *testing.T) {
 	})
 }
 
-// Where the bot is not in the channel it can't whisper, but the click came with
-// an address of its own.
+// Where the bot is not in the channel, or may not write there, it can't whisper, but
+// the click came with an address of its own.
 func TestWhoeverCannotBeWhisperedToIsAnsweredAtTheClick(t *testing.T) {
+	for _, code := range []string{"not_in_channel", "restricted_action"} {
+		t.Run(code, func(t *testing.T) { answeredAtTheClick(t, code) })
+	}
+}
+
+func answeredAtTheClick(t *testing.T, code string) {
 	in(t, func(t *testing.T, o *office) {
 		o.stage("a")
-		o.slack.Fail("chat.postEphemeral", 100, fakeslack.Fault{Code: "not_in_channel"})
+		o.slack.Fail("chat.postEphemeral", 100, fakeslack.Fault{Code: code})
 		o.click(eve, render.ActionApprove)
 		if told := o.slack.Ephemerals(eve); !slices.ContainsFunc(told, func(m fakeslack.Message) bool { return strings.Contains(m.Text, "does not hold") }) {
 			t.Errorf("Eve was told %d things, and not that she holds no role", len(told))

@@ -39,6 +39,8 @@ const (
 	Withdraw Name = "withdraw"
 	Lift     Name = "lift"
 
+	Retry Name = "retry"
+
 	BreakGlass Name = "break-glass"
 	Review     Name = "review"
 
@@ -117,6 +119,7 @@ var grammar = []row{
 	{Unhold, []argument{appAndDigest}, 1, "lift what you hold yourself, or else what others do", "unhold shop"},
 	{Freeze, []argument{someApp, until, reason}, 3, "promote nothing of an app, or nothing at all, for now; until 18:00, monday 9:00, 2h or a date", "freeze shop monday 9:00 nobody is here over the weekend"},
 	{Unfreeze, []argument{app}, 0, "lift that", "unfreeze shop"},
+	{Retry, []argument{appAndDigest}, 1, "deploy what is failing again, to the targets that do not run it", "retry shop"},
 	{Rollback, []argument{app, toDigest, reason}, 3, "go back to what was there before, or to a build that was; what is there now is held after that", "rollback shop to 4f1c2a9b the checkout fails"},
 	{WithdrawDigest, []argument{build, reason}, 2, "say that a build is known to be bad: it is not promoted any more, nor gone back to, anywhere", "withdraw-digest shop@4f1c2a9b it leaks keys"},
 	{RestoreDigest, []argument{build, reason}, 2, "say, as another person, that it is not", "restore-digest shop@4f1c2a9b it was another build"},
@@ -124,7 +127,7 @@ var grammar = []row{
 	{Resolve, []argument{appOrNumber}, 1, "say that it is over", "resolve 17"},
 	{Delegate, []argument{person, end, app}, 2, "have somebody approve in your place for a while, of one app or of all; until then you are together one person", "delegate @ann until monday 9:00 shop"},
 	{Undelegate, []argument{somebody, app}, 0, "end that: what you have delegated, or else what was delegated to you", "undelegate @ann"},
-	{Remind, []argument{appAndDigest}, 1, "ask those now whose approval is missing", "remind shop"},
+	{Remind, []argument{appAndDigest}, 1, "ask those now whom it waits for", "remind shop"},
 	{History, []argument{oneApp, pageNumber}, 0, "what was promoted and what was not, the newest first, and how long it took", "history shop page 2"},
 	{Figures, []argument{app}, 0, "how often, how fast and how well: of the last week and the last month", "figures shop"},
 	{Audit, nil, 0, "where the record of all decisions is read, which is not here yet", "audit"},

@@ -185,7 +185,7 @@ func TestTheHelpIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 31 {
+	if len(all) != 32 {
 		t.Errorf("%d commands", len(all))
 	}
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/promotebot/promotebot/bot/render/page"
@@ -88,6 +89,8 @@ func counted(a promotion.Answer, it page.Text) page.Text {
 		return page.Writef("Rejected %s: %s. No tag was moved.", it, objection(a.Ground, a.Reason))
 	case promotion.Keep:
 		return page.Writef("%s stays as it is, and counts as promoted: %s.", it, because(a.Reason))
+	case promotion.Retry:
+		return page.Writef("%s is deployed again to %s. Its card shows how far that is.", it, page.Foreign(strings.Join(a.Targets, ", "), maxSaidIn))
 	case promotion.Lift:
 		return page.Writef("The rejection of %s is lifted: it is open again.", it)
 	case promotion.Withdraw:
@@ -133,6 +136,8 @@ func deed(d promotion.Decision) page.Text {
 		return "lifting of the rejection"
 	case promotion.Keep:
 		return "decision to keep it"
+	case promotion.Retry:
+		return "retry"
 	case promotion.BreakGlass:
 		return "breaking of the glass"
 	case promotion.Fine, promotion.NotFine:

@@ -55,7 +55,7 @@ func buttons(v policy.View) []slack.BlockElement {
 		return append([]slack.BlockElement{lift}, rest...)
 	}
 	if p.State != promotion.Open {
-		return slices.Concat(keepButton(v, value), rollbackButton(v, value), rest)
+		return slices.Concat(settleButtons(v, value), rollbackButton(v, value), rest)
 	}
 	reject := slack.NewButtonBlockElement(ActionReject, value, page.Words("Reject…")).WithStyle(slack.StyleDanger)
 	return slices.Concat(yes(v, value), signs(v), []slack.BlockElement{reject}, withdrawButton(v, value), holdButton(v, value), rest, more(v, value))

@@ -37,7 +37,7 @@ func Card(v policy.View) Message {
 		p.Fields(facts(promoted, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence, choosing(v, c)}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
 		p.Section(deployments(v)...)
 		p.Section(strays(v)...)
 		p.Section(measured(v)...)
@@ -52,7 +52,17 @@ func Card(v policy.View) Message {
 	return Message{Text: summary(v), Blocks: p.Blocks}
 }
 
+// title says what it is about and where that stands. Where the way names what is
+// done, as in "roll back production", the state does not say it again.
 func title(p *promotion.Promotion, word string) string {
+	switch back := p.Purpose == promotion.Rollback; {
+	case back && p.State == promotion.Executing:
+		word = "under way"
+	case back && p.State == promotion.Promoted && !p.Undone():
+		word = "back at " + page.Plain(p.Digest.Short(), 12)
+	case p.Repairs() && p.State == promotion.Promoted && !p.Undone():
+		word = "done"
+	}
 	return fmt.Sprintf("%s: %s, %s", page.Plain(p.App, 40), page.Plain(way(p), 63), word)
 }
 
@@ -80,7 +90,7 @@ func summary(v policy.View) string {
 		s = append(s, discounted(v, c)...)
 		s = append(s, following(v))
 	} else {
-		s = slices.Concat(s, deployments(v), strays(v), measured(v), []page.Text{approvers(v, c)})
+		s = slices.Concat(s, []page.Text{choosing(v, c)}, deployments(v), strays(v), measured(v), []page.Text{approvers(v, c)})
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))

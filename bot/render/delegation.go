@@ -15,6 +15,8 @@ func stoodFor(a promotion.Answer, it page.Text) page.Text {
 		it = "everything"
 	}
 	switch {
+	case a.Deed == promotion.GestureRemind && a.Verb == promotion.Counted && a.Decision == promotion.Keep:
+		return page.Writef("Those who could decide about %s, which is failing, have been reminded, in the thread of its card. That can be done again %s.", it, when(a.Next))
 	case a.Deed == promotion.GestureRemind && a.Verb == promotion.Counted:
 		return page.Writef("Those whose approval of %s is missing have been reminded, in the thread of its card. That can be done again %s.", it, when(a.Next))
 	case a.Deed == promotion.GestureRemind && a.Verb == promotion.Refused && a.Next != nil:

@@ -66,6 +66,8 @@ func TestAnswersAboutThoseWhoStandForOthers(t *testing.T) {
 			"It was not done: nobody can delegate to themselves. Nothing was changed. Who holds one of these roles could: leads."},
 		{"reminded", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureRemind, App: "shop", Digest: sample.Build, Next: sample.At(0)},
 			"Those whose approval of *shop* `4f1c2a9b4f1c` is missing have been reminded, in the thread of its card. That can be done again " + when + "."},
+		{"reminded of what is failing", promotion.Answer{Verb: promotion.Counted, Deed: promotion.GestureRemind, App: "shop", Digest: sample.Build, Decision: promotion.Keep, Next: sample.At(0)},
+			"Those who could decide about *shop* `4f1c2a9b4f1c`, which is failing, have been reminded, in the thread of its card. That can be done again " + when + "."},
 		{"reminded a moment ago", promotion.Answer{Verb: promotion.Refused, Deed: promotion.GestureRemind, App: "shop", Reason: "somebody has had them reminded already", Next: sample.At(0)},
 			"Nobody was reminded: somebody has had them reminded already. It can be done again " + when + "."},
 		{"nobody to remind", promotion.Answer{Verb: promotion.Missing, Deed: promotion.GestureRemind, App: "shop"}, "No promotion of *shop* is open, so nobody has to be reminded."},

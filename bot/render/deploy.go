@@ -1,8 +1,10 @@
 package render
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -11,12 +13,11 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// What the button is called that leaves what is failing as it is, and the modal
-// behind it.
-const (
-	ActionKeep   = "promotebot_keep"
-	CallbackKeep = "promotebot_keep"
-)
+// ActionKeep is the button that leaves what is failing as it is.
+const ActionKeep = "promotebot_keep"
+
+// ActionRetry is what the button is called that has targets told again.
+const ActionRetry = "promotebot_retry"
 
 // What is shown of each target: enough to see why, on a card that shows several.
 const (
@@ -149,7 +150,7 @@ func afterTags(v policy.View) (word string, sentence page.Text) {
 	case promotion.Watching:
 		return "being watched", page.Writef("*Being watched* in %s until %s (%s): what goes wrong there until then counts.", p.To, when(p.WatchUntil), ago(p))
 	case promotion.Failing:
-		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. Who could approve it can keep it as it is; %s goes back.", because(p.Reason), p.To, page.Code("/promote rollback "+p.App+" <reason>"))
+		return "failing", page.Writef("*Failing*: %s.\nIts tags are set, and nothing newer goes to %s before somebody has decided. Who could approve it can %skeep it as it is; %s goes back.", because(p.Reason), p.To, retriable(v), page.Code("/promote rollback "+p.App+" <reason>"))
 	}
 	return "", ""
 }
@@ -202,12 +203,47 @@ func kept(p *promotion.Promotion) page.Text {
 	return page.Writef("\n%s kept it although it was failing: %s.", page.Mention(p.EndedBy), because(p.Reason))
 }
 
-// keepButton is there while somebody has to decide.
-func keepButton(v policy.View, value string) []slack.BlockElement {
-	if v.Facts.Promotion.State != promotion.Failing {
+// retriable says that it can be tried again, where it can.
+func retriable(v policy.View) page.Text {
+	if len(untold(v)) == 0 {
+		return ""
+	}
+	return "try again where it does not run, or "
+}
+
+// untold are the targets that are told again when it is tried again: none while
+// something is still under way.
+func untold(v policy.View) (names []string) {
+	for _, d := range v.Facts.Deployments {
+		switch d.Rollout.Phase {
+		case promotion.RolloutDone:
+		case promotion.RolloutFailed, promotion.RolloutPlanned:
+			names = append(names, d.Order.Target)
+		default:
+			return nil
+		}
+	}
+	return names
+}
+
+// settleButtons are there while somebody has to decide what becomes of what is
+// failing.
+func settleButtons(v policy.View, value string) (all []slack.BlockElement) {
+	p := &v.Facts.Promotion
+	if p.State != promotion.Failing {
 		return nil
 	}
-	return []slack.BlockElement{slack.NewButtonBlockElement(ActionKeep, value, page.Words("Keep…"))}
+	if names := untold(v); len(names) > 0 {
+		retry := slack.NewButtonBlockElement(ActionRetry, value, page.Words("Try again"))
+		says := fmt.Sprintf("Exactly the digest %s is deployed once more, to: ", page.Plain(p.Digest.Short(), 12))
+		for i, name := range names {
+			names[i] = page.Plain(name, 40)
+		}
+		says += within(names, page.MaxConfirm-utf8.RuneCountInString(says))
+		retry.Confirm = slack.NewConfirmationBlockObject(page.Words("Deploy "+page.Plain(p.App, 40)+" again?"), page.Words(says), page.Words("Try again"), page.Words("Not yet"))
+		all = append(all, retry)
+	}
+	return append(all, slack.NewButtonBlockElement(ActionKeep, value, page.Words("Keep…")))
 }
 
 // KeepModal asks why what is failing stays as it is. channel and ts are the card's.
@@ -222,7 +258,7 @@ func KeepModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Section(measured(v)...)
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackKeep, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionKeep, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Keep it"), Submit: page.Words("Keep it"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

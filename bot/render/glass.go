@@ -13,14 +13,11 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// What the buttons for breaking the glass and for its review are called, and the
-// modals behind them.
+// What the buttons for breaking the glass and for its review are called.
 const (
-	ActionGlass    = "promotebot_glass"
-	ActionFine     = "promotebot_fine"
-	ActionReview   = "promotebot_review"
-	CallbackGlass  = "promotebot_glass"
-	CallbackReview = "promotebot_review"
+	ActionGlass  = "promotebot_glass"
+	ActionFine   = "promotebot_fine"
+	ActionReview = "promotebot_review"
 )
 
 // Breakable tells whether there is a glass to break, and something behind it.
@@ -56,7 +53,7 @@ func GlassModal(v policy.View, channel, ts, reason string) slack.ModalViewReques
 	}
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackGlass, PrivateMetadata: string(meta),
+		Type: slack.VTModal, CallbackID: ActionGlass, PrivateMetadata: string(meta),
 		Title: page.Words("Break glass"), Submit: page.Words("Skip all that"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }
@@ -73,7 +70,7 @@ func ReviewModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Add(slack.NewInputBlock(groundBlock, page.Words("Review"), nil, choice))
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Note"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackReview, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionReview, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Review"), Submit: page.Words("Give the review"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

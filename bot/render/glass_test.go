@@ -39,7 +39,7 @@ func drawGlass(t *rapid.T, text *rapid.Generator[string], person *rapid.Generato
 func TestWhatIsConfirmedIsWhatWasShown(t *testing.T) {
 	v := view(t, "glass to break")
 	modal := render.GlassModal(v, "C1", "1.1", "")
-	form, problems := render.ReadWritten(slack.View{PrivateMetadata: modal.PrivateMetadata, State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: "it is down"}}}}})
+	form, problems := render.Submitted(slack.View{CallbackID: modal.CallbackID, PrivateMetadata: modal.PrivateMetadata, State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: "it is down"}}}}})
 	if len(problems) > 0 || form.Promotion != 12 || form.Terms != v.Facts.Promotion.TermsNow().Hash() || form.Skips != policy.HashOf(policy.Skips(v.Document, v.Facts, v.At)) || form.Reason != "it is down" {
 		t.Errorf("%+v, %v", form, problems)
 	}

@@ -98,7 +98,7 @@ func asks(wants []policy.Want) []page.Text {
 		case policy.WantReview:
 			lines = append(lines, "The glass was broken: you could say whether that was right.")
 		case policy.WantChoice:
-			lines = append(lines, "It is failing, and stays so until somebody rolls it back or keeps it: you could.")
+			lines = append(lines, "It is failing, and stays so until somebody tries it again, rolls it back or keeps it: you could.")
 		case policy.WantAnybody:
 			lines = append(lines, page.Writef("You are told as one of %s: it has waited for approvals alone since %s, and those who could give them have not been heard of.", w.Role, when(w.Since)))
 		}
@@ -119,7 +119,7 @@ func wantedButtons(v policy.View, wants []policy.Want) []slack.BlockElement {
 		case w.Kind == policy.WantReview:
 			all = append(all, reviewButtons(v, value)...)
 		case w.Kind == policy.WantChoice:
-			all = append(all, slices.Concat(keepButton(v, value), rollbackButton(v, value))...)
+			all = append(all, slices.Concat(settleButtons(v, value), rollbackButton(v, value))...)
 		case w.Kind == policy.WantSignOff && i < maxSigns:
 			all = append(all, signButton(fmt.Sprintf("%s_%d", ActionSign, i), p.Purpose == promotion.Train, w.Sign))
 		}

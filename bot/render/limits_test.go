@@ -179,6 +179,9 @@ func checkView(t failing, what string, view any) {
 	if _, problems := blockkit.View(raw); len(problems) > 0 {
 		t.Errorf("%s: Slack would say %q", what, problems)
 	}
+	if n := len(raw); n > 250_000 {
+		t.Errorf("%s: %d bytes, 250 kB are allowed", what, n)
+	}
 }
 
 // checkAll renders everything that there is of a view.
@@ -191,7 +194,7 @@ func checkAll(t failing, v policy.View) {
 	checkMessage(t, "list", render.List(slices.Repeat([]policy.View{v}, 15), render.Pages{}))
 	checkMessage(t, "history", render.History(slices.Repeat([]promotion.Promotion{p}, 30), slices.Repeat([]promotion.Withdrawal{{App: p.App, Digest: p.Digest, By: p.Requester, Reason: p.Reason}}, 3), render.Pages{}))
 	views, past := slices.Repeat([]policy.View{v}, 12), slices.Repeat([]promotion.Promotion{p}, 12)
-	checkMessage(t, "digest", render.Digest(policy.Digest{Waiting: views, Soaking: views, Open: views, Overdue: views, Promoted: past, PutBack: past, Ended: past, Figures: promotion.Figures{Environment: p.To, Promoted: 1}}))
+	checkMessage(t, "digest", render.Digest(policy.Digest{Failing: views, RolledBack: past, Waiting: views, Soaking: views, Open: views, Overdue: views, Promoted: past, PutBack: past, Ended: past, Figures: promotion.Figures{Environment: p.To, Promoted: 1}}))
 	wants := append(v.Wants(), policy.Want{Kind: policy.WantAnybody, Role: p.Reason, Since: &v.At, Who: []promotion.PersonID{sample.Sam}})
 	checkMessage(t, "reminder", render.Reminder(policy.Reminder{Items: slices.Repeat([]policy.Reminded{{View: v, Wants: wants}}, 12)}))
 	freeze := promotion.Freeze{By: promotion.PersonID(p.App), Reason: p.Reason, Until: &v.At}
@@ -217,7 +220,7 @@ func checkAll(t failing, v policy.View) {
 	for _, kind := range []promotion.NoticeKind{
 		promotion.NoticeRolledBack, promotion.NoticeWithdrawn, promotion.NoticeReinstated, promotion.NoticeHeld,
 		promotion.NoticeSoaked, promotion.NoticeVote, promotion.NoticeExecuting, promotion.NoticeEnded, promotion.NoticeReminder, promotion.NoticeSuperseded, promotion.NoticeSigned,
-		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing,
+		promotion.NoticeBroken, promotion.NoticeReviewed, promotion.NoticeReview, promotion.NoticeFailing, promotion.NoticeRetried,
 	} {
 		for _, d := range []promotion.Decision{promotion.Approve, promotion.Reject} {
 			checkMessage(t, "notice "+string(kind), render.Notice(promotion.NoticeWork{Kind: kind, Person: p.Requester, Decision: d, Reason: p.Reason, App: p.App, Check: p.SourceTag}, v))

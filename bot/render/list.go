@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -133,7 +134,11 @@ func record(p promotion.Promotion, c cast) page.Text {
 	if p.FinishedAt != nil {
 		at = *p.FinishedAt
 	}
-	row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), string(p.State), at)
+	state := string(p.State)
+	if p.State == promotion.Promoted && (p.Repairs() || p.Purpose == promotion.Rollback) {
+		state = "done" // the way says what
+	}
+	row := page.Writef("#%d *%s* %s, %s%s: %s %s", p.ID, p.App, p.Digest, way(&p), withTrain(&p), state, at)
 	if p.Successor != 0 && p.State != promotion.Rejected {
 		row += page.Writef(" by #%d", p.Successor)
 	}
@@ -143,8 +148,8 @@ func record(p promotion.Promotion, c cast) page.Text {
 	if p.EndedBy != "" {
 		row += page.Writef(" by %s", c.call(p.EndedBy))
 	}
-	if p.Reason != "" {
-		row += ": " + because(p.Reason)
+	if cause := p.Cause(); cause != "" {
+		row += ": " + because(cause)
 	}
 	row += took(&p)
 	if p.Undone() {
@@ -156,8 +161,16 @@ func record(p promotion.Promotion, c cast) page.Text {
 	return row
 }
 
-// Help is the grammar. In each line, what is to be typed ends at ": ".
-func Help(usage []string) Message { return page.Say(typed(usage)...) }
+// Help is the grammar, and all of it. In each line, what is to be typed ends at ": ".
+func Help(usage []string) Message {
+	const together = 10 // lines of a section, of which the longest have 200 characters
+	lines := typed(usage)
+	var p page.Page
+	for some := range slices.Chunk(lines, together) {
+		p.Section(some...)
+	}
+	return Message{Text: string(page.Fit(lines, page.MaxText)), Blocks: p.Blocks}
+}
 
 // Usage says what can't be understood, what can come next where it ends, and what
 // could have been meant.

@@ -1,11 +1,9 @@
 package render
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -14,10 +12,7 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// CallbackReject names the modal in which a reason is given.
-const CallbackReject = "promotebot_reject"
-
-// The input of that modal, and how long a reason may be, in characters: long
+// The inputs of a dialog, and how long a reason may be, in characters: long
 // enough to say something, short enough for a card.
 const (
 	reasonBlock  = "reason"
@@ -27,48 +22,6 @@ const (
 	minReason    = 3
 	maxReason    = 500
 )
-
-// reference is what a modal has to remember of the card it was opened from.
-type reference struct {
-	Value   string `json:"value"`
-	Channel string `json:"channel"`
-	TS      string `json:"ts"`
-	Skips   string `json:"skips,omitempty"` // of a glass: hash of what was shown to be skipped
-}
-
-// remembered is the reference to a card.
-func remembered(v policy.View, channel, ts string) string {
-	p := &v.Facts.Promotion
-	meta, err := json.Marshal(reference{Value: Value(p.ID, p.TermsNow().Hash()), Channel: channel, TS: ts})
-	if err != nil {
-		panic("render: three strings always marshal: " + err.Error())
-	}
-	return string(meta)
-}
-
-// Dialog is what a button opens, and whether something is to be written there:
-// where it is too late for that, and behind the button that is called so, the
-// details are shown. channel and ts are the card's.
-func Dialog(v policy.View, action, channel, ts string) (modal slack.ModalViewRequest, asks bool) {
-	p := &v.Facts.Promotion
-	switch open := p.State == promotion.Open; {
-	case open && action == ActionReject:
-		return RejectModal(v, channel, ts), true
-	case open && action == ActionPlan:
-		return PlanModal(v, channel, ts), true
-	case open && action == ActionHold:
-		return HoldModal(v, channel, ts), true
-	case action == ActionGlass && Breakable(v):
-		return GlassModal(v, channel, ts, ""), true
-	case action == ActionKeep && p.State == promotion.Failing:
-		return KeepModal(v, channel, ts), true
-	case action == ActionReview && p.Owed() != nil:
-		return ReviewModal(v, channel, ts), true
-	case action == ActionRollback && Returnable(v):
-		return RollbackModal(v, channel, ts), true
-	}
-	return Details(v), false
-}
 
 // RejectModal asks why. channel and ts are the card's.
 func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
@@ -82,7 +35,7 @@ func RejectModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	body.Add(grounds(v.Document))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackReject, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionReject, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Reject"), Submit: page.Words("Reject"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }
@@ -92,39 +45,6 @@ func stays(p *promotion.Promotion) page.Text {
 		return "The digests stay where they are, and each app can be promoted by itself."
 	}
 	return "The digest stays where it is, and the next build can be promoted."
-}
-
-// Written is a submitted modal in which somebody has written something.
-type Written struct {
-	Promotion   promotion.ID
-	Terms       string
-	Channel, TS string
-	Ground      promotion.Ground // what was chosen, where there was something to choose
-	Reason      string
-	Skips       string
-}
-
-// ReadWritten reads a submitted modal, or says what is wrong with it,
-// beneath the inputs that are meant.
-func ReadWritten(view slack.View) (Written, map[string]string) {
-	var ref reference
-	err := json.Unmarshal([]byte(view.PrivateMetadata), &ref)
-	id, terms, err2 := ParseValue(ref.Value)
-	if err != nil || err2 != nil {
-		return Written{}, map[string]string{reasonBlock: "This dialog is from another version of promotebot. Close it and click the button again."}
-	}
-	r := Written{Promotion: id, Terms: terms, Channel: ref.Channel, TS: ref.TS, Skips: ref.Skips}
-	if view.State != nil {
-		r.Reason = page.Clean(view.State.Values[reasonBlock][reasonAction].Value)
-		r.Ground = promotion.Ground(view.State.Values[groundBlock][groundAction].SelectedOption.Value)
-	}
-	switch n := utf8.RuneCountInString(r.Reason); {
-	case n < minReason:
-		return r, map[string]string{reasonBlock: "Say it in a few words; others will read it."}
-	case n > maxReason:
-		return r, map[string]string{reasonBlock: fmt.Sprintf("That is %d characters; %d are allowed.", n, maxReason)}
-	}
-	return r, nil
 }
 
 // ShortcutWhatIs names the shortcut in the menu of a message.
@@ -181,7 +101,7 @@ func details(v policy.View) []slack.Block {
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
 	p.Context(consulted(v)...)
-	p.Fields(facts(promoted, nil)...)
+	p.Fields(slices.DeleteFunc(facts(promoted, nil), func(f page.Text) bool { return strings.HasPrefix(string(f), "*Digest*") })...) // it is above, in full
 	p.Section(planned(promoted)...)
 	p.Section(labels(promoted.Image)...)
 	p.Section(check(promoted)...)

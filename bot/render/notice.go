@@ -49,6 +49,8 @@ func Notice(w promotion.NoticeWork, v policy.View) Message {
 		return page.Say(page.Writef("The policy is met: exactly %s is being promoted to %s.", it, p.To))
 	case promotion.NoticeFailing:
 		return page.Say(page.Writef("%s is *failing* in %s: %s.", it, p.To, because(w.Reason)), "Who could approve it decides on its card what becomes of that.")
+	case promotion.NoticeRetried:
+		return page.Say(page.Writef("%s had %s deployed to %s again: %s.", c.call(w.Person), it, p.To, page.Foreign(w.Target, maxSaidIn)))
 	case promotion.NoticeReminder:
 		return remind(w, v, c, it)
 	case promotion.NoticeSuperseded:
@@ -117,10 +119,20 @@ func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message
 		could = nil
 	}
 	switch {
+	case p.State == promotion.Failing:
+		return page.Say(begins+page.Writef(": %s is *failing* in %s: %s. It stays so until somebody has decided what becomes of it, and nothing newer goes there.", it, p.To, because(p.Reason)), choosing(v, could))
 	case p.Repairs():
 		return page.Say(begins+page.Writef(": the tags of %s were moved by somebody else.", p.To), missing(v, could))
 	case p.Purpose == promotion.Rollback:
 		return page.Say(begins+page.Writef(": it is asked for that %s goes back to %s.", p.To, it), missing(v, could))
 	}
 	return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, could))
+}
+
+// choosing are those who could decide what becomes of what is failing.
+func choosing(v policy.View, c cast) page.Text {
+	if v.Facts.Promotion.State != promotion.Failing || len(v.Facts.Choosers) == 0 {
+		return ""
+	}
+	return "Could decide: " + c.all(v.Facts.Choosers, maxCalled) + "."
 }

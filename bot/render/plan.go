@@ -8,12 +8,8 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// ActionPlan is the button, and CallbackPlan the modal, for how a promotion would
-// be taken back.
-const (
-	ActionPlan   = "promotebot_plan"
-	CallbackPlan = "promotebot_plan"
-)
+// ActionPlan is the button for how a promotion would be taken back.
+const ActionPlan = "promotebot_plan"
 
 // PlanModal asks how a promotion would be taken back. channel and ts are the
 // card's.
@@ -27,7 +23,7 @@ func PlanModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 		"It stands on the card, and approving is also for that. Approvals that were given for another plan stop counting.")
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Plan, or its address"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackPlan, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionPlan, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Rollback plan"), Submit: page.Words("Save"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

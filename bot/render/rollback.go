@@ -12,12 +12,8 @@ import (
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
-// ActionRollback is the button on the card of what is in an environment, and
-// CallbackRollback the modal behind it.
-const (
-	ActionRollback   = "promotebot_rollback"
-	CallbackRollback = "promotebot_rollback"
-)
+// ActionRollback is the button on the card of what is in an environment.
+const ActionRollback = "promotebot_rollback"
 
 // maxEarlier is how many builds there are to choose from; whatever is older can be
 // typed.
@@ -55,7 +51,7 @@ func RollbackModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	body.Add(slack.NewInputBlock(groundBlock, page.Words("Back to"), nil, choice))
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackRollback, PrivateMetadata: remembered(v, channel, ts),
+		Type: slack.VTModal, CallbackID: ActionRollback, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Roll back"), Submit: page.Words("Roll back"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

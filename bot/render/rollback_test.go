@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slack-go/slack"
 	"pgregory.net/rapid"
 
 	"github.com/promotebot/promotebot/bot/render"
@@ -142,5 +143,38 @@ func TestWhatGoesBackInAFreezeDoesNotSayThatItIsFrozen(t *testing.T) {
 	}
 	if m := render.Card(sample.Shop(sample.Later, heeds, sample.Backward, frozen)); !strings.Contains(m.Text, "*Frozen* until") {
 		t.Errorf("it waits for a freeze, and says: %s", m.Text)
+	}
+}
+
+// What a card says of itself it says once: its title, its sentence and what follows
+// are read together.
+func TestThatItWasRolledBackIsSaidOnce(t *testing.T) {
+	for _, state := range []string{"rolled back", "promoted, and rolled back", "failed, and rolled back", "rolled back while it was watched", "rollback executing", "restored"} {
+		m := render.Card(view(t, state))
+		header := m.Blocks[0].(*slack.HeaderBlock).Text.Text
+		all := strings.ToLower(blocks(t, m))
+		if strings.Contains(header, "roll back") && strings.Contains(header, "rolled back") || strings.Contains(header, "rolling back") || strings.Contains(header, "restored") {
+			t.Errorf("%s: the title is %q", state, header)
+		}
+		if n := strings.Count(all, "*rolled back*") + strings.Count(all, "it was rolled back"); state != "rollback executing" && state != "restored" && n != 1 {
+			t.Errorf("%s: said %d times: %s", state, n, all)
+		}
+	}
+	row := render.History([]promotion.Promotion{view(t, "failed, and rolled back").Facts.Promotion}, nil, render.Pages{}).Text
+	if strings.Count(row, "rolled back") != 1 || !strings.Contains(row, "CrashLoopBackOff") {
+		t.Errorf("in the history: %s", row)
+	}
+}
+
+// The details have the digest in full; the short one is for cards.
+func TestTheDetailsHaveTheDigestOnce(t *testing.T) {
+	for _, state := range []string{"rejected", "rollback waiting for approvals", "soaking", "restored"} {
+		b, err := json.Marshal(render.Details(view(t, state)).Blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), "*Digest*"); n != 1 || !strings.Contains(string(b), "*Digest*\\n`sha256:") {
+			t.Errorf("%s: %d times: %s", state, n, b)
+		}
 	}
 }

@@ -50,14 +50,23 @@ func standing(v policy.View, c cast) (word string, sentence page.Text) {
 		case v.Facts.Undone != nil:
 			return "rolled back", undone(v, c) + sentence
 		case p.Purpose == promotion.Rollback:
-			return "rolled back to " + p.Digest.Short(), sentence + wentBack(p)
+			return "rolled back", sentence + wentBack(p)
 		}
 		return word, sentence
 	case promotion.Conflicted:
 		return "conflict", page.Writef("*Conflict* %s, and not promoted: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
 			page.Writef("\nNothing more is tried. Find out who moved the tag and put it right; then ask again with `/promote %s %s`.", again(p), p.App)
 	case promotion.Failed:
-		return "failed", page.Writef("*Failed* %s: %s.", when(p.FinishedAt), because(p.Reason)) + moves(p) +
+		why := page.Text(".")
+		if cause := p.Cause(); cause != "" {
+			why = page.Writef(": %s.", because(cause))
+		}
+		if v.Facts.Undone != nil {
+			word = "rolled back"
+		} else {
+			word = "failed"
+		}
+		return word, page.Writef("*Failed* %s", when(p.FinishedAt)) + why + moves(p) +
 			page.Writef("\nNothing more is tried. When the cause is gone, ask again with `/promote %s %s`.", again(p), p.App)
 	case promotion.Rejected:
 		return "rejected", rejected(v, c)

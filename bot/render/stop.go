@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -19,16 +18,9 @@ const (
 	ActionUnhold = "promotebot_unhold"
 )
 
-// CallbackHold names the modal in which the reason of a hold is given.
-const CallbackHold = "promotebot_hold"
-
 // HoldModal asks why. channel and ts are the card's.
 func HoldModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 	p := &v.Facts.Promotion
-	meta, err := json.Marshal(reference{Value: Value(p.ID, p.TermsNow().Hash()), Channel: channel, TS: ts})
-	if err != nil {
-		panic("render: three strings always marshal: " + err.Error())
-	}
 	input := slack.NewPlainTextInputBlockElement(page.Words("What does it have to wait for?"), reasonAction)
 	input.Multiline, input.MinLength, input.MaxLength = true, minReason, maxReason
 	var body page.Page
@@ -38,7 +30,7 @@ func HoldModal(v policy.View, channel, ts string) slack.ModalViewRequest {
 			page.Writef("To hold all builds of it, also those to come: `/promote hold %s`.", p.App))
 	body.Add(slack.NewInputBlock(reasonBlock, page.Words("Reason"), page.Words("Everybody in the channel will read it."), input))
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackHold, PrivateMetadata: string(meta),
+		Type: slack.VTModal, CallbackID: ActionHold, PrivateMetadata: remembered(v, channel, ts),
 		Title: page.Words("Hold"), Submit: page.Words("Hold"), Close: page.Words("Cancel"), Blocks: slack.Blocks{BlockSet: body.Blocks},
 	}
 }

@@ -42,7 +42,11 @@ func (p *program) policyBacktest(ctx context.Context, args []string) error {
 		return err
 	}
 	counts := map[string]int{}
+	unheard := 0
 	for _, r := range all {
+		if r.Unheard {
+			unheard++
+		}
 		kind, how := compared(r)
 		counts[kind]++
 		if how == "" {
@@ -53,8 +57,11 @@ func (p *program) policyBacktest(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(p.stdout, "%d promotions under %s: %d as they were, %d blocked, %d later, %d sooner, %d let through that were not.\nWho holds which role is not recorded: roles are as they are known now.\n",
-		len(all), path, counts[same], counts[blocked], counts[later], counts[sooner], counts[through])
+	if _, err := fmt.Fprintf(p.stdout, "%d promotions under %s: %d as they were, %d blocked, %d later, %d sooner, %d let through that were not.\nWho holds which role is not recorded: roles are as they are known now.\n",
+		len(all), path, counts[same], counts[blocked], counts[later], counts[sooner], counts[through]); err != nil || unheard == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "Nor is what provenance under these keys would have said of %d of them: it counts as in order.\n", unheard)
 	return err
 }
 

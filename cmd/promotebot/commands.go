@@ -74,19 +74,28 @@ func (p *program) manifest(_ context.Context, args []string) error {
 }
 
 func (p *program) manifestKubernetes(_ context.Context, args []string) error {
-	namespaces, err := p.flags("manifest kubernetes", args, len(args), nil)
+	return p.manifestOf("manifest kubernetes", "the workloads", args, kubernetes.Manifest)
+}
+
+func (p *program) manifestFlux(_ context.Context, args []string) error {
+	return p.manifestOf("manifest flux", "Flux's Kustomizations and HelmReleases", args, kubernetes.FluxManifest)
+}
+
+// manifestOf prints the rights that it takes in namespaces, for what is in them.
+func (p *program) manifestOf(command, what string, args []string, of func(namespaces []string) string) error {
+	namespaces, err := p.flags(command, args, len(args), nil)
 	if err != nil {
 		return err
 	}
 	if len(namespaces) == 0 {
-		return fmt.Errorf("%w: name the namespaces of the workloads", errUsage)
+		return fmt.Errorf("%w: name the namespaces of %s", errUsage, what)
 	}
 	for _, n := range namespaces {
 		if _, err := promotion.ParseName(n); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprint(p.stdout, kubernetes.Manifest(namespaces))
+	_, err = fmt.Fprint(p.stdout, of(namespaces))
 	return err
 }
 

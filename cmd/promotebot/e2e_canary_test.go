@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/promotebot/promotebot/fixtures/production"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 )
 
@@ -47,6 +49,22 @@ func (a *aviary) locked(trouble func(*http.Request) bool) {
 		}
 		a.asked.Add(1)
 	})
+}
+
+// deploys has production be a service that takes signed orders, and that repeats, when
+// it is in trouble, what it was told and what it knows. It counts the orders.
+func (a *aviary) deploys() *atomic.Int64 {
+	service, orders := production.New(deploySecret), &atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && orders.Add(1) == 1 {
+			http.Error(w, fmt.Sprintf("internal error: %v %s", r.Header, deploySecret), http.StatusBadGateway)
+			return
+		}
+		service.ServeHTTP(w, r)
+	}))
+	a.t.Cleanup(server.Close)
+	a.targets(fmt.Sprintf(`{deadline: 1m, targets: [{name: eu, webhook: {url: "%s/orders/{app}", signed_with: DEPLOY_SECRET}}]}`, server.URL))
+	return orders
 }
 
 // heard keeps something that was said.
@@ -95,7 +113,7 @@ func (a *aviary) workspace() {
 	for _, d := range a.slack.Deliveries() {
 		a.heard("Slack acknowledgements", string(d.Ack()))
 	}
-	for _, c := range a.slack.Calls() {
+	for _, c := range a.slack.Calls() { // what is opened, published, said directly or by a response URL, too
 		a.heard("Slack calls", c.Args)
 	}
 }
@@ -106,7 +124,7 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 	a := &aviary{town: newTown(t, "{approvals: {leads: 1}, checks: [perf]}"), out: map[string]string{}}
 	a.secrets = map[string]string{
 		"the app token": appToken, "the bot token": botToken, "the registry's password": registryPassword,
-		"GitHub's secret": githubSecret, "PagerDuty's secret": pagerdutySecret,
+		"GitHub's secret": githubSecret, "PagerDuty's secret": pagerdutySecret, "the key of orders": deploySecret,
 		"the registry's password, encoded": base64.StdEncoding.EncodeToString([]byte("ci:" + registryPassword)),
 	}
 	d := a.stage("1.4.2")
@@ -118,7 +136,8 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.configure("poll: {every: 1s}", "poll: {every: 1s}\napi: 127.0.0.1:0")
-	bot := a.launch("GITHUB_WEBHOOK_SECRET="+githubSecret, "PAGERDUTY_WEBHOOK_SECRET="+pagerdutySecret)
+	ordered := a.deploys()
+	bot := a.launch("GITHUB_WEBHOOK_SECRET="+githubSecret, "PAGERDUTY_WEBHOOK_SECRET="+pagerdutySecret, "DEPLOY_SECRET="+deploySecret)
 	a.eventually("the bot is connected", func() bool { return a.slack.Sockets() == 2 && bot.ready() })
 	made, err := a.run("token", "create", "-config", a.config, "-scopes", "candidates", "hooks")
 	if err != nil {
@@ -141,7 +160,7 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 	a.operators(bot)
 	a.workspace()
 	a.heard("the log", bot.out.String())
-	if a.asked.Load() == 0 || a.slack.Counts()["auth.test"] == 0 {
+	if a.asked.Load() == 0 || a.slack.Counts()["auth.test"] == 0 || ordered.Load() < 2 {
 		t.Error("a secret was never used, so nothing was tested")
 	}
 	for where, said := range a.out {

@@ -80,7 +80,8 @@ func TestAProgramBringsTheDigestToRun(t *testing.T) {
 func TestAProgramThatFailsIsKeptBySomebody(t *testing.T) {
 	w := newTown(t, oneLead)
 	script := filepath.Join(w.dir, "roll-out")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho 'no <room> left'\nexit 3\n"), 0o700); err != nil {
+	keys := filepath.Join(w.dir, "keys")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho $PROMOTEBOT_KEY >> "+keys+"\necho 'no <room> left'\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	w.targets(fmt.Sprintf(`{targets: [{name: eu, command: {run: %s}}]}`, script), "commands: allowed")
@@ -92,6 +93,24 @@ func TestAProgramThatFailsIsKeptBySomebody(t *testing.T) {
 		m, _ := w.firstCard()
 		return strings.Contains(m, "status 3") && strings.Contains(m, "no &lt;room&gt; left")
 	})
+	_, ts := w.firstCard()
+	d, err := w.slack.Click(bob, shopChannel, ts, "promotebot_retry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.acked(d)
+	failed := func(runs string) func() bool {
+		return func() bool {
+			b, err := os.ReadFile(keys)
+			m, _ := w.firstCard()
+			return err == nil && string(b) == runs && strings.Contains(m, "promotebot_retry")
+		}
+	}
+	w.eventually("it was run again, and failed again", failed("1/eu\n1/eu/2\n"))
+	if said := w.command(ann, "retry shop"); !strings.Contains(said, "is deployed again to eu.") {
+		t.Errorf("it is said: %s", said)
+	}
+	w.eventually("it was run a third time, because somebody typed that", failed("1/eu\n1/eu/2\n1/eu/3\n"))
 	w.keep(bob, "we know")
 	w.eventually("it is kept", func() bool {
 		m, _ := w.firstCard()

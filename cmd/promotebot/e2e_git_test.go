@@ -18,8 +18,9 @@ import (
 // archive is a town whose production is what a Git repository says.
 type archive struct {
 	*town
-	git *git.Server
-	env []string
+	git    *git.Server
+	env    []string
+	deploy string // where that is, as production is told
 }
 
 const kustomizationFile = "apps/shop/kustomization.yaml"
@@ -39,7 +40,8 @@ func newArchive(t *testing.T) *archive {
 			t.Fatal(err)
 		}
 	}
-	a.targets(fmt.Sprintf(`{targets: [{name: eu, gitops: {repository: %q, path: "apps/{app}/kustomization.yaml", kustomize: {}, credentials: {username: %s, password_file: %s}}}]}`, a.git.URL, git.User, password))
+	a.deploy = fmt.Sprintf(`{targets: [{name: eu, gitops: {repository: %q, path: "apps/{app}/kustomization.yaml", kustomize: {}, credentials: {username: %s, password_file: %s}}}]}`, a.git.URL, git.User, password)
+	a.targets(a.deploy)
 	a.env = []string{"SSL_CERT_FILE=" + ca}
 	return a
 }

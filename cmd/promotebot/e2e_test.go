@@ -442,7 +442,7 @@ func TestTheCommandLine(t *testing.T) {
 		t.Errorf("policy explain: %v %s", err, out)
 	}
 	out, err = w.run("policy", "test", "-config", samples+"full.yaml", samples+"scenarios.yaml")
-	if err != nil || strings.Count(out, "ok   ") != 11 {
+	if err != nil || strings.Count(out, "ok   ") != 13 {
 		t.Errorf("policy test: %v %s", err, out)
 	}
 	out, err = w.run("policy", "test", "-config", w.config, samples+"scenarios.yaml")
@@ -464,12 +464,15 @@ func TestTheCommandLine(t *testing.T) {
 	if out, err = w.run("manifest", "kubernetes", "shop", "cart"); err != nil || !strings.Contains(out, "namespace: shop\n") || !strings.Contains(out, "namespace: cart\n") {
 		t.Errorf("manifest kubernetes: %v %s", err, out)
 	}
+	if out, err = w.run("manifest", "flux", "flux-system"); err != nil || !strings.Contains(out, "namespace: flux-system\n") || !strings.Contains(out, "kustomizations") {
+		t.Errorf("manifest flux: %v %s", err, out)
+	}
 	for _, args := range []string{"help audit", "audit --help"} {
 		if out, err := w.run(strings.Fields(args)...); err != nil || !strings.Contains(out, "promotebot audit verify") || strings.Contains(out, "promotebot serve") {
 			t.Errorf("promotebot %s shows more or less than the group: %v\n%s", args, err, out)
 		}
 	}
-	for args, code := range map[string]int{"": 2, "nonsense": 2, "serve extra": 2, "help": 0, "version": 0, "serve -h": 0, "audit --help": 0, "help audit": 0, "audit": 2, "nonsense --help": 2, "manifest nonsense": 2, "manifest kubernetes": 2, "manifest kubernetes Shop": 1, "backup -config nowhere.yaml x": 1} {
+	for args, code := range map[string]int{"": 2, "nonsense": 2, "serve extra": 2, "help": 0, "version": 0, "serve -h": 0, "audit --help": 0, "help audit": 0, "audit": 2, "nonsense --help": 2, "manifest nonsense": 2, "manifest kubernetes": 2, "manifest kubernetes Shop": 1, "manifest flux": 2, "backup -config nowhere.yaml x": 1} {
 		_, err := w.run(strings.Fields(args)...)
 		got := 0
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 )
 
 const rollsBackByItself = "{approvals: {leads: 1}, after: {watch: 5m, incidents: [critical], on_failure: roll-back}}"
@@ -118,6 +121,13 @@ func TestWhatAProgramCanNotDeployIsRolledBackByAClick(t *testing.T) {
 	w.clickOn(2, ann, approve)
 	w.eventually("it is failing, and the card says why", func() bool {
 		return w.shows(2, "*Failing*")() && w.shows(2, "no configuration")() && w.shows(2, rollBack)()
+	})
+	w.command(eve, "remind shop")
+	w.eventually("who could choose is called in its thread", func() bool {
+		card, _ := w.cardOf(2)
+		return slices.ContainsFunc(w.slack.Thread(shopChannel, card.TS), func(m fakeslack.Message) bool {
+			return strings.HasPrefix(m.Text, "Reminder, because") && strings.Contains(m.Text, "*failing*") && strings.Contains(m.Text, "<@"+bob+">")
+		})
 	})
 	if err := os.Remove(said + ".broken"); err != nil {
 		t.Fatal(err)

@@ -160,8 +160,8 @@ roles:
 	}
 }
 
-// stage pushes a new image of the version and has CI tag it.
-func (w *town) stage(version string) v1.Hash {
+// build is a new image of the version.
+func (w *town) build(version string) v1.Image {
 	w.t.Helper()
 	image, err := random.Image(512, 2)
 	if err != nil {
@@ -175,6 +175,13 @@ func (w *town) stage(version string) v1.Hash {
 	if image, err = mutate.ConfigFile(image, file); err != nil {
 		w.t.Fatal(err)
 	}
+	return image
+}
+
+// stage pushes a new image of the version and has CI tag it.
+func (w *town) stage(version string) v1.Hash {
+	w.t.Helper()
+	image := w.build(version)
 	if err := remote.Write(w.repo.Tag("staging-passed"), image, remote.WithContext(w.t.Context())); err != nil {
 		w.t.Fatal(err)
 	}

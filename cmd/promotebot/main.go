@@ -60,6 +60,7 @@ func commands() []command {
 		{"check report", "-app APP -digest DIGEST -name NAME -status STATUS", "report a check of a digest to a running bot", (*program).checkReport},
 		{"doctor", "[-config FILE] [-json]", "say whether everything that the bot needs is there, also while it runs; exits with 1 when something is wrong, with 2 when something could not be looked at", (*program).doctor},
 		{"manifest kubernetes", "NAMESPACE…", "print the account and the roles to apply, with which the bot may deploy into namespaces", (*program).manifestKubernetes},
+		{"manifest flux", "NAMESPACE…", "print the account and the roles to apply, with which the bot may ask Flux how far it is", (*program).manifestFlux},
 		{"manifest slack", "", "print the Slack app manifest to paste; also without \"slack\"", (*program).manifest},
 		{"manifest", "", "", (*program).manifest},
 		{"backup", "[-config FILE] TO", "copy the database, also while the bot runs", (*program).backup},

@@ -80,6 +80,7 @@ const (
 	Strayed  Kind = "strayed"  // a target runs something else than it was told, or does not any more
 	Watching Kind = "watching" // it runs everywhere
 	Failing  Kind = "failing"  // it did not come to run, or something went wrong after that
+	Retried  Kind = "retried"  // somebody has its targets told again
 )
 
 // Entry is what is written down. It holds ids, digests and our own words; what

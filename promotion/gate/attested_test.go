@@ -36,7 +36,7 @@ func TestWhomProvenanceNamesCantApprove(t *testing.T) {
 	w := attestedWorld(t, false, "ci")
 	w.attested = promotion.Attested{Verified: 1, Named: 1, Authors: []string{"ann@example.com"}}
 	w.stage("a")
-	if len(w.sought) != 1 || w.sought[0].Digest != digest("a") || w.sought[0].Trust.Keys[0].Name != "ci" {
+	if len(w.sought) != 1 || w.sought[0].Digest != digest("a") || w.sought[0].App != "shop" || w.sought[0].Trust.Keys[0].Name != "ci" {
 		t.Fatalf("looked for: %+v", w.sought)
 	}
 	w.click(ann, promotion.Approve)

@@ -14,6 +14,7 @@ type Replayed struct {
 	Promotion promotion.Promotion
 	Would     *time.Time // when it would have gone ahead; nil: not by now, or not before it ended otherwise
 	Verdict   policy.Verdict
+	Unheard   bool // what provenance would have said is not recorded, and counted as in order
 }
 
 // Backtest replays the past that is recorded under another catalog: everything
@@ -57,7 +58,7 @@ func (t *turn) replayed(p *promotion.Promotion) (Replayed, error) {
 		until = p.FinishedAt.Add(-time.Microsecond)
 	}
 	met, ok, last := policy.Replay(d, f, p.OpenedAt, until)
-	r := Replayed{Promotion: *p, Verdict: last}
+	r := Replayed{Promotion: *p, Verdict: last, Unheard: policy.Unheard(d, f)}
 	if ok {
 		r.Would = &met
 	}

@@ -408,7 +408,7 @@ func (t *turn) outlived(p *promotion.Promotion) error {
 		}
 		why := fmt.Sprintf("#%d has taken its place", p.ID)
 		if p.Purpose == promotion.Rollback {
-			why = fmt.Sprintf("it was rolled back to %s in #%d", p.Digest.Short(), p.ID)
+			why = p.Outdid()
 		}
 		if old.Reason != "" {
 			why = old.Reason + "; " + why

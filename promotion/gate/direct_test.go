@@ -302,7 +302,7 @@ func TestWhatIsFailingIsRemindedOfUntilSomebodyChooses(t *testing.T) {
 	for name, automatic := range map[string]bool{"approved": false, "automatic": true} {
 		t.Run(name, func(t *testing.T) {
 			c := deploying(t, false, nil, "eu")
-			c.Reminders, c.Direct = nil, &gate.Direct{Schedule: "0 9 * * *", TimeZone: "Europe/Berlin"}
+			c.Reminders, c.Direct = catalog(t, careful()).Reminders, &gate.Direct{Schedule: "0 9 * * *", TimeZone: "Europe/Berlin"}
 			c.Apps[0].Channel = "C0SHOP"
 			if automatic {
 				d := c.Apps[0].Policies["production"]
@@ -324,6 +324,13 @@ func TestWhatIsFailingIsRemindedOfUntilSomebodyChooses(t *testing.T) {
 			w.wait(24 * time.Hour)
 			w.expect(id, promotion.Failing)
 			w.wants("those who could choose", "2026-03-03 08:00:00 U0ANN 1", "2026-03-03 08:00:00 U0BOB 1", "2026-03-03 08:00:00 U0SUE 1")
+			if n := w.count("reminder, named"); n != 1 {
+				t.Errorf("reminded %d times in its thread: %q", n, w.said)
+			}
+			remind := promotion.Gesture{Kind: promotion.GestureRemind, Person: eve, App: "shop"}
+			if a := w.deed(remind); a.Verb != promotion.Counted || a.Promotion != id || a.Decision != promotion.Keep {
+				t.Errorf("Eve wants them reminded: %+v", a)
+			}
 			must := func(h policy.Home, _ promotion.Home, err error) int {
 				w.must(err)
 				return len(h.Waiting)
@@ -343,6 +350,9 @@ func TestWhatIsFailingIsRemindedOfUntilSomebodyChooses(t *testing.T) {
 			}
 			w.wait(24 * time.Hour)
 			w.wants("once somebody has chosen")
+			if n := w.count("reminder, named"); n != 1 || w.count("reminder") != 1 {
+				t.Errorf("in its thread: %q", w.said)
+			}
 		})
 	}
 }

@@ -35,9 +35,17 @@ func (t *turn) tell(g promotion.Gesture, a promotion.Answer) error {
 	if g.Token != "" {
 		return nil // a machine asks for itself what has come of it
 	}
-	w := promotion.TellWork{Reply: reply(g, a.Public()), Answer: a}
-	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, t.now))
+	w, due := promotion.TellWork{Reply: reply(g, a.Public()), Answer: a}, t.now
+	if a.Verb == promotion.Checking {
+		w.While, due = g.Key, t.now.Add(briefly)
+	}
+	return t.AddEffect(promotion.NewEffect(promotion.EffectTell, "tell/"+string(a.Verb)+"/"+g.Key, a.Promotion, w, due))
 }
+
+// briefly is for how long somebody waits for an answer without being told that
+// there will be one. Most readings are back by then; said at the same time as what
+// came of it, it may even be shown after that.
+const briefly = time.Second
 
 // tellPerson lets somebody know what another has done that concerns them.
 func (t *turn) tellPerson(g promotion.Gesture, a promotion.Answer) error {
@@ -105,7 +113,7 @@ func (t *turn) attest(p *promotion.Promotion) error {
 	if v := p.Provenance; v.Covers(p, by) && v.ReadAt != nil {
 		due = later(due, v.ReadAt.Add(policy.SoughtEvery))
 	}
-	w := promotion.ProvenanceWork{Repository: p.Repository, Digest: p.Digest, Trust: t.catalog.Trust}
+	w := promotion.ProvenanceWork{App: p.App, Repository: p.Repository, Digest: p.Digest, Trust: t.catalog.Trust}
 	return t.AddEffect(promotion.NewEffect(promotion.EffectAttested, fmt.Sprintf("attested/%d/%s", p.ID, by), p.ID, w, due))
 }
 
@@ -119,10 +127,10 @@ func (t *turn) undo(p *promotion.Promotion, w promotion.UndoWork) error {
 }
 
 // tellTarget and observe are one order to one target: however often a promotion is
-// told to go on, a target is told once.
+// told to go on, a target is told once. One that is tried again is another order.
 func (t *turn) tellTarget(d promotion.Deployment) error {
 	o := d.Order
-	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, fmt.Sprintf("deploy/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, t.now))
+	return t.AddEffect(promotion.NewEffect(promotion.EffectDeploy, "deploy/"+o.Key(), o.Promotion, promotion.DeployWork{Order: o}, t.now))
 }
 
 func (t *turn) observe(d promotion.Deployment, at time.Time) error {
@@ -130,7 +138,7 @@ func (t *turn) observe(d promotion.Deployment, at time.Time) error {
 	if at.After(o.Deadline) {
 		at = o.Deadline
 	}
-	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, fmt.Sprintf("observe/%d/%s", o.Promotion, o.Target), o.Promotion, promotion.DeployWork{Order: o}, at))
+	return t.AddEffect(promotion.NewEffect(promotion.EffectObserve, "observe/"+o.Key(), o.Promotion, promotion.DeployWork{Order: o}, at))
 }
 
 // stockAt has one target read about the order that it has done last.

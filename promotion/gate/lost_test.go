@@ -94,6 +94,36 @@ func TestAClickIsAnsweredAlsoWhenSlackNeverSaysWhoItWas(t *testing.T) {
 	}
 }
 
+// Most readings are back within a second. What is said meanwhile is said only to
+// whom it takes longer, and never after what has come of it.
+func TestThatSomethingIsLookedUpIsSaidOnlyWhenItTakesLong(t *testing.T) {
+	w := newWorld(t, catalog(t, careful()))
+	w.stage("a")
+	said := func() (n int) {
+		for _, text := range w.said {
+			if text == "to "+string(eve)+": "+string(promotion.Checking) {
+				n++
+			}
+		}
+		return n
+	}
+	if a := w.click(eve, promotion.Approve); a.Verb != promotion.Checking {
+		t.Fatalf("answer: %+v", a)
+	}
+	w.wait(time.Minute)
+	if a := w.answers[eve]; a.Verb != promotion.Refused || said() != 0 {
+		t.Errorf("known at once: told %+v, and %d times that it is looked up", a, said())
+	}
+	w.down[promotion.EffectPerson] = promotion.Unavailable
+	w.wait(2 * time.Hour)
+	if a := w.click(eve, promotion.Approve); a.Verb != promotion.Checking {
+		t.Fatalf("answer: %+v", a)
+	}
+	if w.wait(2 * time.Second); said() != 1 {
+		t.Errorf("it takes long: told %d times that it is looked up", said())
+	}
+}
+
 func TestAClickIsAnsweredAlsoWhenAGroupIsNeverRead(t *testing.T) {
 	c := catalog(t, careful())
 	c.Roles["leads"] = gateRole("S0LEADS")

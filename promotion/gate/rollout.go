@@ -29,7 +29,11 @@ func (t *turn) ordered(e promotion.Effect) (*promotion.Promotion, promotion.Depl
 	if err != nil {
 		return nil, promotion.Deployment{}, err
 	}
-	return t.orderTo(e.Promotion, w.Order.Target)
+	p, d, err := t.orderTo(e.Promotion, w.Order.Target)
+	if err == nil && w.Order.Retries < d.Order.Retries { // it was tried again since: this order has ended
+		d.Order, d.EndedAt = w.Order, &t.now
+	}
+	return p, d, err
 }
 
 func (t *turn) orderTo(id promotion.ID, target string) (*promotion.Promotion, promotion.Deployment, error) {
@@ -179,7 +183,7 @@ func (t *turn) deployFailed(e promotion.Effect, f promotion.Failure) error {
 // unreached lets the card say why a target could not be told or asked so far.
 func (t *turn) unreached(e promotion.Effect, f promotion.Failure) error {
 	p, d, err := t.ordered(e)
-	if err != nil || d.Fault == f.Text {
+	if err != nil || d.Fault == f.Text || d.EndedAt != nil {
 		return err
 	}
 	d.Fault = f.Text

@@ -65,6 +65,20 @@ func inVain(g promotion.Gesture, a promotion.Answer) string {
 	return g.Reason
 }
 
+// Undecided tells whether a gesture was kept and still waits for what has to be
+// read first.
+func (g *Gate) Undecided(ctx context.Context, key string) (waits bool, err error) {
+	err = g.read(ctx, func(t *turn) error {
+		_, decided, err := t.Gesture(key)
+		waits = err == nil && decided == nil
+		if errors.Is(err, promotion.NotFound) {
+			return nil
+		}
+		return err
+	})
+	return waits, err
+}
+
 // Say has the answer sent to what somebody asked in a message or with a button,
 // once however often that is delivered.
 func (g *Gate) Say(ctx context.Context, gesture promotion.Gesture, w promotion.SayWork) error {
@@ -165,7 +179,7 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 	switch {
 	case g.Decision == promotion.Lift && p.State == promotion.Open:
 		return t.refuse(g, p, policy.Document{}, answer, "it is open: there is no rejection to lift")
-	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected) && (g.Decision != promotion.Keep || p.State != promotion.Failing):
+	case p.State != promotion.Open && !g.Decision.Reviews() && (g.Decision != promotion.Lift || p.State != promotion.Rejected) && (!g.Decision.Settles() || p.State != promotion.Failing):
 		answer.Verb, answer.Reason = promotion.Closed, string(p.State)
 		return answer, t.drawCard(p) // whoever still saw buttons saw an old card
 	case g.CardTS != "" && p.Card.TS != "" && g.CardTS != p.Card.TS: // Slack may show a card before we are told where
@@ -204,6 +218,8 @@ func (t *turn) vote(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 		return t.lift(g, p, d, f, answer)
 	case promotion.Keep:
 		return t.keep(g, p, d, f, answer)
+	case promotion.Retry:
+		return t.tryAgain(g, p, d, f, answer)
 	case promotion.BreakGlass:
 		return t.breakGlass(g, p, d, f, answer)
 	case promotion.Fine, promotion.NotFine:
@@ -218,7 +234,7 @@ func (t *turn) votersFacts(g promotion.Gesture, p *promotion.Promotion) (d polic
 	if d, f, err = t.facts(p); err != nil {
 		return d, f, err
 	}
-	if g.Decision == promotion.Keep {
+	if g.Decision.Settles() {
 		if d, f, err = t.keepers(p, d, f); err != nil {
 			return d, f, err
 		}
@@ -227,7 +243,7 @@ func (t *turn) votersFacts(g promotion.Gesture, p *promotion.Promotion) (d polic
 }
 
 // keepers are the policy and the facts by which it is decided who may keep what is
-// failing: where nobody is asked for anything, somebody has to be able to.
+// failing, or have it tried again: where nobody is asked for anything, somebody has to be able to.
 func (t *turn) keepers(p *promotion.Promotion, d policy.Document, f policy.Facts) (policy.Document, policy.Facts, error) {
 	if !d.Automatic {
 		return d, f, nil

@@ -12,18 +12,19 @@ import (
 // schedule of the configuration reminds besides.
 const remindEvery = 4 * time.Hour
 
-// urge asks for the approvals that are missing, because somebody wants it now.
+// urge asks for the approvals that are missing, or what becomes of what is failing,
+// because somebody wants it now.
 func (t *turn) urge(g promotion.Gesture, answer promotion.Answer) (promotion.Answer, error) {
-	open, err := t.query(Query{App: g.App, DigestPrefix: g.Ref, Apart: true, States: []promotion.State{promotion.Open}})
+	waiting, err := t.query(Query{App: g.App, DigestPrefix: g.Ref, Apart: true, States: []promotion.State{promotion.Open, promotion.Failing}})
 	if err != nil {
 		return answer, err
 	}
-	if len(open) == 0 {
+	if len(waiting) == 0 {
 		answer.Verb = promotion.Missing
 		return answer, nil
 	}
 	refusal := ""
-	for _, p := range open {
+	for _, p := range waiting {
 		v, err := t.view(p)
 		if err != nil {
 			return answer, err
@@ -33,7 +34,10 @@ func (t *turn) urge(g promotion.Gesture, answer promotion.Answer) (promotion.Ans
 			next = later(t.now, p.RemindedAt.Add(remindEvery))
 		}
 		switch {
-		case !v.Verdict.OnlyApprovals():
+		case p.State == promotion.Failing && !v.OnPeople():
+			refusal = "nobody is known who could choose what becomes of it"
+			continue
+		case !v.OnPeople():
 			refusal = "approvals are not all that it lacks: " + v.Verdict.Missing()[0].Reason
 			continue
 		case next.After(t.now):
@@ -45,6 +49,9 @@ func (t *turn) urge(g promotion.Gesture, answer promotion.Answer) (promotion.Ans
 		}
 		next = t.now.Add(remindEvery)
 		answer.Verb, answer.Promotion, answer.Digest, answer.Next = promotion.Counted, p.ID, p.Digest, &next
+		if p.State == promotion.Failing {
+			answer.Decision = promotion.Keep
+		}
 	}
 	if answer.Verb != promotion.Counted {
 		return t.refuseDeed(g, answer, policy.Document{}, refusal)

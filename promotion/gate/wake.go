@@ -20,7 +20,8 @@ func (t *turn) woken(id promotion.ID) error {
 }
 
 // remind asks, in the thread of every promotion that lacks nothing but
-// approvals, for those approvals; and for every review of a broken glass.
+// approvals, for those approvals; in that of what is failing, for a choice; and for
+// every review of a broken glass.
 func (t *turn) remind(e promotion.Effect) error {
 	w, err := promotion.Work[promotion.RemindWork](e)
 	if err != nil {
@@ -30,16 +31,16 @@ func (t *turn) remind(e promotion.Effect) error {
 	if i < 0 {
 		return nil // taken out of the configuration
 	}
-	open, err := t.query(Query{Apart: true, States: []promotion.State{promotion.Open}})
+	waiting, err := t.query(Query{Apart: true, States: []promotion.State{promotion.Open, promotion.Failing}})
 	if err != nil {
 		return err
 	}
-	for _, p := range open {
+	for _, p := range waiting {
 		v, err := t.view(p)
 		if err != nil {
 			return err
 		}
-		if !v.Verdict.OnlyApprovals() {
+		if !v.OnPeople() {
 			continue
 		}
 		if err := t.notice(p, "remind/"+w.Tick.Format(time.RFC3339), promotion.NoticeWork{Kind: promotion.NoticeReminder, Named: t.catalog.Direct != nil}); err != nil {

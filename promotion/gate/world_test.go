@@ -217,6 +217,9 @@ var everything = []promotion.EffectKind{
 func (w *world) run() {
 	w.t.Helper()
 	for range 200 {
+		if due, some, err := w.db.NextDue(w.t.Context(), everything); err == nil && (!some || due.After(w.now)) {
+			return // which is cheaper to find out than by a claim
+		}
 		claimed, err := w.db.Claim(w.t.Context(), everything, "test", w.now, w.now.Add(time.Minute), 10)
 		w.must(err)
 		if len(claimed) == 0 {
@@ -346,6 +349,12 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		w.said = append(w.said, said)
 	case promotion.EffectTell:
 		a := work[promotion.TellWork](w, e)
+		if a.While != "" {
+			waits, err := w.gate.Undecided(w.t.Context(), a.While)
+			if w.must(err); !waits {
+				break
+			}
+		}
 		w.said = append(w.said, "to "+string(a.Person)+": "+string(a.Answer.Verb))
 		w.answers[a.Person] = a.Answer
 	case promotion.EffectHome:

@@ -116,11 +116,18 @@ func (l *Lane) Run(ctx context.Context) error {
 	var under sync.WaitGroup
 	defer under.Wait()
 	for ctx.Err() == nil {
-		claimed, err := l.claim(ctx, kinds, l.Width-len(slots))
-		if err != nil && ctx.Err() == nil {
-			l.Log.Error("can't claim effects", "lane", l.Name, "error", err)
-			l.sleep(ctx, time.Second)
-			continue
+		// A claim writes, and there is one writer. Most of the pokes are of what is
+		// for another lane, which a read finds out.
+		idle, err := l.untilDue(ctx, kinds, len(slots) >= l.Width)
+		var claimed []promotion.Effect
+		if err == nil && idle <= 0 {
+			claimed, err = l.claim(ctx, kinds, l.Width-len(slots))
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				l.Log.Error("can't claim effects", "lane", l.Name, "error", err)
+			}
+			idle = time.Second
 		}
 		for _, e := range claimed {
 			slots <- struct{}{}
@@ -129,36 +136,27 @@ func (l *Lane) Run(ctx context.Context) error {
 				l.perform(ctx, e)
 			})
 		}
-		if len(claimed) > 0 && len(slots) < l.Width {
-			continue
-		}
-		l.sleep(ctx, l.untilDue(ctx, kinds, len(slots) >= l.Width))
+		l.sleep(ctx, idle)
 	}
 	return ctx.Err()
 }
 
 func (l *Lane) claim(ctx context.Context, kinds []promotion.EffectKind, free int) ([]promotion.Effect, error) {
-	if free <= 0 {
-		return nil, nil
-	}
 	now := time.Now()
 	return l.Queue.Claim(ctx, kinds, l.Owner, now, now.Add(timeout+margin), free)
 }
 
 // untilDue is how long there is nothing to do. With every slot taken the next
 // thing to happen is that one is freed, which pokes the lane.
-func (l *Lane) untilDue(ctx context.Context, kinds []promotion.EffectKind, full bool) time.Duration {
+func (l *Lane) untilDue(ctx context.Context, kinds []promotion.EffectKind, full bool) (time.Duration, error) {
 	if full {
-		return maxSleep
+		return maxSleep, nil
 	}
 	due, some, err := l.Queue.NextDue(ctx, kinds)
-	switch {
-	case err != nil:
-		return time.Second
-	case !some:
-		return maxSleep
+	if err != nil || !some {
+		return maxSleep, err
 	}
-	return min(maxSleep, time.Until(due))
+	return min(maxSleep, time.Until(due)), nil
 }
 
 func (l *Lane) sleep(ctx context.Context, d time.Duration) {

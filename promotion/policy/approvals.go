@@ -12,7 +12,7 @@ import (
 // fill, or why it can't count.
 func MayApprove(d Document, f Facts, id promotion.PersonID, now time.Time) (roles []string, refusal string) {
 	p := newPlan(d.Asks()).staff(f, now)
-	held, refusal := p.admit(d, f, id, now, now)
+	held, refusal := p.admit(&d, &f, id, now, now)
 	for i, role := range p.roles {
 		if held>>i&1 == 1 {
 			roles = append(roles, role)
@@ -23,7 +23,7 @@ func MayApprove(d Document, f Facts, id promotion.PersonID, now time.Time) (role
 
 // admit are the roles that an approval by the account, given at an instant, could
 // fill, or why it can't count.
-func (p *plan) admit(d Document, f Facts, id promotion.PersonID, at, now time.Time) (held roles, refusal string) {
+func (p *plan) admit(d *Document, f *Facts, id promotion.PersonID, at, now time.Time) (held roles, refusal string) {
 	if refusal := notAMember(f, id); refusal != "" {
 		return 0, refusal
 	}
@@ -34,36 +34,37 @@ func (p *plan) admit(d Document, f Facts, id promotion.PersonID, at, now time.Ti
 		return 0, refusal
 	}
 	if held = p.may(id, at); held == 0 {
-		return 0, p.roleless(f, id, now)
+		return 0, p.roleless(*f, id, now)
 	}
 	return held, ""
 }
 
 // excluded says why the person can't approve, whatever roles they hold, or those
 // with whom they are together one person.
-func (p *plan) excluded(d Document, f Facts, id promotion.PersonID) string {
+func (p *plan) excluded(d *Document, f *Facts, id promotion.PersonID) string {
 	if refusal := excluded(d, f, id); refusal != "" {
 		return refusal
 	}
 	of := func(other promotion.PersonID) bool { return excluded(d, f, other) != "" }
-	if other, ok := p.partner(f, id, of); ok {
+	if other, ok := p.partner(f.Identities, id, of); ok {
 		return excluded(d, f, other) + ", nor can somebody who is one person with them by a delegation"
 	}
 	return ""
 }
 
-// excluded is asked of people and not of accounts.
-func excluded(d Document, f Facts, id promotion.PersonID) string {
+// excluded is asked of people and not of accounts. What is asked once for each vote
+// takes pointers: facts are large, and nothing here changes them.
+func excluded(d *Document, f *Facts, id promotion.PersonID) string {
 	if !d.RequesterMayApprove && f.Promotion.Requester != "" && f.Identities.Same(id, f.Promotion.Requester) {
 		return "whoever requested a promotion can't approve it"
 	}
-	if d.AuthorsCannotApprove && wrote(f, id) {
+	if d.AuthorsCannotApprove && wrote(*f, id) {
 		return "whoever wrote what is in an image can't approve it"
 	}
 	return ""
 }
 
-func notAMember(f Facts, id promotion.PersonID) string {
+func notAMember(f *Facts, id promotion.PersonID) string {
 	switch f.People[id].Standing {
 	case promotion.Member:
 		return ""
@@ -89,7 +90,7 @@ func MayLook(f Facts, id promotion.PersonID) (refusal string) {
 	case promotion.External:
 		return "only people of this workspace are shown more than the card"
 	}
-	return notAMember(f, id)
+	return notAMember(&f, id)
 }
 
 func holdsOne(f Facts, roles []string, id promotion.PersonID) bool {
@@ -164,10 +165,10 @@ func StaleFor(decision promotion.Decision, d Document, f Facts, id promotion.Per
 }
 
 func stale(f Facts, roles []string, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
-	return append(staleAccount(f, id, maxAge, now), staleRosters(f, roles, maxAge, now)...)
+	return append(staleAccount(&f, id, maxAge, now), staleRosters(f, roles, maxAge, now)...)
 }
 
-func staleAccount(f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
+func staleAccount(f *Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) []Subject {
 	if known, ok := f.People[id]; !ok || now.Sub(known.ReadAt) > maxAge {
 		return []Subject{{Person: id}}
 	}
@@ -198,9 +199,9 @@ func identity(d Document, f Facts, assigned []Assignment, now time.Time) ([]Find
 	roles := d.Approvers()
 	var needed []Subject
 	for _, a := range assigned {
-		needed = append(needed, staleAccount(f, a.Person, SureFor, now)...)
+		needed = append(needed, staleAccount(&f, a.Person, SureFor, now)...)
 		if a.For != "" {
-			needed = append(needed, staleAccount(f, a.For, SureFor, now)...)
+			needed = append(needed, staleAccount(&f, a.For, SureFor, now)...)
 		}
 	}
 	if len(assigned) > 0 {

@@ -39,22 +39,26 @@ func count(d Document, f Facts, p *plan, now time.Time) (b ballots) {
 	all := make([]said, 0, len(f.Votes))
 	single := make([]ballot, len(f.Votes)) // room for the one vote that nearly everybody has
 	terms := f.Promotion.TermsNow()
-	for _, vote := range f.Votes {
+	for v := range f.Votes {
+		vote := &f.Votes[v]
 		person := f.Identities.Of(vote.Person)
-		i := slices.IndexFunc(all, func(s said) bool { return s.person == person })
-		if i < 0 {
-			i, all = len(all), append(all, said{voter: voter{person: person, votes: single[len(all) : len(all) : len(all)+1]}})
+		i := 0
+		for i < len(all) && all[i].person != person {
+			i++
+		}
+		if i == len(all) {
+			all = append(all, said{voter: voter{person: person, votes: single[len(all) : len(all) : len(all)+1]}})
 		}
 		if vote.Decision != promotion.Approve {
 			all[i] = said{voter: voter{person: person}} // a person's last word counts, from whichever account
 			continue
 		}
-		held, refusal := p.admit(d, f, vote.Person, vote.At, now)
+		held, refusal := p.admit(&d, &f, vote.Person, vote.At, now)
 		if refusal == "" {
 			refusal = vote.Terms.Differs(terms)
 		}
 		if refusal == "" {
-			refusal = Lapsed(d, vote, now)
+			refusal = d.Expires.lapsed(vote, now)
 		}
 		if refusal != "" {
 			all[i].against = Discount{Person: vote.Person, Reason: refusal}
@@ -129,14 +133,14 @@ func stillCould(d Document, f Facts, p *plan, voters []voter, now time.Time) (ot
 			return
 		}
 		seen[id] = true
-		if _, known := f.People[id]; known && notAMember(f, id) != "" || p.excluded(d, f, id) != "" {
+		if _, known := f.People[id]; known && notAMember(&f, id) != "" || p.excluded(&d, &f, id) != "" {
 			return
 		}
 		of := voterOf(f, voters, id)
 		if of >= 0 && slices.ContainsFunc(voters[of].votes, func(b ballot) bool { return b.account == id }) {
 			return
 		}
-		_, paired := p.partner(f, id, func(other promotion.PersonID) bool { return voterOf(f, voters, other) >= 0 })
+		_, paired := p.partner(f.Identities, id, func(other promotion.PersonID) bool { return voterOf(f, voters, other) >= 0 })
 		others = append(others, other{id, of, p.may(id, now), p.held[id], paired})
 	}
 	for _, role := range p.roles {

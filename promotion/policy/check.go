@@ -262,7 +262,7 @@ func MaySign(d Document, f Facts, name string, id promotion.PersonID) (role, ref
 	case c.ReviewedBy == "":
 		return "", "this check is reported by machines and not signed off by people"
 	}
-	if refusal := notAMember(f, id); refusal != "" {
+	if refusal := notAMember(&f, id); refusal != "" {
 		return "", refusal
 	}
 	if refusal := cantSign(d, f, id); refusal != "" {

@@ -281,3 +281,54 @@ func TestASecondAccountSignsOffNothingOfItsOwn(t *testing.T) {
 		t.Errorf("the other account of whoever requested it: %q", refusal)
 	}
 }
+
+// Where authors can't approve, they don't sign off what they wrote either.
+func TestAnAuthorSignsOffNothingOfTheirOwn(t *testing.T) {
+	d, f := ready()
+	d.Checks = []policy.Check{{Name: "look", ReviewedBy: "security"}}
+	f.Identities.Addresses = map[string]promotion.PersonID{"mel@example.com": "mel"}
+	f.Authors = []string{"Mel <mel@example.com>"}
+	f.Checks = []promotion.Check{{Name: "look", Status: promotion.CheckPassed, Person: "mel", At: noon}}
+	who := func() (outcome policy.Outcome, could []promotion.PersonID) {
+		of := policy.Evaluate(d, f, noon).Of(policy.RuleChecks)[0]
+		for _, c := range of.Children {
+			could = append(could, c.Who...)
+		}
+		return of.Outcome, append(could, of.Who...)
+	}
+	if _, refusal := policy.MaySign(d, f, "look", "mel"); refusal != "" {
+		t.Errorf("where authors may approve: %s", refusal)
+	}
+	if outcome, _ := who(); outcome != policy.Met {
+		t.Errorf("where authors may approve, hers is %s", outcome)
+	}
+	d.AuthorsCannotApprove = true
+	if _, refusal := policy.MaySign(d, f, "look", "mel"); !strings.Contains(refusal, "wrote") {
+		t.Errorf("who wrote it may sign: %q", refusal)
+	}
+	if role, refusal := policy.MaySign(d, f, "look", "sue"); role != "security" {
+		t.Errorf("somebody else: %s", refusal)
+	}
+	if outcome, could := who(); outcome == policy.Met || slices.Contains(could, "mel") || !slices.Contains(could, "sue") {
+		t.Errorf("hers is %s; could sign: %v", outcome, could)
+	}
+	delete(f.People, "mel")
+	delete(f.People, "sue")
+	f.Checks = nil
+	if _, could := who(); slices.Contains(could, "mel") || !slices.Contains(could, "sue") {
+		t.Errorf("before anybody was read, could sign: %v", could)
+	}
+}
+
+func TestAVerdictNamesWhenAReportWillBeTooOldAndWhoCouldLookAgain(t *testing.T) {
+	d, f := ready()
+	d.Checks = []policy.Check{{Name: "look", ReviewedBy: "security", MaxAge: 3 * time.Hour}}
+	f.Checks = []promotion.Check{{Name: "look", Status: promotion.CheckPassed, Person: "mel", At: *ago(time.Hour)}}
+	if all := policy.Evaluate(d, f, noon).Of(policy.RuleChecks)[0]; all.Outcome != policy.Met || all.Children[0].ChangesAt == nil || !all.Children[0].ChangesAt.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("%+v", all)
+	}
+	old := policy.Evaluate(d, f, noon.Add(2*time.Hour)).Of(policy.RuleChecks)[0]
+	if said := old.Children[0]; said.Outcome != policy.Waiting || !slices.Equal(said.Who, []promotion.PersonID{"mel", "sue"}) {
+		t.Errorf("%+v", said)
+	}
+}

@@ -51,7 +51,7 @@ func (p *plan) deputize(f Facts, now time.Time) {
 // concerns tells whether a delegation counts while it is in force, unless another
 // goes before it.
 func (p *plan) concerns(f Facts, g promotion.Delegation) bool {
-	return p.held[g.By] != 0 && !f.Identities.Same(g.By, g.To) && notAMember(f, g.By) == "" && notAMember(f, g.To) == ""
+	return p.held[g.By] != 0 && !f.Identities.Same(g.By, g.To) && notAMember(&f, g.By) == "" && notAMember(&f, g.To) == ""
 }
 
 // StandIns are the delegations that count for an open promotion. What is said of any
@@ -114,12 +114,12 @@ func (p *plan) roleless(f Facts, id promotion.PersonID, now time.Time) string {
 
 // partner is the other one of a pair that the person belongs to and that is
 // together one person, for whom that is so.
-func (p *plan) partner(f Facts, id promotion.PersonID, is func(promotion.PersonID) bool) (one promotion.PersonID, ok bool) {
+func (p *plan) partner(same promotion.Identities, id promotion.PersonID, is func(promotion.PersonID) bool) (one promotion.PersonID, ok bool) {
 	for _, d := range p.deputies {
 		switch {
-		case f.Identities.Same(d.To, id) && is(d.By):
+		case same.Same(d.To, id) && is(d.By):
 			return d.By, true
-		case f.Identities.Same(d.By, id) && is(d.To):
+		case same.Same(d.By, id) && is(d.To):
 			return d.To, true
 		}
 	}
@@ -160,13 +160,13 @@ func (p *plan) delegationEnds(f Facts, had *time.Time, now time.Time) *time.Time
 // place, or "". It takes a role that can approve, and somebody who is a person of
 // this workspace.
 func MayDelegate(d Document, f Facts, by, to promotion.PersonID) (refusal string) {
-	if refusal := notAMember(f, by); refusal != "" {
+	if refusal := notAMember(&f, by); refusal != "" {
 		return refusal
 	}
 	if f.Identities.Same(by, to) {
 		return "nobody can delegate to themselves"
 	}
-	if refusal := notAMember(f, to); refusal != "" {
+	if refusal := notAMember(&f, to); refusal != "" {
 		return "it can't be delegated to them: " + refusal
 	}
 	if roles := d.Approvers(); !holdsOne(f, roles, by) {
@@ -180,7 +180,7 @@ func MayDelegate(d Document, f Facts, by, to promotion.PersonID) (refusal string
 func staleDelegators(f Facts, id promotion.PersonID, maxAge time.Duration, now time.Time) (all []Subject) {
 	for _, g := range f.Delegations {
 		if g.To == id && g.At(now) {
-			all = append(all, staleAccount(f, g.By, maxAge, now)...)
+			all = append(all, staleAccount(&f, g.By, maxAge, now)...)
 		}
 	}
 	return all

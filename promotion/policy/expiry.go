@@ -37,13 +37,13 @@ func Expiration(at time.Time) string {
 }
 
 // lapse is when the approval stops counting by itself, if it does.
-func (e Expiry) lapse(v promotion.Vote) (time.Time, bool) {
+func (e Expiry) lapse(v *promotion.Vote) (time.Time, bool) {
 	return v.At.Add(e.Approval), e.Approval > 0
 }
 
-// Lapsed says that the approval has stopped counting by itself, or "".
-func Lapsed(d Document, v promotion.Vote, now time.Time) string {
-	if at, some := d.Expires.lapse(v); some && !now.Before(at) {
+// lapsed says that the approval has stopped counting by itself, or "".
+func (e Expiry) lapsed(v *promotion.Vote, now time.Time) string {
+	if at, some := e.lapse(v); some && !now.Before(at) {
 		return "it expired " + instant(at) + "; it has to be given again"
 	}
 	return ""

@@ -46,7 +46,7 @@ func MayBreak(d Document, f Facts, id promotion.PersonID) (refusal string) {
 	if d.BreakGlass == nil {
 		return "there is no glass to break here: the policy names nobody who could go past it"
 	}
-	if refusal := notAMember(f, id); refusal != "" {
+	if refusal := notAMember(&f, id); refusal != "" {
 		return refusal
 	}
 	if !f.Rosters[d.BreakGlass.Role].Has(id) {
@@ -206,7 +206,7 @@ func MayReview(d Document, f Facts, id promotion.PersonID) (refusal string) {
 	case f.Promotion.State == promotion.Open && Breaks(d, f):
 		return "it has not gone ahead yet: what comes of it can be reviewed then"
 	}
-	if refusal := notAMember(f, id); refusal != "" {
+	if refusal := notAMember(&f, id); refusal != "" {
 		return refusal
 	}
 	if f.Identities.Same(id, b.By) {

@@ -103,11 +103,54 @@ func TestEachAppOfATrainNeedsItsOwnProvenance(t *testing.T) {
 
 func TestWhatIsReplayedUnderOtherKeysIsNotJudgedByThem(t *testing.T) {
 	d, f := vouched(true)
-	if _, met, v := policy.Replay(d, f, noon, noon.Add(time.Hour)); !met {
+	if _, met, v := policy.Replay(d, f, noon, noon.Add(time.Hour)); !met || policy.Unheard(d, f) {
 		t.Errorf("%+v", v.Missing())
 	}
 	d.Provenance.By = "k2"
-	if _, met, v := policy.Replay(d, f, noon, noon.Add(time.Hour)); !met {
+	if _, met, v := policy.Replay(d, f, noon, noon.Add(time.Hour)); !met || !policy.Unheard(d, f) {
 		t.Errorf("under other keys: %+v", v.Missing())
+	}
+}
+
+// What was found then holds at every instant of a replay, also where it would have
+// been looked for once more before it went ahead.
+func TestAReplayTakesProvenanceForWhatWasFound(t *testing.T) {
+	d, f := vouched(true)
+	d.Soak = 72 * time.Hour                               // which is a day after it was read
+	f.Promotion.Provenance.Fault = "the registry is down" // as it is by now
+	if at, met, v := policy.Replay(d, f, noon, noon.Add(48*time.Hour)); !met || !at.Equal(noon.Add(24*time.Hour)) {
+		t.Errorf("%s, lacking %+v", at, v.Missing())
+	}
+	f.Promotion.Provenance.Found = promotion.Attested{Verified: 1}
+	if at, met, _ := policy.Replay(d, f, noon, noon.Add(48*time.Hour)); met {
+		t.Errorf("it names nobody, and goes ahead %s", at)
+	}
+	f.Promotion.Provenance.Found.Named, f.Promotion.Provenance.ReadAt = 1, nil
+	if at, met, _ := policy.Replay(d, f, noon, noon.Add(48*time.Hour)); met {
+		t.Errorf("it was never read, and goes ahead %s", at)
+	}
+}
+
+// A train is judged by what was found of each app that it carries.
+func TestAReplayOfATrainHearsWhatIsKnownOfEachApp(t *testing.T) {
+	d, f := coupled()
+	twice(&f)
+	d.AuthorsCannotApprove, d.Provenance = true, policy.Provenance{By: "k1", Required: true}
+	for i := range f.Rides {
+		f.Rides[i].Identities = f.Identities
+		f.Rides[i].Promotion.Image = &promotion.Image{Labels: map[string]string{promotion.LabelAuthors: "left@example.com"}}
+		f.Rides[i].Promotion.Provenance = looked(noon, promotion.Attested{Verified: 1, Named: 1})
+		f.Rides[i].Promotion.Provenance.Repository = f.Rides[i].Promotion.Repository
+	}
+	if _, met, v := policy.Replay(d, f, noon, noon.Add(time.Hour)); !met || policy.Unheard(d, f) {
+		t.Errorf("all of them are known: %+v", v.Missing())
+	}
+	f.Rides[1].Promotion.Provenance.Found = promotion.Attested{}
+	if _, met, _ := policy.Replay(d, f, noon, noon.Add(time.Hour)); met {
+		t.Error("one of them names nobody, and the train goes ahead")
+	}
+	f.Rides[1].Promotion.Provenance.By = "k0"
+	if _, met, v := policy.Replay(d, f, noon, noon.Add(time.Hour)); !met || !policy.Unheard(d, f) {
+		t.Errorf("of one of them it is not known: %+v", v.Missing())
 	}
 }

@@ -20,7 +20,7 @@ import (
 // the document.
 func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool, last Verdict) {
 	f.Promotion.PolicyHash = d.Hash()
-	if !f.Promotion.Provenance.Covers(&f.Promotion, d.Provenance.By) {
+	if Unheard(d, f) {
 		d.Provenance = Provenance{} // nobody knows what was attached then
 	}
 	f.Votes = slices.Clone(f.Votes)
@@ -43,12 +43,30 @@ func Replay(d Document, f Facts, from, until time.Time) (met time.Time, ok bool,
 	}
 }
 
+// Unheard tells whether the document asks for what provenance said, and it is not
+// recorded what that was: it was never looked for, or under other keys. Replay
+// counts it as in order.
+func Unheard(d Document, f Facts) bool {
+	if d.Provenance.By == "" {
+		return false
+	}
+	if f.Promotion.Purpose == promotion.Train {
+		return slices.ContainsFunc(f.Rides, func(r Facts) bool { return Unheard(d, r) })
+	}
+	return !f.Promotion.Provenance.Covers(&f.Promotion, d.Provenance.By)
+}
+
 // at is the facts as they stood at an instant.
 func (f Facts) at(now time.Time) Facts {
 	p := &f.Promotion
 	p.State, p.Copy, p.Destination, p.ReadFault = promotion.Open, nil, p.Repository, ""
 	p.Broken = nil // what the document would have said, and not who went past it
 	p.WayBack = &promotion.WayBack{Repository: p.Destination, Digests: p.WaysBack(), ReadAt: &now}
+	if v := p.Provenance; v != nil && v.ReadAt != nil { // what was found, looked for just now
+		read := *v
+		read.ReadAt, read.Fault = &now, ""
+		p.Provenance = &read
+	}
 	f.Channel = &promotion.Channel{ReadAt: &now}
 	f.Votes = slices.DeleteFunc(slices.Clone(f.Votes), func(v promotion.Vote) bool { return v.At.After(now) })
 	f.Checks = slices.DeleteFunc(slices.Clone(f.Checks), func(c promotion.Check) bool { return c.At.After(now) })

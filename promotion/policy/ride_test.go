@@ -173,3 +173,21 @@ func TestATrainIsNeverAheadOfItsRides(t *testing.T) {
 		}
 	})
 }
+
+// The soak of a train ends with that of the last of its rides, wherever it stands.
+func TestASoakOfATrainEndsWithItsLast(t *testing.T) {
+	d, f := coupled()
+	since := func(shop, cart time.Duration) {
+		f.Rides[0].Presence, f.Rides[1].Presence = []promotion.Interval{{From: *ago(shop)}}, []promotion.Interval{{From: *ago(cart)}}
+	}
+	for _, c := range []struct{ shop, cart time.Duration }{{23 * time.Hour, 10 * time.Hour}, {10 * time.Hour, 23 * time.Hour}} {
+		since(c.shop, c.cart)
+		if ends, running := f.SoakEnds(d, noon); !running || !ends.Equal(noon.Add(14*time.Hour)) {
+			t.Errorf("%+v: it ends %s (%v)", c, ends, running)
+		}
+	}
+	f.Rides[1].Presence[0].Until = ago(time.Hour)
+	if ends, running := f.SoakEnds(d, noon); running {
+		t.Errorf("one has left, and it ends %s", ends)
+	}
+}

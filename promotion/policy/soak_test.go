@@ -244,6 +244,10 @@ func TestFreezes(t *testing.T) {
 		{"a freeze to come", func(d *policy.Document, f *policy.Facts) {
 			f.Freezes = []promotion.Freeze{frozen(-2*time.Hour, -3*time.Hour)}
 		}, policy.Met, "nothing is frozen before 2026-03-02 14:00:00 UTC (holidays)"},
+		{"of several to come, the first", func(d *policy.Document, f *policy.Facts) {
+			d.Freezes = []promotion.Freeze{frozen(-9*time.Hour, -10*time.Hour)}
+			f.Freezes = []promotion.Freeze{frozen(-5*time.Hour, -6*time.Hour), frozen(-2*time.Hour, -3*time.Hour)}
+		}, policy.Met, "nothing is frozen before 2026-03-02 14:00:00 UTC (holidays)"},
 		{"an incident that freezes", func(d *policy.Document, f *policy.Facts) {
 			d.FreezeOn, f.Incidents = []promotion.Severity{"critical"}, []promotion.Incident{trouble(3, "critical", 1, -1)}
 		}, policy.Waiting, "frozen while incident #3 (critical: checkout fails) is open"},

@@ -126,13 +126,20 @@ func (s *solution) frees(o other, a attempt, of roles) bool {
 	return false
 }
 
-// assigned says whose approval fills which role.
+// assigned says whose approval fills which role. Voters are in the order of their
+// first votes, so there is next to nothing left to be sorted.
 func (s *solution) assigned(a attempt) []Assignment {
 	all := make([]Assignment, 0, a.filled())
+	fills := make([]int, len(s.voters)) // the role, counted from 1
 	for r, holders := range a.holders {
 		for _, v := range holders {
-			b := s.with(v, r)
-			all = append(all, Assignment{Person: b.account, Role: s.roles[r], At: b.at, For: s.lender(b, r)})
+			fills[v] = r + 1
+		}
+	}
+	for v, r := range fills {
+		if r > 0 {
+			b := s.with(v, r-1)
+			all = append(all, Assignment{Person: b.account, Role: s.roles[r-1], At: b.at, For: s.lender(b, r-1)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Assignment) int { return a.At.Compare(b.At) })

@@ -101,12 +101,12 @@ func end(z promotion.Freeze) string {
 }
 
 // MayHold says why the person can't stop anything, or "".
-func MayHold(f Facts, id promotion.PersonID) (refusal string) { return notAMember(f, id) }
+func MayHold(f Facts, id promotion.PersonID) (refusal string) { return notAMember(&f, id) }
 
 // MayStop says why the person can't stop all that is under the document, or lift
 // what another has stopped, or "". It takes one of the roles that it asks.
 func MayStop(d Document, f Facts, id promotion.PersonID) (refusal string) {
-	if refusal := notAMember(f, id); refusal != "" {
+	if refusal := notAMember(&f, id); refusal != "" {
 		return refusal
 	}
 	if roles := d.Roles(); !holdsOne(f, roles, id) {

@@ -49,6 +49,72 @@ func TestWhatATightenedPolicyAsks(t *testing.T) {
 	}
 }
 
+// Each thing that can be asked for on top is asked for in what comes of it, and what
+// was asked for before is too.
+func TestNothingThatIsAskedOnTopIsLost(t *testing.T) {
+	opens := func(spec string) []policy.Window { return []policy.Window{{Spec: spec, For: time.Hour}} }
+	frozen := func(reason string) []promotion.Freeze { return []promotion.Freeze{{From: noon, Reason: reason}} }
+	severities := func(all ...promotion.Severity) []promotion.Severity { return all }
+	type documents struct{ base, more, want policy.Document }
+	leads := []policy.Requirement{{Role: "leads", Count: 1}}
+	under50, over2 := policy.Threshold{Number: "p99", Is: policy.Below, Limit: 50}, policy.Threshold{Number: "rps", Is: policy.Above, Limit: 2}
+	for name, c := range map[string]documents{
+		"incidents that pause": {
+			policy.Document{Incidents: policy.Interruptions{Pause: severities("major")}}, policy.Document{Incidents: policy.Interruptions{Pause: severities("minor", "major")}},
+			policy.Document{Incidents: policy.Interruptions{Pause: severities("major", "minor")}},
+		},
+		"incidents that reset": {
+			policy.Document{Incidents: policy.Interruptions{Reset: severities("major")}}, policy.Document{Incidents: policy.Interruptions{Reset: severities("critical")}},
+			policy.Document{Incidents: policy.Interruptions{Reset: severities("critical", "major")}},
+		},
+		"incidents that freeze": {policy.Document{FreezeOn: severities("major")}, policy.Document{FreezeOn: severities("critical")}, policy.Document{FreezeOn: severities("critical", "major")}},
+		"windows that are open": {policy.Document{}, policy.Document{Windows: policy.Windows{Allow: opens("x")}}, policy.Document{Windows: policy.Windows{Allow: opens("x")}}},
+		"windows that are open, before": {
+			policy.Document{Windows: policy.Windows{Allow: opens("x")}}, policy.Document{Windows: policy.Windows{Deny: opens("y")}},
+			policy.Document{Windows: policy.Windows{Allow: opens("x"), Deny: opens("y")}},
+		},
+		"windows that are closed": {
+			policy.Document{Windows: policy.Windows{Deny: opens("x")}}, policy.Document{Windows: policy.Windows{Deny: opens("y")}},
+			policy.Document{Windows: policy.Windows{Deny: append(opens("x"), opens("y")...)}},
+		},
+		"freezes":            {policy.Document{Freezes: frozen("a")}, policy.Document{Freezes: frozen("b")}, policy.Document{Freezes: append(frozen("a"), frozen("b")...)}},
+		"requests":           {policy.Document{Exposure: promotion.Exposure{Requests: 5}}, policy.Document{Exposure: promotion.Exposure{Requests: 9}}, policy.Document{Exposure: promotion.Exposure{Requests: 9}}},
+		"fewer requests":     {policy.Document{Exposure: promotion.Exposure{Requests: 5}}, policy.Document{Exposure: promotion.Exposure{Requests: 2}}, policy.Document{Exposure: promotion.Exposure{Requests: 5}}},
+		"hours":              {policy.Document{}, policy.Document{Exposure: promotion.Exposure{PodTime: 9}}, policy.Document{Exposure: promotion.Exposure{PodTime: 9}}},
+		"either":             {policy.Document{Exposure: promotion.Exposure{Requests: 5, PodTime: 9}}, policy.Document{Exposure: promotion.Exposure{Requests: 9, PodTime: 5}}, policy.Document{Exposure: promotion.Exposure{Requests: 9, PodTime: 9}}},
+		"an earlier end":     {policy.Document{Expires: policy.Expiry{Request: 5}}, policy.Document{Expires: policy.Expiry{Request: 2}}, policy.Document{Expires: policy.Expiry{Request: 2}}},
+		"an end":             {policy.Document{}, policy.Document{Expires: policy.Expiry{Request: 2}}, policy.Document{Expires: policy.Expiry{Request: 2}}},
+		"authors":            {policy.Document{}, policy.Document{AuthorsCannotApprove: true}, policy.Document{AuthorsCannotApprove: true}},
+		"authors, before":    {policy.Document{AuthorsCannotApprove: true}, policy.Document{}, policy.Document{AuthorsCannotApprove: true}},
+		"the requester":      {policy.Document{RequesterMayApprove: true}, policy.Document{}, policy.Document{}},
+		"a plan":             {policy.Document{}, policy.Document{Plan: true}, policy.Document{Plan: true}},
+		"a way back":         {policy.Document{NoWayBack: true}, policy.Document{}, policy.Document{}},
+		"no stranger":        {policy.Document{}, policy.Document{RefuseShared: true}, policy.Document{RefuseShared: true}},
+		"a soak from checks": {policy.Document{Soak: 5, Since: policy.SinceArrival}, policy.Document{Soak: 5}, policy.Document{Soak: 5}},
+		"a soak, and nothing of what it counts from": {policy.Document{Soak: 5, Since: policy.SinceArrival}, policy.Document{}, policy.Document{Soak: 5, Since: policy.SinceArrival}},
+		"a soak from checks, before":                 {policy.Document{Soak: 5}, policy.Document{Soak: 9, Since: policy.SinceArrival}, policy.Document{Soak: 9}},
+		"numbers": {
+			policy.Document{Checks: []policy.Check{{Name: "perf", Numbers: []policy.Threshold{under50}}}}, policy.Document{Checks: []policy.Check{{Name: "perf", Numbers: []policy.Threshold{over2}}}},
+			policy.Document{Checks: []policy.Check{{Name: "perf", Numbers: []policy.Threshold{under50, over2}}}},
+		},
+		"what was required stays so": {policy.Document{Checks: []policy.Check{{Name: "perf"}}}, policy.Document{Checks: []policy.Check{{Name: "perf", Advisory: true}}}, policy.Document{Checks: []policy.Check{{Name: "perf"}}}},
+		"what is advice in both is":  {policy.Document{Checks: []policy.Check{{Name: "perf", Advisory: true}}}, policy.Document{Checks: []policy.Check{{Name: "perf", Advisory: true}}}, policy.Document{Checks: []policy.Check{{Name: "perf", Advisory: true}}}},
+	} {
+		c.base.Approvals, c.want.Approvals = leads, leads
+		if got, fault := policy.Tighten(c.base, c.more); fault != "" || got.Hash() != c.want.Hash() {
+			t.Errorf("%s: %q\n is %+v\nnot %+v", name, fault, got, c.want)
+		}
+	}
+	for name, c := range map[string]documents{
+		"one of two beside either": {base: policy.Document{Exposure: promotion.Exposure{Requests: 1, PodTime: 1}}, more: policy.Document{Exposure: promotion.Exposure{Requests: 1}}},
+		"either beside one of two": {base: policy.Document{Exposure: promotion.Exposure{PodTime: 1}}, more: policy.Document{Exposure: promotion.Exposure{Requests: 1, PodTime: 1}}},
+	} {
+		if got, fault := policy.Tighten(c.base, c.more); fault == "" {
+			t.Errorf("%s: %+v", name, got.Exposure)
+		}
+	}
+}
+
 // Whatever is asked for on top, the base still has to be met.
 func TestATightenedPolicyIsNeverLooser(t *testing.T) {
 	document := func(t *rapid.T, name string) policy.Document {

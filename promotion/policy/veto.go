@@ -46,7 +46,7 @@ func MayAdopt(d Document, f Facts, id promotion.PersonID) (refusal string) {
 }
 
 func mayObject(f Facts, roles []string, id promotion.PersonID) string {
-	if refusal := notAMember(f, id); refusal != "" {
+	if refusal := notAMember(&f, id); refusal != "" {
 		return refusal
 	}
 	if f.requested(id) || holdsOne(f, roles, id) {
@@ -67,7 +67,7 @@ func (f Facts) requested(id promotion.PersonID) bool {
 // nobody once something else has taken its place. What a rollback would take back
 // may not be there any more, so it is asked for anew.
 func MayLift(d Document, f Facts, id promotion.PersonID) (refusal string) {
-	if refusal := notAMember(f, id); refusal != "" {
+	if refusal := notAMember(&f, id); refusal != "" {
 		return refusal
 	}
 	if f.Promotion.Purpose == promotion.Rollback {

@@ -66,6 +66,18 @@ func (v View) Wants() (wants []Want) {
 	return wants
 }
 
+// OnPeople tells whether people are all that it waits for: for their approvals, or
+// for somebody to choose what becomes of what is failing.
+func (v View) OnPeople() bool {
+	switch v.Facts.Promotion.State {
+	case promotion.Open:
+		return v.Verdict.OnlyApprovals()
+	case promotion.Failing:
+		return len(v.Facts.Choosers) > 0
+	}
+	return false
+}
+
 // Choosers are those who could keep what is failing; the others among them who
 // could have it rolled back need not be asked. Somebody about whom nothing has been
 // read yet is given the benefit of the doubt.

@@ -99,6 +99,14 @@ func (c *Client) Ask(ctx context.Context, w promotion.MeasureWork, token promoti
 	return promotion.Sample{Value: n, At: at}, err
 }
 
+// Examine says whether a server can be asked, by a query that every one answers.
+func (c *Client) Examine(ctx context.Context, server string, token promotion.Secret) promotion.Diagnosis {
+	if _, err := c.Ask(ctx, promotion.MeasureWork{Name: "vector(1)", Server: server, Query: "vector(1)"}, token); err != nil {
+		return promotion.Diagnose(server, err, "correct the prometheus of the environment or the query, and look whether it runs and can be reached from here")
+	}
+	return promotion.Diagnosis{About: server, Condition: promotion.Well, Says: "it answers; what the queries of a watch come to is known when they are asked"}
+}
+
 // read is the one number of an answer.
 func read(host string, status int, text []byte) (float64, error) {
 	switch {

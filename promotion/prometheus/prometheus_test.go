@@ -124,3 +124,30 @@ func TestAPrometheusThatIsNotThereIsSaid(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestAnExaminationAsksWhatEveryPrometheusAnswers(t *testing.T) {
+	body, status := vector("1"), http.StatusOK
+	server := far(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("query") != "vector(1)" || r.Header.Get("Authorization") != "Bearer s3cret" {
+			t.Errorf("asked %q with %v", r.Form, r.Header)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+	examine := func() promotion.Diagnosis {
+		return prometheus.New("promotebot/test", nil).Examine(t.Context(), server, promotion.NewSecret("s3cret"))
+	}
+	if d := examine(); d.Condition != promotion.Well || d.About != server {
+		t.Errorf("%+v", d)
+	}
+	body = "<html>"
+	if d := examine(); d.Condition != promotion.Ill || d.Remedy == "" {
+		t.Errorf("no Prometheus: %+v", d)
+	}
+	for code, want := range map[int]promotion.Condition{401: promotion.Ill, 302: promotion.Ill, 503: promotion.Unexamined} {
+		status = code
+		if d := examine(); d.Condition != want || d.Remedy == "" {
+			t.Errorf("with %d: %+v", code, d)
+		}
+	}
+}

@@ -28,7 +28,7 @@ const (
 // because of it: it is refused by itself, and only too much of it is an error.
 func (c *Client) Attested(ctx context.Context, w promotion.ProvenanceWork) (promotion.Attested, error) {
 	l := looker{client: c, at: wire.At(w.Repository), work: w, seen: map[string]bool{}}
-	for _, k := range w.Trust.Keys {
+	for _, k := range w.Trust.For(w.App).Keys {
 		key, err := provenance.ParseKey(k.PEM)
 		if err != nil {
 			return promotion.Attested{}, fmt.Errorf("the key %s: %w", k.Name, err)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +107,73 @@ func TestProvenanceIsFoundWhereverToolsAttachIt(t *testing.T) {
 		slices.Sort(found.Authors)
 		if err != nil || found.Verified != 4 || found.Named != 3 || len(found.Refused) != 0 || !slices.Equal(found.Authors, []string{"ann@example.com", "bob@example.com", "cat@example.com"}) {
 			t.Errorf("%s: %+v, %v", name, found, err)
+		}
+	}
+}
+
+// What cosign 3.1.3 attached to an empty image, byte for byte, with
+//
+//	cosign attest --key cosign.key --type slsaprovenance1 --predicate … shop/api@sha256:…
+//
+// as a bundle that refers to it, which is what it does by itself, and with
+// --new-bundle-format=false under its tag, as it did before version 3.
+func TestWhatCosignAttachesIsHeard(t *testing.T) {
+	const image = "sha256:fa087c99afc6be7961f6e3f96b9142b6be5de22c003fff2f955b92f5a24bccbd"
+	recorded := func(name string) []byte {
+		b, err := os.ReadFile("testdata/cosign/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	trust := promotion.Trust{Keys: []promotion.TrustedKey{{Name: "ci", PEM: string(recorded("cosign.pub"))}}}
+	for name, c := range map[string]struct {
+		options fixture.Options
+		attach  func(y *yard)
+	}{
+		"a bundle": {fixture.Options{}, func(y *yard) {
+			y.source.AddBlob(sourceName, []byte("{}"))
+			y.source.AddBlob(sourceName, recorded("bundle.json"))
+			y.source.AddManifest(sourceName, fixture.OCIManifest, recorded("bundle-manifest.json"))
+		}},
+		"a bundle, by the fallback tag": {fixture.Options{FallbackTags: true}, func(y *yard) {
+			y.source.AddBlob(sourceName, []byte("{}"))
+			y.source.AddBlob(sourceName, recorded("bundle.json"))
+			m := recorded("bundle-manifest.json")
+			y.list(piece{Digest: image}, piece{fixture.OCIManifest, y.source.AddManifest(sourceName, fixture.OCIManifest, m), len(m)})
+		}},
+		"its tag": {fixture.Options{}, func(y *yard) {
+			y.source.AddBlob(sourceName, recorded("att-config.json"))
+			y.source.AddBlob(sourceName, recorded("att.json"))
+			y.source.AddManifest(sourceName, fixture.OCIManifest, recorded("att-manifest.json"), strings.Replace(image, ":", "-", 1)+".att")
+		}},
+	} {
+		y := newYard(t, c.options, nil)
+		c.attach(y)
+		found, err := y.attested(piece{Digest: image}, trust)
+		if err != nil || found.Verified != 1 || !slices.Equal(found.Authors, []string{"Ann <ann@example.com>", "bob@example.com"}) || len(found.Refused) > 0 {
+			t.Errorf("%s: %+v, %v", name, found, err)
+		}
+		if found, err := y.attested(piece{Digest: image}, newBuilder(t).trust); err != nil || found.Verified != 0 || len(found.Refused) != 1 {
+			t.Errorf("%s, with another key: %+v, %v", name, found, err)
+		}
+	}
+}
+
+// A key that is good for another app names nobody here.
+func TestAKeyOfAnotherAppIsAStrangers(t *testing.T) {
+	y := newYard(t, fixture.Options{}, nil)
+	ci, cart := newBuilder(t), newBuilder(t)
+	root := y.image("amd64", 1)
+	y.attest(root, envelope, ci.provenance(root.Digest, "ann@example.com"), cart.provenance(root.Digest, "bob@example.com"))
+	trust := ci.trust
+	trust.Keys = append(trust.Keys, cart.trust.Keys[0])
+	trust.Keys[1].Apps = []string{"cart", "basket"}
+	for app, want := range map[string][]string{"shop": {"ann@example.com"}, "cart": {"ann@example.com", "bob@example.com"}} {
+		found, err := y.client.Attested(t.Context(), promotion.ProvenanceWork{App: app, Repository: y.work.From, Digest: promotion.Digest(root.Digest), Trust: trust})
+		slices.Sort(found.Authors)
+		if err != nil || !slices.Equal(found.Authors, want) || len(found.Refused) != 2-len(want) {
+			t.Errorf("%s: %+v, %v", app, found, err)
 		}
 	}
 }

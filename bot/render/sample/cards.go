@@ -123,11 +123,12 @@ func States() []State {
 		}))},
 		{"a choice of approvals", Shop(Later, Choice, Approved(Ann))},
 		{"a choice that was made", Shop(Later, Choice, Approved(Ann, Olga))},
-		{"provenance that does not count", Shop(Later, Approved(Ann), func(d *policy.Document, f *policy.Facts) {
-			d.AuthorsCannotApprove, d.Provenance = true, policy.Provenance{By: "k1", Required: true}
-			f.Authors, f.Identities.Addresses = []string{"ben@example.com"}, map[string]promotion.PersonID{"ben@example.com": ""}
-			f.Promotion.Provenance = &promotion.Provenance{Repository: f.Promotion.Repository, By: "k1", ReadAt: At(Later), Found: promotion.Attested{Refused: []string{"4f1c2a9b4f1c: none of the keys has signed it"}}}
-		})},
+		{"provenance that does not count", Shop(Later, Approved(Ann), proved)},
+		{"provenance is missing", Shop(Later, Approved(Ann, Bob, Sam), proved, With(func(f *policy.Facts) { f.Promotion.Provenance.Found.Refused = nil }))},
+		{"provenance is being read", Shop(Later, Approved(Ann, Bob, Sam), proved, With(func(f *policy.Facts) { f.Promotion.Provenance = nil }))},
+		{"provenance can't be read", Shop(Later, Approved(Ann, Bob, Sam), proved, With(func(f *policy.Facts) {
+			f.Promotion.Provenance.ReadAt, f.Promotion.Provenance.Fault = nil, "registry.example.com answers 503 Service Unavailable"
+		}))},
 		{"authors unknown", Shop(Later, Choice, Approved(Ann), func(d *policy.Document, f *policy.Facts) {
 			d.AuthorsCannotApprove = true
 			f.Promotion.Image.Labels[promotion.LabelAuthors] = "Tom <tom@example.com>"

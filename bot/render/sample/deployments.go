@@ -26,7 +26,22 @@ func Deployments() []State {
 			With(func(f *policy.Facts) {
 				f.Deployments[0].Rollout.Lines = []string{"one", "two", "three", "four", "five", "six", "panic: `x` <!channel>", ""}
 				f.Deployments[0].Rollout.URL = "https://deploy.example.com/run/7?a=1&b=2"
+				f.Choosers = []promotion.PersonID{Bob, Sam}
 				earlier(f)
+			}))},
+		{"failing by what was measured", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Failing, "p99_seconds is 0.31, and the policy wants at most 0.25", rolling("eu", promotion.RolloutDone, "")), measures,
+			With(func(f *policy.Facts) { f.Choosers = []promotion.PersonID{Bob, Sam} }))},
+		{"failed, and rolled back", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Failed, "it was not deployed to eu: CrashLoopBackOff", rolling("eu", promotion.RolloutFailed, "CrashLoopBackOff")),
+			With(func(f *policy.Facts) {
+				undone(50 * time.Hour)(f)
+				f.Promotion.FinishedAt = f.Undone.FinishedAt
+				f.Promotion.Reason += "; " + f.Undone.Outdid()
+			}))},
+		{"rolled back while it was watched", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu"), follows(promotion.Failed, "", rolling("eu", promotion.RolloutDone, "")),
+			With(func(f *policy.Facts) {
+				undone(50 * time.Hour)(f)
+				f.Promotion.FinishedAt = f.Undone.FinishedAt
+				f.Promotion.Reason = f.Undone.Outdid()
 			}))},
 		{"runs something else", Shop(Later, Approved(Ann, Bob, Sam), deploysTo("eu", "us"), follows(promotion.Promoted, "", rolling("eu", promotion.RolloutDone, ""), rolling("us", promotion.RolloutDone, "")),
 			With(func(f *policy.Facts) {

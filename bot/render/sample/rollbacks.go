@@ -24,20 +24,24 @@ func earlier(f *policy.Facts) {
 	is := func(id promotion.ID, d promotion.Digest, version string) promotion.Promotion {
 		return promotion.Promotion{ID: id, Digest: d, State: promotion.Promoted, FinishedAt: At(-24 * time.Hour), Image: &promotion.Image{Labels: map[string]string{promotion.LabelVersion: version}}}
 	}
-	undone := is(8, "sha256:"+promotion.Digest(strings.Repeat("77", 32)), "1.3.0")
-	undone.UndoneBy = 9
+	former := is(8, "sha256:"+promotion.Digest(strings.Repeat("77", 32)), "1.3.0")
+	former.UndoneBy = 9
 	f.Back = []policy.Earlier{
-		{Promotion: undone}, {Promotion: is(7, Former, "1.4.1 `<x>`")}, {Promotion: is(6, Other, "1.2.0"), Against: "it is withdrawn: it leaks keys"},
+		{Promotion: former}, {Promotion: is(7, Former, "1.4.1 `<x>`")}, {Promotion: is(6, Other, "1.2.0"), Against: "it is withdrawn: it leaks keys"},
+	}
+}
+
+// undone is what Ann has had rolled back, so long after monday.
+func undone(d time.Duration) func(*policy.Facts) {
+	return func(f *policy.Facts) {
+		f.Promotion.UndoneBy = 14
+		f.Undone = &promotion.Promotion{ID: 14, Digest: Former, Requester: Ann, FinishedAt: At(d), Back: &promotion.Back{Reason: "the checkout fails <!here>"}}
 	}
 }
 
 // Rollbacks are the states of what goes back to what was there before, and of what
 // was taken back.
 func Rollbacks() []State {
-	rolledBack := func(f *policy.Facts) {
-		f.Promotion.UndoneBy = 14
-		f.Undone = &promotion.Promotion{ID: 14, Digest: Former, Requester: Ann, FinishedAt: At(70 * time.Hour), Back: &promotion.Back{Reason: "the checkout fails <!here>"}}
-	}
 	condemned := func(f *policy.Facts) {
 		f.Withdrawn = &promotion.Withdrawal{App: "shop", Digest: f.Promotion.Digest, By: Eve, Reason: "it leaks <keys>", At: *At(40 * time.Hour)}
 	}
@@ -55,7 +59,7 @@ func Rollbacks() []State {
 		{"rollback rejected", Shop(Later, Backward, Ended(promotion.Rejected, "a fix is on its way"), With(func(f *policy.Facts) { f.Promotion.EndedBy = Bob }))},
 		{"rollback not needed any more", Shop(Later, Backward, Ended(promotion.Superseded, "#15 has brought 4f1c2a9b4f1c to production since"), With(func(f *policy.Facts) { f.Promotion.Successor = 15 }))},
 		{"promoted, and can be rolled back", Shop(Later, Approved(Ann, Bob, Sam), Ended(promotion.Promoted, ""), With(earlier))},
-		{"promoted, and rolled back", Shop(72*time.Hour, Approved(Ann, Bob, Sam), Ended(promotion.Promoted, ""), With(rolledBack))},
+		{"promoted, and rolled back", Shop(72*time.Hour, Approved(Ann, Bob, Sam), Ended(promotion.Promoted, ""), With(undone(70*time.Hour)))},
 		{"held after a rollback", Shop(Later, Approved(Ann, Bob, Sam), With(func(f *policy.Facts) {
 			f.Holds = []promotion.Hold{{App: "shop", Digest: Build, By: Ann, Rollback: 14, Reason: "the checkout fails <!here>", At: *At(30 * time.Hour)}, {App: "shop", Digest: Build, Rollback: 11, Reason: "5 of 5 pods crash", At: *At(20 * time.Hour)}}
 		}))},

@@ -185,6 +185,14 @@ func Broken(_ *policy.Document, f *policy.Facts) {
 	}
 }
 
+// proved asks for provenance with authors, of which there is some that no key of the
+// configuration has signed.
+func proved(d *policy.Document, f *policy.Facts) {
+	d.AuthorsCannotApprove, d.Provenance = true, policy.Provenance{By: "k1", Required: true}
+	f.Authors, f.Identities.Addresses = []string{"ben@example.com"}, map[string]promotion.PersonID{"ben@example.com": ""}
+	f.Promotion.Provenance = &promotion.Provenance{Repository: f.Promotion.Repository, By: "k1", ReadAt: At(Later), Found: promotion.Attested{Refused: []string{"4f1c2a9b4f1c: none of the keys has signed it"}}}
+}
+
 // queue has builds go one after the other, oldest keeps the oldest.
 func queue(d *policy.Document, f *policy.Facts) {
 	f.Promotion.Purpose, d.Supersede = promotion.Forward, policy.Queue

@@ -74,6 +74,12 @@ func Trains() []State {
 		{"train taken back", storefront(Later, Approved(Ann, Bob, Sam),
 			Ended(promotion.Failed, "shop: it was taken back; cart: production points at 0badcafe0bad; it was expected to point at 9e8d7c6b9e8d; promoted: nothing"),
 			Rode(0, promotion.Failed, "it was taken back"), Rode(1, promotion.Conflicted, "production points at 0badcafe0bad; it was expected to point at 9e8d7c6b9e8d"))},
+		{"train with a glass to break", storefront(29*time.Hour, breakable, Approved(Ann))},
+		{"train whose glass is broken", storefront(29*time.Hour, breakable, Broken, With(func(f *policy.Facts) {
+			f.Promotion.State, f.Promotion.StartedAt = promotion.Executing, At(29*time.Hour)
+			f.Promotion.Broken.Skipped = []string{"shop: soaks 48h in staging, until 2026-11-25 09:00:00 UTC", "cart: soaks 48h in staging, until 2026-11-25 09:00:00 UTC", "0 of 2 from leads", "0 of 1 from security"}
+		}))},
+		{"train whose glass has to be reviewed", storefront(Later, breakable, Broken, Ended(promotion.Promoted, ""), Rode(0, promotion.Promoted, ""), Rode(1, promotion.Promoted, ""))},
 		{"superseded by a train", Shop(Later, Ended(promotion.Superseded, "it goes with the train storefront"), With(func(f *policy.Facts) { f.Promotion.Successor = 20 }))},
 	}
 }

@@ -65,9 +65,10 @@ type Promotion struct {
 	WatchUntil *time.Time   `json:"watch_until,omitempty"`
 	FinishedAt *time.Time   `json:"finished_at,omitempty"`
 
-	Deployments []Deployment `json:"deployments,omitempty"`
-	Checks      []Check      `json:"checks"`
-	Verdict     *Verdict     `json:"verdict,omitempty"` // not of what is decided with a train
+	Deployments  []Deployment  `json:"deployments,omitempty"`
+	Measurements []Measurement `json:"measurements,omitempty"` // of what is watched
+	Checks       []Check       `json:"checks"`
+	Verdict      *Verdict      `json:"verdict,omitempty"` // not of what is decided with a train
 }
 
 // Target is a tag that it sets.
@@ -190,7 +191,7 @@ func shownAs(v policy.View) Promotion {
 		ID: p.ID, Purpose: string(p.Purpose), App: p.App, From: p.From, To: p.To, Digest: string(p.Digest), State: string(p.State), Reason: p.Reason, SourceTag: p.SourceTag,
 		Requester: string(p.Requester), Train: p.Train, Successor: p.Successor, Revision: p.Revision, Policy: p.PolicyHash, Targets: []Target{},
 		ObservedAt: p.ObservedAt, OpenedAt: p.OpenedAt, StartedAt: p.StartedAt, FinishedAt: p.FinishedAt, Checks: []Check{},
-		MovedAt: p.MovedAt, WatchUntil: p.WatchUntil, Deployments: deployments(v),
+		MovedAt: p.MovedAt, WatchUntil: p.WatchUntil, Deployments: deployments(v), Measurements: measurements(v),
 	}
 	if shown.UndoneBy = p.UndoneBy; p.Back != nil {
 		shown.RollsBack = string(p.Back.Bad)

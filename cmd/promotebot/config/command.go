@@ -13,16 +13,19 @@ import (
 
 // Command is a program that brings a digest to run.
 type Command struct {
-	Run  []string // the program, and what it is called with
-	Pass []string // environment variables of the bot that it gets
+	Run     []string // the program, and what it is called with
+	Running []string // the same of a program that says what runs there; empty where there is none
+	Pass    []string // environment variables of the bot that they get
 }
 
 const (
 	keyCommand = "command"
 	keyRun     = "run"
+	keyRunning = "running"
 	keyPass    = "pass"
 
-	exampleCommand = `{run: [/usr/local/bin/roll-out, "{app}"], pass: [KUBECONFIG]}`
+	exampleRun     = `[/usr/local/bin/roll-out, "{app}"]`
+	exampleCommand = `{run: ` + exampleRun + `, pass: [KUBECONFIG]}`
 )
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,100}$`)
@@ -33,29 +36,16 @@ func (r *reader) command(n *yaml.Node, t *Target) {
 	if !r.programs {
 		r.Note(n, "a program would be run, and that is not allowed", "add commands: allowed at the top, if whoever can write this file may run programs as the bot")
 	}
-	in, ok := r.Fields(n, keyCommand, exampleCommand, keyRun, keyPass)
+	in, ok := r.Fields(n, keyCommand, exampleCommand, keyRun, keyRunning, keyPass)
 	if !ok {
 		return
 	}
 	t.Command = &Command{}
-	if at, ok := r.Required(n, in, keyRun, keyCommand, `add run: [/usr/local/bin/roll-out, "{app}"]`); ok {
-		items, _ := r.Texts(at, keyRun, `[/usr/local/bin/roll-out, "{app}"]`)
-		for i, item := range items {
-			text, ok := r.Text(item, "a part of the command")
-			if !ok {
-				continue
-			}
-			if i == 0 && !filepath.IsAbs(text) {
-				r.Fault(item, fmt.Sprintf("%q is not the path of a program", strict.Clip(text)), "write it whole, such as /usr/local/bin/roll-out, so that it does not depend on where the bot was started; arguments are items of their own")
-			}
-			if i > 0 {
-				r.filled(item, text)
-			}
-			t.Command.Run = append(t.Command.Run, text)
-		}
-		if len(items) == 0 {
-			r.Fault(at, "run is empty", `write the program and its arguments, such as [/usr/local/bin/roll-out, "{app}"]`)
-		}
+	if at, ok := r.Required(n, in, keyRun, keyCommand, "add run: "+exampleRun); ok {
+		t.Command.Run = r.run(at, keyRun, exampleRun)
+	}
+	if p, ok := in[keyRunning]; ok {
+		t.Command.Running = r.run(p.Value, keyRunning, `[/usr/local/bin/what-runs, "{app}"]`)
 	}
 	if p, ok := in[keyPass]; ok {
 		items, _ := r.Texts(p.Value, keyPass, "[KUBECONFIG]")
@@ -65,6 +55,28 @@ func (r *reader) command(n *yaml.Node, t *Target) {
 			}
 		}
 	}
+}
+
+// run reads a program and its arguments.
+func (r *reader) run(at *yaml.Node, key, example string) (all []string) {
+	items, _ := r.Texts(at, key, example)
+	for i, item := range items {
+		text, ok := r.Text(item, "a part of the command")
+		if !ok {
+			continue
+		}
+		if i == 0 && !filepath.IsAbs(text) {
+			r.Fault(item, fmt.Sprintf("%q is not the path of a program", strict.Clip(text)), "write it whole, such as /usr/local/bin/roll-out, so that it does not depend on where the bot was started; arguments are items of their own")
+		}
+		if i > 0 {
+			r.filled(item, text)
+		}
+		all = append(all, text)
+	}
+	if len(items) == 0 {
+		r.Fault(at, key+" is empty", "write the program and its arguments, such as "+example)
+	}
+	return all
 }
 
 // passed refuses variables that are the bot's own.

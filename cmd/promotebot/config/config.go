@@ -117,6 +117,8 @@ type reader struct {
 	homeless map[*policy.After]*yaml.Node // the first query of each that does not say where it is asked
 	programs bool                         // whether any may be run
 	trusted  promotion.Trust              // whose word about how an image was built is taken
+	spoken   []*yaml.Node                 // the apps of whose images some key can speak
+	keyless  bool                         // a key could not be read, so it is not known who can speak
 }
 
 // The sections of the file.
@@ -172,6 +174,7 @@ func (r *reader) document(root *yaml.Node, c *Config) {
 		Trust:        r.trusted,
 	}
 	c.Catalog.Digests = r.digests(in, &c.Catalog)
+	r.speak(in, &c.Catalog)
 	if p, ok := in[keyFreezes]; ok {
 		c.Catalog.Freezes = r.freezes(p.Value)
 	}

@@ -27,6 +27,11 @@ type Target struct {
 	GitOps      *GitOps
 }
 
+// reads tells whether what runs there can be read at any time.
+func (t Target) reads() bool {
+	return t.Kubernetes != nil || t.GitOps != nil || t.Webhook != nil && t.Webhook.Running != "" || t.Command != nil && len(t.Command.Running) > 0
+}
+
 const (
 	keyDeploy   = "deploy"
 	keyOrder    = "order"
@@ -155,7 +160,7 @@ func (r *reader) target(n *yaml.Node, environment string, taken map[string]bool,
 	if told != 1 {
 		r.Note(n, fmt.Sprintf("the target is told in %d ways", told), "give it one of "+strings.Join(kinds, ", "))
 	}
-	seen.Tells, seen.Reads = t.Webhook != nil, t.Kubernetes != nil
+	seen.Tells, seen.Reads = t.Webhook != nil, t.reads()
 	d.Targets, d.targets = append(d.Targets, seen), append(d.targets, t)
 }
 

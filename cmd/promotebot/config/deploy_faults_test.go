@@ -8,6 +8,7 @@ import (
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 )
 
 // soundTargets has a target of each kind, and a watch.
@@ -57,6 +58,9 @@ func TestTargetsMeanWhatTheySay(t *testing.T) {
 		t.Fatal(err)
 	}
 	production, _ := c.Catalog.Environment("production")
+	if slices.ContainsFunc(production.Deploy.Targets, func(to gate.Target) bool { return to.Reads }) {
+		t.Error("what runs is read where nobody says it")
+	}
 	if d := production.Deploy; !d.Together || !d.Targets[0].Tells || d.Targets[1].Tells || d.Deadline != 5*time.Minute || !slices.Equal(d.For("shop"), []string{"eu", "us"}) || !slices.Equal(d.For("cart"), []string{"us"}) {
 		t.Errorf("%+v", d)
 	}
@@ -72,6 +76,16 @@ func TestTargetsMeanWhatTheySay(t *testing.T) {
 		t.Errorf("%+v", c.Targets)
 	}
 	full := load(t, "full.yaml")
+	var read []string
+	production, _ = full.Catalog.Environment("production")
+	for _, target := range production.Deploy.Targets {
+		if target.Reads {
+			read = append(read, target.Name)
+		}
+	}
+	if !slices.Equal(read, []string{"eu", "us", "asia", "fleet"}) {
+		t.Errorf("what runs is read in %q", read)
+	}
 	billing, _ := full.Catalog.App("billing")
 	if a := billing.Policies["production"].After; a == nil || a.Incidents[0] != promotion.Severity("critical") || a.Checks[0] != "smoke" || !slices.Equal(billing.Policies["production"].Deploys, []string{"eu", "us", "asia", "fleet"}) || full.Targets[2].Kubernetes.Context != "asia" || full.Targets[3].GitOps.Path != "apps/{app}/kustomization.yaml" {
 		t.Errorf("of full.yaml: %+v", billing.Policies["production"])
@@ -163,8 +177,20 @@ var deployFaults = []fault{
 	{"a variable with its value", "[KUBECONFIG]", `["A=b"]`, []string{
 		`13:72: "A=b" is not the name of an environment variable: write a name such as KUBECONFIG, without its value`,
 	}},
+	{"a program of no path that says what runs", "pass: [KUBECONFIG]", "running: [what-runs]", []string{
+		`13:75: "what-runs" is not the path of a program: write it whole, such as /usr/local/bin/roll-out, so that it does not depend on where the bot was started; arguments are items of their own`,
+	}},
+	{"no program that says what runs", "pass: [KUBECONFIG]", "running: []", []string{
+		`13:74: running is empty: write the program and its arguments, such as [/usr/local/bin/what-runs, "{app}"]`,
+	}},
+	{"what runs is asked without TLS", "signed_with: DEPLOY_SECRET", "signed_with: DEPLOY_SECRET, running: \"http://deploy.example.com/{app}\"", []string{
+		"12:124: an order, or a question about one, would go over the network without TLS: write https://; http:// is for this machine alone, as in http://127.0.0.1:8080/",
+	}},
 	{"no address", `url: "https://deploy.example.com/{app}", `, "", []string{
 		`12:45: webhook has no url: add url: "https://deploy.example.com/{app}"`,
+	}},
+	{"a secret in the place of a signature", ", signed_with: DEPLOY_SECRET", ", signed_with: DEPLOY_SECRET, secret: hunter2", []string{
+		`12:115: "secret" is a secret, and secrets never live in this file: take it out, and say where it is with signed_with`,
 	}},
 	{"no signature", ", signed_with: DEPLOY_SECRET", "", []string{
 		"12:45: webhook has no signed_with: add signed_with: DEPLOY_SECRET, the name of an environment variable with the key that orders are signed with",
@@ -173,7 +199,7 @@ var deployFaults = []fault{
 		"12:100: signed_with must be the name of an environment variable, and this is none: write a name such as DEPLOY_SECRET, and set that variable, or DEPLOY_SECRET_FILE, where the bot runs",
 	}},
 	{"an address without TLS", "https://deploy", "http://deploy", []string{
-		"12:51: an order would go over the network without TLS: write https://; http:// is for this machine alone, as in http://127.0.0.1:8080/",
+		"12:51: an order, or a question about one, would go over the network without TLS: write https://; http:// is for this machine alone, as in http://127.0.0.1:8080/",
 	}},
 	{"an address with credentials", "https://deploy", "https://me:pw@deploy", []string{
 		"12:51: the address holds credentials, and secrets never live in this file: take them out: orders are signed",

@@ -242,6 +242,9 @@ apps:
 		"7:57: the registry has no host: add host: registry.example.com",
 		"7:64: rate must be a number from 1 to 1000, not the number 0: write a whole number without quotes",
 	}},
+	{"a registry whose token_hosts are misspelled", "roles:", "registries: [{host: registry.example.com, token_host: [auth.example.com]}]\nroles:", []string{
+		`7:43: unknown key "token_host" in a registry: did you mean "token_hosts"?`,
+	}},
 	{"a registry twice", "roles:", "registries: [{host: registry.example.com}, {host: registry.example.com, credentials: Docker Config, token_hosts: [\"https://auth\"]}]\nroles:", []string{
 		"7:51: registry.example.com is there already above: keep one of the two",
 		`7:86: "Docker Config" is not where credentials come from: write docker, google, github, none, or the name of a credential helper, such as ecr-login for docker-credential-ecr-login`,

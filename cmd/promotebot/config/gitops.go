@@ -16,8 +16,8 @@ import (
 )
 
 // GitOps is a target to which is deployed by a commit. In the repository, the
-// branch, the path, the places and the application of Argo CD, {app} stands for
-// the name of the app.
+// branch, the path, the places, the application of Argo CD and the objects of
+// Flux, {app} stands for the name of the app.
 type GitOps struct {
 	Repository string // https://… or ssh://…
 	Branch     string // empty: the default branch
@@ -31,7 +31,9 @@ type GitOps struct {
 	AuthorName, AuthorEmail string
 	SigningKey              string // a file; empty: commits are not signed
 	Credentials             GitCredentials
-	Argo                    *Argo // nil: it is done when the digest is on the branch
+	Argo                    *Argo // with neither it nor Flux, it is done when the digest is on the branch
+	Flux                    *Flux
+	Workloads               *Kubernetes // that run what is on the branch; nil: nobody looks at them
 }
 
 // GitCredentials say where the credentials for a repository are: for HTTPS a
@@ -40,12 +42,6 @@ type GitCredentials struct {
 	Username                  string
 	PasswordEnv, PasswordFile string
 	SSHKey, KnownHosts        string // files
-}
-
-// Argo is where Argo CD is asked.
-type Argo struct {
-	Server, App         string
-	TokenEnv, TokenFile string
 }
 
 // gitops reads a target to which is deployed by a commit.
@@ -73,18 +69,11 @@ const (
 	keyGitPasswordFile = keyGitPassword + "_file"
 	keySSHKey          = "ssh_key"
 	keyKnownHosts      = "known_hosts"
-	keyArgoCD          = "argocd"
-	keyArgoServer      = "server"
-	keyArgoApp         = "app"
-	keyArgoToken       = "token"
-	keyArgoTokenEnv    = keyArgoToken + "_env"
-	keyArgoTokenFile   = keyArgoToken + "_file"
 
 	exampleRepository  = "https://git.example.com/deploy.git"
 	exampleGitOps      = "{repository: " + exampleRepository + ", path: \"apps/{app}/kustomization.yaml\", kustomize: {}, credentials: {password_file: /secrets/git}}"
 	exampleCredentials = "{username: robot, password_file: /secrets/git}"
 	exampleSSH         = "{ssh_key: /secrets/git, known_hosts: /secrets/known_hosts}"
-	exampleArgoCD      = "{server: https://argocd.example.com, app: \"{app}\", token_file: /secrets/argocd}"
 )
 
 // Who commits when the file names nobody.
@@ -97,7 +86,7 @@ const (
 // ReadGitOps reads the mapping of one target. What is wrong is reported to r.
 func ReadGitOps(r *strict.Reader, n *yaml.Node) (g GitOps) {
 	g.AuthorName, g.AuthorEmail = DefaultAuthorName, DefaultAuthorEmail
-	in, ok := r.Fields(n, "gitops", exampleGitOps, keyGitRepository, keyGitBranch, keyGitPath, keyKustomize, keyHelm, keyManifest, keyAuthor, keySigningKey, keyCredentials, keyArgoCD)
+	in, ok := r.Fields(n, "gitops", exampleGitOps, keyGitRepository, keyGitBranch, keyGitPath, keyKustomize, keyHelm, keyManifest, keyAuthor, keySigningKey, keyCredentials, keyArgoCD, keyFlux, keyKubernetes)
 	if !ok {
 		return g
 	}
@@ -128,9 +117,7 @@ func ReadGitOps(r *strict.Reader, n *yaml.Node) (g GitOps) {
 		}
 		r.Note(n, "gitops has no credentials", "add credentials: "+example)
 	}
-	if p, ok := in[keyArgoCD]; ok {
-		g.Argo = o.argo(p.Value)
-	}
+	o.asked(in, &g)
 	return g
 }
 
@@ -392,30 +379,3 @@ func (o gitopsReader) credentials(n *yaml.Node, scheme string) (c GitCredentials
 	}
 	return c
 }
-
-func (o gitopsReader) argo(n *yaml.Node) *Argo {
-	in, ok := o.Fields(n, keyArgoCD, exampleArgoCD, keyArgoServer, keyArgoApp, keyArgoToken, keyArgoTokenEnv, keyArgoTokenFile)
-	if !ok {
-		return nil
-	}
-	a := &Argo{}
-	if at, ok := o.Required(n, in, keyArgoServer, keyArgoCD, "add server: https://argocd.example.com"); ok {
-		if text, ok := o.Text(at, keyArgoServer); ok {
-			u, err := url.Parse(text)
-			if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !overTLS(u) {
-				o.Fault(at, "server is not the address of an Argo CD", "write it as it stands in the browser, such as https://argocd.example.com")
-			}
-			a.Server = text
-		}
-	}
-	if at, ok := o.Required(n, in, keyArgoApp, keyArgoCD, `add app: "{app}", the name of the application in Argo CD`); ok {
-		var probe string
-		if a.App, probe, ok = o.template(at, keyArgoApp, placeApp); ok && !applicationName.MatchString(probe) {
-			o.Fault(at, fmt.Sprintf("%q is not the name of an application", strict.Clip(a.App)), "write it as it is listed in Argo CD")
-		}
-	}
-	a.TokenEnv, a.TokenFile = o.secret(n, in, "argocd", keyArgoToken)
-	return a
-}
-
-var applicationName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)

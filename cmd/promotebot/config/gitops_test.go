@@ -43,11 +43,22 @@ func TestATargetInAGitRepositoryIsRead(t *testing.T) {
 		"everything, over HTTPS": {
 			"repository: https://git.example.com/{app}.git\nbranch: deploy/{app}\npath: values.yaml\nhelm: {digest: \"apps.{app}.digest\"}\n" +
 				"author: The Bot <bot@example.com>\nsigning_key: /secrets/signing\ncredentials: {username: robot, password_env: GIT_TOKEN}\n" +
-				"argocd: {server: https://argocd.example.com/argo, app: \"{app}-eu\", token_env: ARGOCD_TOKEN}\n",
+				"argocd: {server: https://argocd.example.com/argo, app: \"team/{app}-eu\", token_env: ARGOCD_TOKEN}\n",
 			config.GitOps{
 				Repository: "https://git.example.com/{app}.git", Branch: "deploy/{app}", Path: "values.yaml", Digest: []string{"apps", "{app}", "digest"},
 				AuthorName: "The Bot", AuthorEmail: "bot@example.com", SigningKey: "/secrets/signing", Credentials: config.GitCredentials{Username: "robot", PasswordEnv: "GIT_TOKEN"},
-				Argo: &config.Argo{Server: "https://argocd.example.com/argo", App: "{app}-eu", TokenEnv: "ARGOCD_TOKEN"},
+				Argo: &config.Argo{Server: "https://argocd.example.com/argo", App: "team/{app}-eu", TokenEnv: "ARGOCD_TOKEN"},
+			},
+		},
+		"what Flux brings there": {
+			"repository: https://git.example.com/deploy.git\npath: a.yaml\nhelm: {digest: spec.values.image.digest}\ncredentials: {password_env: T}\n" +
+				"flux: {kubeconfig: /secrets/kube, context: eu, kustomization: \"flux-system/{app}\", helm_release: \"{app}/{app}-eu\"}\n" +
+				"kubernetes: {kubeconfig: /secrets/kube, namespace: shop, workloads: [{kind: Deployment, name: \"{app}\"}]}\n",
+			config.GitOps{
+				Repository: "https://git.example.com/deploy.git", Path: "a.yaml", Digest: []string{"spec", "values", "image", "digest"},
+				AuthorName: "promotebot", AuthorEmail: "promotebot@localhost", Credentials: config.GitCredentials{Username: "git", PasswordEnv: "T"},
+				Flux:      &config.Flux{Kubeconfig: "/secrets/kube", Context: "eu", Kustomization: config.FluxObject{Namespace: "flux-system", Name: "{app}"}, Release: config.FluxObject{Namespace: "{app}", Name: "{app}-eu"}},
+				Workloads: &config.Kubernetes{Kubeconfig: "/secrets/kube", Namespace: "shop", Workloads: []config.Workload{{Kind: "Deployment", Name: "{app}"}}},
 			},
 		},
 		"over SSH, a manifest": {
@@ -96,6 +107,12 @@ credentials: {username: robot, password_file: /secrets/git}
 argocd: {server: https://argocd.example.com, app: shop, token_file: /secrets/argocd}
 `
 
+// withFlux stands where soundGitOps has Argo CD.
+const (
+	withArgo = "argocd: {server: https://argocd.example.com, app: shop, token_file: /secrets/argocd}"
+	withFlux = "flux: {kubeconfig: /secrets/kube, kustomization: flux-system/shop}"
+)
+
 const overSSH = "ssh://git@git.example.com/deploy.git"
 
 func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
@@ -129,6 +146,9 @@ func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
 		"a password in the file":       {"password_file: /secrets/git", "password: hunter2", `7:32: "password" is a secret, and secrets never live in this file: put it into a file and write password_file: /secrets/git, or into a variable and write password_env: GIT_PASSWORD`},
 		"a password for a variable":    {"password_file: /secrets/git", "password_env: hunter2", "7:46: password_env is not the name of a variable: write it in capitals, such as GIT_PASSWORD"},
 		"a password in two places":     {"password_file:", "password_env: X, password_file:", "7:49: the password is in a variable and in a file: keep one of the two"},
+		"a password_file misspelled":   {"password_file", "pasword_file", `7:32: unknown key "pasword_file" in credentials: did you mean "password_file"?`},
+		"a password_file in one word":  {"password_file", "passwordfile", `7:32: unknown key "passwordfile" in credentials: did you mean "password_file"?`},
+		"a token_file misspelled":      {"token_file", "tokenfile", `8:57: unknown key "tokenfile" in argocd: did you mean "token_file"?`},
 		"no password":                  {", password_file: /secrets/git", "", "7:14: there is no password: put it into a file"},
 		"a key for HTTPS":              {"password_file: /secrets/git", "password_file: /secrets/git, ssh_key: /k", "7:61: the repository is not reached by SSH, and ssh_key is for that: take it out"},
 		"a password for SSH":           {address, overSSH, "7:15: the repository is not reached by HTTPS, and username is for that: take it out"},
@@ -136,9 +156,18 @@ func TestEachFaultOfAGitRepositoryIsSaidWithItsPlaceAndItsRemedy(t *testing.T) {
 		"a server without TLS":         {"https://argocd", "http://argocd", "8:18: server is not the address of an Argo CD: write it as it stands in the browser"},
 		"no server":                    {"server: https://argocd.example.com, ", "", "8:9: argocd has no server: add server: https://argocd.example.com"},
 		"no application":               {"app: shop, ", "", `8:9: argocd has no app: add app: "{app}", the name of the application in Argo CD`},
-		"no name of an application":    {"app: shop", "app: a/b", `8:51: "a/b" is not the name of an application: write it as it is listed in Argo CD`},
+		"no name of an application":    {"app: shop", "app: a/b/c", `8:51: "a/b/c" is not the name of an application: write it as it is listed in Argo CD, with its namespace and a slash before it`},
 		"no token":                     {", token_file: /secrets/argocd", "", "8:9: there is no token: put it into a file and write token_file: /secrets/argocd, or into a variable and write token_env: ARGOCD_TOKEN"},
 		"a token in the file":          {"token_file: /secrets/argocd", "token: hunter2", `8:57: "token" is a secret, and secrets never live in this file`},
+		"both are asked":               {withArgo, withArgo + "\n" + withFlux, "9:1: Argo CD and Flux are both asked how far it is: keep the one of argocd and flux that brings the repository to where it runs"},
+		"a Flux without an object":     {withArgo, "flux: {}", `8:7: flux names no object that is asked: add kustomization: "flux-system/{app}", its namespace and its name, or helm_release, or both`},
+		"a Flux without a file":        {withArgo, "flux: {context: eu, helm_release: shop/shop}", "8:8: a context is one of a kubeconfig, and none is named"},
+		"a name without a namespace":   {withArgo, "flux: {kustomization: shop}", `8:23: "shop" is not the namespace and the name of an object: write both, as in kustomization: "flux-system/{app}"`},
+		"a name with two":              {withArgo, "flux: {helm_release: a/b/c}", `8:22: "a/b/c" is not the namespace and the name of an object: write both, as in helm_release: "{app}/{app}"`},
+		"workloads without a name":     {withArgo, "kubernetes: {namespace: shop}", "8:13: kubernetes has no workloads: add workloads: [{kind: Deployment"},
+		"workloads that are set":       {withArgo, `kubernetes: {namespace: shop, workloads: [{kind: Deployment, name: shop}], take_over: [helm]}`, "8:13: take_over is for images that promotebot sets itself, and these are set from the repository: take it out"},
+		"no name of a namespace":       {withArgo, "flux: {kustomization: Flux/shop}", `8:23: "Flux/shop" is not the namespace and the name of an object`},
+		"an unknown key of Flux":       {withArgo, "flux: {helmrelease: a/b}", `8:8: unknown key "helmrelease" in flux: did you mean "helm_release"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(soundGitOps, c.old, c.new, 1)

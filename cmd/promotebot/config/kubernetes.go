@@ -84,23 +84,7 @@ func ReadKubernetes(r *strict.Reader, n *yaml.Node) (k Kubernetes, ok bool) {
 	if !ok {
 		return k, false
 	}
-	if p, there := in[keyKubeconfig]; there {
-		var fine bool
-		if k.Kubeconfig, fine = r.Text(p.Value, keyKubeconfig); fine && k.Kubeconfig == "" {
-			r.Fault(p.Value, "the path of the kubeconfig is empty", "write one, or take the key out where promotebot runs in the cluster itself")
-			fine = false
-		}
-		ok = ok && fine
-	}
-	if p, there := in[keyContext]; there {
-		var fine bool
-		k.Context, fine = r.Text(p.Value, keyContext)
-		if _, file := in[keyKubeconfig]; fine && !file {
-			r.Fault(p.At, "a context is one of a kubeconfig, and none is named", "name the file under kubeconfig, or take the context out where promotebot runs in the cluster itself")
-			fine = false
-		}
-		ok = ok && fine
-	}
+	k.Kubeconfig, k.Context, ok = clusterOf(r, in)
 	at, there := r.Required(n, in, keyNamespace, "kubernetes", "add namespace: production")
 	if there {
 		k.Namespace, there = kubernetesName(r, at, keyNamespace, labelName)
@@ -116,6 +100,27 @@ func ReadKubernetes(r *strict.Reader, n *yaml.Node) (k Kubernetes, ok bool) {
 		ok = ok && fine
 	}
 	return k, ok
+}
+
+// clusterOf reads which cluster is meant.
+func clusterOf(r *strict.Reader, in map[string]strict.Pair) (kubeconfig, context string, ok bool) {
+	ok = true
+	if p, there := in[keyKubeconfig]; there {
+		if kubeconfig, ok = r.Text(p.Value, keyKubeconfig); ok && kubeconfig == "" {
+			r.Fault(p.Value, "the path of the kubeconfig is empty", "write one, or take the key out where promotebot runs in the cluster itself")
+			ok = false
+		}
+	}
+	if p, there := in[keyContext]; there {
+		var fine bool
+		context, fine = r.Text(p.Value, keyContext)
+		if _, file := in[keyKubeconfig]; fine && !file {
+			r.Fault(p.At, "a context is one of a kubeconfig, and none is named", "name the file under kubeconfig, or take the context out where promotebot runs in the cluster itself")
+			fine = false
+		}
+		ok = ok && fine
+	}
+	return kubeconfig, context, ok
 }
 
 // kubernetesName reads a name in which {app} may stand.

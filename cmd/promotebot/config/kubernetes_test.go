@@ -69,7 +69,7 @@ func TestFaultyKubernetesTargets(t *testing.T) {
 		`{namespace: prod, workloads: [{kind: Deployment, name: a}, {kind: Deployment, name: a}]}`: "1:60: the Deployment a is there already above",
 		`{namespace: prod, take_over: ["*"], workloads: [{kind: Deployment, name: a}]}`:            `"*" is not the name of a field manager`,
 		`{namespace: prod, take_over: true, workloads: [{kind: Deployment, name: a}]}`:             "take_over must be a list, not true",
-		`{namespace: prod, token: abc, workloads: [{kind: Deployment, name: a}]}`:                  `"token" is a secret`,
+		`{namespace: prod, token: abc, workloads: [{kind: Deployment, name: a}]}`:                  `"token" is a secret, and secrets never live in this file: take it out: kubernetes has no key for one, there are kubeconfig, context, namespace, workloads, take_over`,
 	} {
 		if _, found := kubernetes(t, doc); !strings.Contains(found, says) {
 			t.Errorf("%s: %s\nwant %q", doc, found, says)

@@ -46,7 +46,7 @@ var ours = []string{
 	"kubernetes", "kubeconfig", "context", "namespace", "workloads", "kind", "selector", "containers", "take_over", "prometheus", "promql", "query", "is",
 	"people", "authors", "reject", "by", "lift", "reasons", "expires", "request", "approval", "any", "shared_channels",
 	"direct", "quiet", "from", "escalate", "after", "to", "digests",
-	"provenance", "keys", "fields",
+	"provenance", "keys", "fields", "public_key",
 }
 
 func at(doc string, n *yaml.Node) (before, after string) {

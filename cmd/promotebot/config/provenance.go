@@ -2,11 +2,16 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
 	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
 	"github.com/promotebot/promotebot/promotion/registry/provenance"
 )
@@ -15,8 +20,10 @@ const (
 	keyProvenance = "provenance"
 	keyKeys       = "keys"
 	keyFields     = "fields"
+	keyPublicKey  = "public_key"
 
 	exampleProvenance = "provenance: {keys: {ci: \"-----BEGIN PUBLIC KEY-----…\"}}"
+	exampleKey        = "{public_key: \"-----BEGIN PUBLIC KEY-----…\", apps: [shop]}"
 	exampleFields     = "[buildDefinition.externalParameters.author]"
 )
 
@@ -54,8 +61,9 @@ func (r *reader) trust(in map[string]strict.Pair) (all promotion.Trust) {
 		}
 		for _, p := range pairs {
 			r.name(p.At, p.Key)
-			if text, ok := r.publicKey(p); ok {
-				all.Keys = append(all.Keys, promotion.TrustedKey{Name: p.Key, PEM: text})
+			k, ok := r.trustedKey(p)
+			if all.Keys = append(all.Keys, k); !ok {
+				r.keyless = true
 			}
 		}
 	}
@@ -73,6 +81,75 @@ func (r *reader) trust(in map[string]strict.Pair) (all promotion.Trust) {
 		}
 	}
 	return all
+}
+
+// trustedKey reads a key, or one with the apps of whose images it can speak. Which
+// apps there are is known later (spoken).
+func (r *reader) trustedKey(p strict.Pair) (k promotion.TrustedKey, ok bool) {
+	k.Name = p.Key
+	if p.Value.Kind != yaml.MappingNode {
+		k.PEM, ok = r.publicKey(p)
+		return k, ok
+	}
+	of, ok := r.Fields(p.Value, "the key "+p.Key, exampleKey, keyPublicKey, keyApps)
+	if !ok {
+		return k, false
+	}
+	at, ok := r.Required(p.Value, of, keyPublicKey, "the key "+p.Key, "write it as "+exampleKey)
+	if ok {
+		k.PEM, ok = r.publicKey(strict.Pair{At: of[keyPublicKey].At, Key: p.Key, Value: at})
+	}
+	if apps, limited := of[keyApps]; limited {
+		items, read := r.Texts(apps.Value, keyApps, "[shop]")
+		if read && len(items) == 0 {
+			r.Fault(apps.Value, "the key "+p.Key+" can speak of no app", "name those whose pipelines sign with it, such as [shop], or take apps out: then it can speak of all")
+		}
+		for _, item := range items {
+			if text, ok := r.Text(item, "an app of the key "+p.Key); ok {
+				k.Apps = append(k.Apps, text)
+				r.spoken = append(r.spoken, item)
+			}
+		}
+	}
+	return k, ok
+}
+
+// speak checks, when the apps are known, that keys speak of apps that there are, and
+// that of each app that needs provenance some key can.
+func (r *reader) speak(in map[string]strict.Pair, c *gate.Catalog) {
+	var names []string
+	for _, a := range c.Apps {
+		names = append(names, a.Name)
+	}
+	if slices.Contains(names, "") || len(names) == 0 {
+		return // what the apps are called is not known
+	}
+	for _, at := range r.spoken {
+		if !slices.Contains(names, at.Value) {
+			r.Fault(at, fmt.Sprintf("there is no app %q", strict.Clip(at.Value)), strict.Meant(at.Value, names, "name one of apps"))
+			return
+		}
+	}
+	if c.Trust.IsZero() || r.keyless {
+		return
+	}
+	needs := func(policies map[string]policy.Document) bool {
+		return slices.ContainsFunc(slices.Collect(maps.Values(policies)), func(d policy.Document) bool { return d.Provenance.Required })
+	}
+	needed := map[string]bool{}
+	for _, a := range c.Apps {
+		needed[a.Name] = needs(a.Policies)
+	}
+	for _, t := range c.Trains {
+		for _, app := range t.Apps {
+			needed[app] = needed[app] || needs(t.Policies)
+		}
+	}
+	for _, name := range names {
+		if needed[name] && c.Trust.For(name).IsZero() {
+			r.Note(in[keyProvenance].At, fmt.Sprintf("%s needs provenance, and none of the keys can speak of it", name), "add "+name+" to the apps of a key, or take apps out of one")
+		}
+	}
 }
 
 // publicKey reads a key, which is longer than other texts and has lines.

@@ -79,6 +79,54 @@ func TestWhatIsTightenedCanRequireProvenanceAndNotLetItGo(t *testing.T) {
 	}
 }
 
+// A key of one team says nothing about the images of another.
+func TestAKeyCanBeForSomeAppsOnly(t *testing.T) {
+	one, other := sound25519(t), sound25519(t)
+	doc := func(policy, keys string) string {
+		two := strings.Replace(asking(policy), "image: registry.example.com/shop}", "image: registry.example.com/shop}\n  - {name: cart, image: registry.example.com/cart}", 1)
+		return two + "people: {ann: [U0ANN, ann@example.com]}\nprovenance: {keys: " + keys + "}\n"
+	}
+	const required = "{approvals: leads, authors: cannot-approve, provenance: required}"
+	c, err := config.Parse("promotebot.yaml", []byte(doc(required, "{ci: {public_key: "+one+", apps: [shop]}, all: "+other+"}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := c.Catalog.Trust
+	if shop, cart := trust.For("shop"), trust.For("cart"); len(shop.Keys) != 2 || len(cart.Keys) != 1 || cart.Keys[0].Name != "all" {
+		t.Errorf("of shop %+v, of cart %+v", shop, cart)
+	}
+	wide, err := config.Parse("promotebot.yaml", []byte(doc(required, "{ci: {public_key: "+one+"}, all: "+other+"}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wide.Catalog.Trust.Hash() == trust.Hash() {
+		t.Error("of which apps a key can speak is not part of what is agreed to")
+	}
+	short, err := config.Parse("promotebot.yaml", []byte(doc(required, "{ci: "+one+", all: "+other+"}")))
+	if err != nil || short.Catalog.Trust.Hash() != wide.Catalog.Trust.Hash() {
+		t.Errorf("a key alone is one for all apps: %v", err)
+	}
+	for _, c := range []struct{ policy, keys, says string }{
+		{required, "{ci: {public_key: " + one + ", apps: [shop]}}", "cart needs provenance, and none of the keys can speak of it"},
+		{required, "{ci: {public_key: " + one + ", apps: [shop, crat]}}", `there is no app "crat": did you mean "cart"?`},
+		{required, "{ci: {public_key: " + one + ", apps: []}}", "the key ci can speak of no app"},
+		{required, "{ci: {apps: [shop]}}", "the key ci has no public_key"},
+		{required, "{ci: {public_key: nonsense, apps: [shop]}}", "it is not PEM"},
+		{required, "{ci: {public_key: " + one + ", app: [shop, cart]}}", `did you mean "apps"?`},
+	} {
+		if got := problems(t, doc(c.policy, c.keys)); len(got.List) != 1 || !strings.Contains(got.Error(), c.says) {
+			t.Errorf("%.80s:\n%v\nwant one that says %q", c.keys, got, c.says)
+		}
+	}
+	if _, err := config.Parse("promotebot.yaml", []byte(doc("{approvals: leads, authors: cannot-approve}", "{ci: {public_key: "+one+", apps: [shop]}}"))); err != nil {
+		t.Errorf("nothing is required, and no key can speak of cart: %v", err)
+	}
+	coupled := "trains: [{name: both, apps: [shop, cart], policy: {production: " + required + "}}]\n"
+	if got := problems(t, doc("{approvals: leads}", "{ci: {public_key: "+one+", apps: [shop]}}")+coupled); len(got.List) != 1 || !strings.Contains(got.Error(), "cart needs provenance") {
+		t.Errorf("in a train: %v", got)
+	}
+}
+
 func TestWhatIsWrongWithKeysIsSaid(t *testing.T) {
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {

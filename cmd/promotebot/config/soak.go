@@ -82,16 +82,23 @@ func (r *reader) verified(soak *yaml.Node, d policy.Document) {
 			r.Fault(at, "the soak counts from checks, and no machine has to report any", "add to the policy "+keyChecks+": "+exampleChecks+", or write arrival")
 		}
 	}
+	if name, stale := staleBefore(d); stale {
+		r.Fault(soak, fmt.Sprintf("the soak counts from the check %s and lasts longer than that may be old, so it is never complete in time", name),
+			"ask for a shorter soak, a longer max_age, or soak: {for: …, since: arrival}")
+	}
+}
+
+// staleBefore names a check that has grown too old before the soak that it begins
+// is over.
+func staleBefore(d policy.Document) (check string, stale bool) {
 	if !d.FromChecks() || d.Soak == 0 {
-		return
+		return "", false
 	}
-	for _, c := range d.Checks {
-		if c.Begins() && c.MaxAge > 0 && c.MaxAge <= d.Soak {
-			r.Fault(soak, fmt.Sprintf("the soak counts from the check %s and lasts longer than that may be old, so it is never complete in time", c.Name),
-				"ask for a shorter soak, a longer max_age, or soak: {for: …, since: arrival}")
-			return
-		}
+	i := slices.IndexFunc(d.Checks, func(c policy.Check) bool { return c.Begins() && c.MaxAge > 0 && c.MaxAge <= d.Soak })
+	if i < 0 {
+		return "", false
 	}
+	return d.Checks[i].Name, true
 }
 
 func (r *reader) interruptions(n *yaml.Node) (i policy.Interruptions) {

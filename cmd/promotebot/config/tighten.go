@@ -1,10 +1,12 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
 	"github.com/promotebot/promotebot/promotion/policy"
 )
 
@@ -59,9 +61,38 @@ func (r *reader) tightened(n *yaml.Node, name string, all policies) policy.Docum
 		r.Fault(soaked.Value, "the soak is shorter than that of "+base.Name+", which what tightens it can't change", "write a longer one, or take it out")
 	}
 	d.Name = name
+	r.reachable(in, base, more, d)
 	r.vouched(in, &d)
 	if len(d.Approvers()) > 0 {
 		r.fillable(n, d.Asks(), all.roles)
 	}
 	return d
+}
+
+// reachable refuses what each of the two can ask for by itself and both together
+// can't: it would be known only when nothing goes ahead any more.
+func (r *reader) reachable(in map[string]strict.Pair, base, more, d policy.Document) {
+	at := in[keyTightens].At
+	alone := func(is func(d policy.Document) bool) bool { return is(d) && !is(base) && !is(more) }
+	if alone(func(d policy.Document) bool { return d.Expires.Request > 0 && d.Expires.Request <= d.Soak }) {
+		r.Note(at, fmt.Sprintf("together with %s every request would expire after %s, before its soak of %s is complete", base.Name, d.Expires.Request, d.Soak),
+			"let the request live longer than the soak, or ask for less soak")
+	}
+	if alone(func(d policy.Document) bool { return !d.Windows.Opens(aYear) }) {
+		r.Note(at, "together with "+base.Name+" the windows never open: whatever allow opens, deny closes", "leave some time in which a promotion may go ahead")
+	}
+	stale := func(d policy.Document) bool { _, stale := staleBefore(d); return stale }
+	if alone(stale) {
+		name, _ := staleBefore(d)
+		r.Note(at, fmt.Sprintf("together with %s the soak counts from the check %s and lasts longer than that may be old, so it is never complete in time", base.Name, name),
+			"ask for a shorter soak, a longer max_age, or write the policy out with soak: {for: …, since: arrival}")
+	}
+	for _, c := range more.Checks {
+		was, _ := base.Check(c.Name)
+		for _, t := range c.Numbers {
+			if with, never := contradicts(was.Numbers, t); never {
+				r.Note(at, fmt.Sprintf("together with %s no number of the check %s is both %s and %s", base.Name, c.Name, with, t), "change the limit, or write the policy out without "+keyTightens)
+			}
+		}
+	}
 }

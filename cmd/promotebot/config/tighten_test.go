@@ -38,6 +38,38 @@ func TestAnAppTightensThePolicyOfItsEnvironment(t *testing.T) {
 	}
 }
 
+// What each can ask for by itself can be too much together.
+func TestWhatTightensCanNotMakeAPolicyUnreachable(t *testing.T) {
+	const night = `{from: "0 20 * * *", for: 10h}`
+	for _, c := range []struct{ careful, more, want string }{
+		{"{approvals: leads, expires: {request: 48h}}", "soak: 48h", "every request would expire after 48h0m0s, before its soak of 48h0m0s is complete"},
+		{"{approvals: leads, soak: 3d}", "expires: {request: 48h}", "before its soak of 72h0m0s is complete"},
+		{`{approvals: leads, windows: {allow: [{from: "0 21 * * *", for: 2h}]}}`, "windows: {deny: [" + night + "]}", "the windows never open"},
+		{"{approvals: leads, windows: {deny: [" + night + "]}}", `windows: {allow: [{from: "0 21 * * *", for: 2h}]}`, "the windows never open"},
+		{"{approvals: leads, checks: [{name: scan, max_age: 12h}]}", "soak: 12h", "counts from the check scan and lasts longer"},
+		{"{approvals: leads, soak: 1d}", "checks: [{name: scan, max_age: 12h}]", "counts from the check scan and lasts longer"},
+		{`{approvals: leads, checks: [{name: perf, numbers: ["rps > 20"]}]}`, `checks: [{name: perf, numbers: ["rps <= 20"]}]`, "no number of the check perf is both rps > 20 and rps <= 20"},
+	} {
+		found := problems(t, tightening(c.careful, c.more))
+		if len(found.List) != 1 || !strings.Contains(found.Error(), "together with careful") || !strings.Contains(found.Error(), c.want) {
+			t.Errorf("%s tightened by %s: %v", c.careful, c.more, found)
+		}
+	}
+	for _, c := range []struct{ careful, more string }{
+		{"{approvals: leads, expires: {request: 48h}}", "soak: 47h"},
+		{`{approvals: leads, windows: {allow: [{from: "0 19 * * *", for: 2h}]}}`, "windows: {deny: [" + night + "]}"},
+		{"{approvals: leads, checks: [{name: scan, max_age: 13h}]}", "soak: 12h"},
+		{`{approvals: leads, checks: [{name: perf, numbers: ["rps > 20"]}]}`, `checks: [{name: perf, numbers: ["rps <= 21", "p99 < 9"]}]`},
+		{"{approvals: leads, soak: {for: 12h, since: arrival}}", "checks: [{name: scan, max_age: 1h}]"},
+	} {
+		document(t, tightening(c.careful, c.more))
+	}
+	// What is wrong with one of them is said of that one, once.
+	if found := problems(t, tightening("{approvals: leads, soak: 48h, expires: {request: 24h}}", "shared_channels: refuse")); len(found.List) != 1 || strings.Contains(found.Error(), "together") {
+		t.Errorf("%v", found)
+	}
+}
+
 func TestWhatTightensCanNotLoosen(t *testing.T) {
 	for _, c := range []struct{ careful, more, want string }{
 		{"{soak: 24h, approvals: {leads: 1}}", "soak: 1h", "the soak is shorter than that of careful"},

@@ -16,6 +16,8 @@ type Webhook struct {
 	URL    string   // of the order, with placeholders
 	Signed string   // the environment variable with the key that orders are signed with
 	Status []string // other hosts at which it may say how far it is
+	// Running is where it says what runs there, with placeholders; empty where it does not.
+	Running string
 }
 
 const (
@@ -28,13 +30,16 @@ const (
 )
 
 func (r *reader) webhook(n *yaml.Node, t *Target) {
-	in, ok := r.Fields(n, keyWebhook, exampleWebhook, keyURL, keySigned, keyStatus)
+	in, ok := r.Fields(n, keyWebhook, exampleWebhook, keyURL, keySigned, keyStatus, keyRunning)
 	if !ok {
 		return
 	}
 	t.Webhook = &Webhook{}
 	if at, ok := r.Required(n, in, keyURL, keyWebhook, `add url: "https://deploy.example.com/{app}"`); ok {
-		t.Webhook.URL = r.orderURL(at)
+		t.Webhook.URL = r.orderURL(at, keyURL)
+	}
+	if p, ok := in[keyRunning]; ok {
+		t.Webhook.Running = r.orderURL(p.Value, keyRunning)
 	}
 	if at, ok := r.Required(n, in, keySigned, keyWebhook, "add signed_with: DEPLOY_SECRET, the name of an environment variable with the key that orders are signed with"); ok {
 		name, ok := r.Text(at, keySigned)
@@ -55,9 +60,10 @@ func (r *reader) webhook(n *yaml.Node, t *Target) {
 	}
 }
 
-// orderURL reads where orders go: over TLS, or to this very machine.
-func (r *reader) orderURL(at *yaml.Node) string {
-	text, ok := r.Text(at, keyURL)
+// orderURL reads where orders go, or questions about them: over TLS, or to this
+// very machine.
+func (r *reader) orderURL(at *yaml.Node, key string) string {
+	text, ok := r.Text(at, key)
 	if !ok {
 		return ""
 	}
@@ -71,7 +77,7 @@ func (r *reader) orderURL(at *yaml.Node) string {
 	case strings.Contains(strings.SplitN(strings.TrimPrefix(strings.TrimPrefix(text, "https://"), "http://"), "/", 2)[0], "{"):
 		r.Fault(at, "the host of the address depends on the promotion", "write the host out, and use braces behind it")
 	case u.Scheme != "https" && !loopback(u.Hostname()):
-		r.Fault(at, "an order would go over the network without TLS", "write https://; http:// is for this machine alone, as in http://127.0.0.1:8080/")
+		r.Fault(at, "an order, or a question about one, would go over the network without TLS", "write https://; http:// is for this machine alone, as in http://127.0.0.1:8080/")
 	}
 	return text
 }

@@ -42,6 +42,14 @@ func TestTheGalleryShowsEveryState(t *testing.T) {
 			t.Errorf("%q is shown %d times", s.Name, n)
 		}
 	}
+	for _, surface := range []string{
+		"home with something failing", "home with nothing on it", "home of a guest", "direct reminder", "digest of a channel", "in the thread, reminder: failing", "keeping what is failing", "rolling back",
+		"breaking the glass of a train", "what is this: nothing that is known", "rejecting what has ended already", "status", "list", "history", "what if", "help", "not understood", "refused",
+	} {
+		if n := strings.Count(string(body), "<h2>"+surface+"</h2>"); n != 1 {
+			t.Errorf("%q is shown %d times", surface, n)
+		}
+	}
 	if strings.Contains(string(body), "unsupported") {
 		t.Error("something is not drawn")
 	}

@@ -117,7 +117,7 @@ func (r *reader) instant(n *yaml.Node) time.Time {
 
 func (r *reader) given(n *yaml.Node, s *Scenario) given {
 	g := given{standings: map[promotion.PersonID]promotion.Standing{}, groups: map[promotion.GroupID]promotion.Group{}}
-	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "delegations", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen", "rollback", "withdrawn", "authors", "unattested")
+	in, ok := r.Fields(n, "what is given", exampleGiven, "stayed", "requester", "votes", "delegations", "people", "groups", "newer", "checks", "used", "incidents", "held", "frozen", "rollback", "withdrawn", "authors", "unattested", "watched", "measured")
 	if !ok {
 		return g
 	}
@@ -161,9 +161,12 @@ func (r *reader) given(n *yaml.Node, s *Scenario) given {
 			}
 		}
 	}
+	app, _ := r.catalog.App(s.App)
+	if p, ok := in["watched"]; ok {
+		g.watched = r.watched(p.Value, in, app.Policies[s.To])
+	}
 	if p, ok := in["checks"]; ok {
-		app, _ := r.catalog.App(s.App)
-		g.checks = r.checks(p.Value, app.Policies[s.To])
+		g.checks = r.checks(p.Value, app.Policies[s.To], g.watched != nil)
 	}
 	if p, ok := in["incidents"]; ok {
 		g.incidents = r.incidents(p.Value, s)
@@ -171,16 +174,24 @@ func (r *reader) given(n *yaml.Node, s *Scenario) given {
 	if p, ok := in["used"]; ok {
 		g.used = r.used(p.Value)
 	}
+	if p, ok := in["measured"]; ok {
+		g.measured = r.measured(p, g.watched != nil, app.Policies[s.To])
+	}
 	return g
 }
 
 var statuses = []promotion.CheckStatus{promotion.CheckPassed, promotion.CheckFailed, promotion.CheckRunning, missing}
 
-func (r *reader) checks(n *yaml.Node, d policy.Document) map[string]report {
+// checks are those that the policy asks for or, of what is watched, those that count then.
+func (r *reader) checks(n *yaml.Node, d policy.Document, watched bool) map[string]report {
 	all := map[string]report{}
 	pairs, _ := r.Pairs(n, "checks", "{perf: failed}")
 	for _, p := range pairs {
-		if _, asked := d.Check(p.Key); !asked {
+		_, asked := d.Check(p.Key)
+		if watched {
+			asked = d.After != nil && slices.Contains(d.After.Checks, p.Key)
+		}
+		if !asked {
 			r.Fault(p.At, fmt.Sprintf("the policy asks for no check %q", strict.Clip(p.Key)), "name one that it asks for, or take it out: it would change nothing")
 		}
 		if r.IsText(p.Value) {
@@ -221,13 +232,17 @@ func (r *reader) numbers(n *yaml.Node) map[string]float64 {
 	all := map[string]float64{}
 	pairs, _ := r.Pairs(n, "numbers", "{p99_ms: 250}")
 	for _, p := range pairs {
-		f, err := strconv.ParseFloat(p.Value.Value, 64)
-		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			r.Fault(p.Value, fmt.Sprintf("%q is no number", strict.Clip(p.Value.Value)), "write it as 250 or 0.5")
-		}
-		all[p.Key] = f
+		all[p.Key] = r.number(p.Value)
 	}
 	return all
+}
+
+func (r *reader) number(n *yaml.Node) float64 {
+	f, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		r.Fault(n, fmt.Sprintf("%q is no number", strict.Clip(n.Value)), "write it as 250 or 0.5")
+	}
+	return f
 }
 
 // used is how much the digest has been used.

@@ -4,8 +4,8 @@
 //
 // What a scenario does not mention is in order: the registry can be read, the
 // tags are free, nothing newer has been promoted, nothing else is moving, nothing
-// is frozen or held, every check has passed, and it has been used enough. So each
-// says only what it is about.
+// is frozen or held, every check has passed, it has been used enough, and what is
+// measured is as it has to be. So each says only what it is about.
 package scenario
 
 import (
@@ -53,6 +53,9 @@ type given struct {
 	delegations []promotion.Delegation
 	authors     []string // nil: somebody who is none of the people of the scenario
 	unattested  bool     // there is no provenance that a key has signed
+
+	watched  *time.Duration // how long it has run; nil: it is to be promoted
+	measured map[string]answer
 }
 
 // report is what is known of a check. One that is missing has not been reported.
@@ -107,12 +110,16 @@ func Parse(name string, doc []byte, c *gate.Catalog) ([]Scenario, error) {
 	return all, nil
 }
 
-// Verdict puts the scenario to the policy that the catalog has for it.
+// Verdict puts the scenario to the policy that the catalog has for it: whether it may
+// be promoted or, of what runs and is watched, how that goes.
 func (s Scenario) Verdict(c *gate.Catalog) policy.Verdict {
 	app, _ := c.App(s.App)
 	d := app.Policies[s.To]
 	if s.given.rollback {
 		d = d.Returning()
+	}
+	if s.given.watched != nil {
+		return s.watch(d, s.facts(c, d))
 	}
 	return policy.Evaluate(d, s.facts(c, d), s.At)
 }

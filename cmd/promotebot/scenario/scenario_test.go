@@ -21,6 +21,7 @@ environments:
   - {name: build, watch: "{commit}-built"}
   - {name: staging, watch: staging-passed, tags: [staging], policy: {approvals: {leads: 1}, requester: may-approve}}
   - {name: audited, tags: [audited], policy: {approvals: {leads: 2}, authors: cannot-approve, provenance: required}}
+  - {name: watched, tags: [watched], prometheus: "https://p.example.com", policy: {approvals: {leads: 1}, after: {watch: 15m, incidents: [major], checks: [smoke], promql: [{name: errors, query: errors, is: "< 0.5", for: 2m}, {name: orders, query: orders, is: "> 0"}]}}}
   - {name: production, tags: [production], policy: {soak: {for: 24h, since: arrival, incidents: {pause: [major]}, exposure: {requests: 10}}, approvals: {leads: 2, security: 1}, checks: [{name: perf, max_age: 30h, numbers: "rps > 10"}, {name: look, reviewed_by: leads}]}}
 apps: [{name: shop, image: registry.example.com/shop/api}]
 roles: {leads: [U0ANN, U0BOB, U0SUE], security: [S0SEC]}
@@ -201,12 +202,67 @@ scenarios:
 	}
 }
 
+// What runs is put to what the policy watches.
+func TestScenariosOfAWatch(t *testing.T) {
+	for given, want := range map[string]struct {
+		outcome policy.Outcome
+		says    string
+	}{
+		"{watched: 10m}":                                              {policy.Waiting, "it is watched until 2026-03-04 12:05:00 UTC"},
+		"{watched: 15m}":                                              {policy.Met, "nothing has gone wrong for 15m"},
+		"{watched: 10m, measured: {orders: 0}}":                       {policy.Blocked, "orders was 0 at 2026-03-04 12:00:00 UTC and has to be > 0"},
+		"{watched: 10m, measured: {orders: 1, errors: 0.4}}":          {policy.Waiting, "it is watched until"},
+		"{watched: 10m, measured: {errors: {value: 0.7, off: 119s}}}": {policy.Waiting, "it is watched until"},
+		"{watched: 10m, measured: {errors: {value: 0.7, off: 2m}}}":   {policy.Blocked, "errors was 0.7"},
+		"{watched: 1m, measured: {errors: {value: 0.7, off: 2m}}}":    {policy.Waiting, "it is watched until"},
+		"{watched: 15m, measured: {errors: 0.7}}":                     {policy.Blocked, "errors was 0.7"},
+		"{watched: 10m, measured: {errors: missing}}":                 {policy.Waiting, "it is watched until"},
+		"{watched: 16m, measured: {errors: missing}}":                 {policy.Waiting, "it is waited for answers: errors was never answered"},
+		"{watched: 25m, measured: {errors: missing}}":                 {policy.Blocked, "it is not known how it went: errors was never answered; people decide"},
+		"{watched: 10m, checks: {smoke: failed}}":                     {policy.Blocked, "the check smoke was reported to have failed"},
+		"{watched: 10m, checks: {smoke: {status: failed, ago: 11m}}}": {policy.Waiting, "it is watched until"},
+		"{watched: 10m, incidents: [{severity: major, ago: 5m}]}":     {policy.Blocked, "was opened 2026-03-04 11:55:00 UTC"},
+		"{watched: 10m, incidents: [{severity: minor, ago: 5m}]}":     {policy.Waiting, "it is watched until"},
+		"{watched: 10m, incidents: [{severity: major, ago: 1h}]}":     {policy.Waiting, "it is watched until"},
+		"{rollback: true, watched: 10m, measured: {orders: missing}}": {policy.Waiting, "it is watched until"},
+		"{rollback: true, watched: 10m, checks: {smoke: missing}}":    {policy.Waiting, "it is watched until"},
+	} {
+		all, err := parse(t, "scenarios: [{name: a, app: shop, to: watched, given: "+given+", expect: {outcome: met}}]")
+		if err != nil {
+			t.Errorf("%s: %v", given, err)
+			continue
+		}
+		v := all[0].Verdict(catalog(t))
+		if said := strings.Join(scenario.Reasons(v), "\n"); v.Outcome != want.outcome || !strings.Contains(said, want.says) {
+			t.Errorf("%s is %s: %s", given, v.Outcome, said)
+		}
+	}
+	for given, want := range map[string]string{
+		"{measured: {errors: 1}}":                      "only what is watched is measured: add watched: 10m",
+		"{watched: 1m, measured: {p99: 1}}":            `the policy asks no query "p99": name one`,
+		"{watched: 1m, measured: {errors: none}}":      `no answer is "none": write a number`,
+		"{watched: 1m, measured: {errors: {off: 1m}}}": "the answer has no value: add value: 0.3",
+		"{watched: 1m, measured: {errors: .nan}}":      `".nan" is no number`,
+		"{watched: 1m, stayed: 1h}":                    "stayed changes nothing for what runs and is watched: take it out; what counts then is measured, checks, incidents, rollback",
+		"{watched: 1m, checks: {perf: failed}}":        `the policy asks for no check "perf"`,
+		"{checks: {smoke: failed}}":                    `the policy asks for no check "smoke"`,
+	} {
+		if _, err := parse(t, "scenarios: [{name: a, app: shop, to: watched, given: "+given+", expect: {outcome: met}}]"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+	if _, err := parse(t, "scenarios: [{name: a, app: shop, given: {watched: 1m}, expect: {outcome: met}}]"); err == nil || !strings.Contains(err.Error(), "the policy watches nothing: give it after: {watch: 15m}") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Whatever a file holds, it is read or refused with a place, and what is read
 // has a verdict.
 func FuzzScenarios(f *testing.F) {
 	f.Add("scenarios: [{name: a, app: shop, given: {stayed: 25h, votes: [{by: U0ANN}]}, expect: {outcome: met}}]")
 	f.Add("scenarios: [{name: a, app: shop, to: staging, at: 2026-07-01T10:00:00Z, given: {groups: {S0SEC: U0ANN}}, expect: {missing: soak}}]")
 	f.Add("scenarios: [{name: a, app: shop, given: {stayed: 25h, authors: a@b, unattested: true, delegations: [{by: U0ANN, to: U0BOB, ago: 1h, lasts: 2h}]}, expect: {outcome: met}}]")
+	f.Add("scenarios: [{name: a, app: shop, to: watched, given: {watched: 16m, measured: {errors: {value: 0.7, off: 3m}, orders: missing}, checks: {smoke: failed}}, expect: {outcome: blocked}}]")
 	f.Add("scenarios: []")
 	f.Fuzz(func(t *testing.T, text string) {
 		c := catalog(t)

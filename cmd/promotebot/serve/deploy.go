@@ -77,20 +77,21 @@ func (d *Deployers) Close() {
 	}
 }
 
-func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
+func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err error) {
 	switch {
 	case t.Command != nil:
-		return deployer{command.New(command.Options{Run: t.Command.Run, Pass: t.Command.Pass, Getenv: d.Getenv}), true, nil}, nil
+		run := command.New(command.Options{Run: t.Command.Run, Running: t.Command.Running, Pass: t.Command.Pass, Getenv: d.Getenv})
+		made = deployer{Deployer: run, works: true}
+		if len(t.Command.Running) > 0 {
+			made.reads = run.Running
+		}
+		return made, nil
 	case t.Kubernetes != nil:
 		cluster, err := d.cluster(way{t.Kubernetes.Kubeconfig, t.Kubernetes.Context})
 		in := inCluster{cluster, *t.Kubernetes, apps}
 		return deployer{Deployer: in, reads: in.Running}, err
-	}
-	if t.GitOps != nil {
-		if err := os.MkdirAll(d.Directory, 0o700); err != nil {
-			return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
-		}
-		return deployer{gitops.New(committed(*t.GitOps, d.Directory)), false, nil}, nil
+	case t.GitOps != nil:
+		return d.git(t, apps)
 	}
 	secret, err := Secret(d.Getenv, t.Webhook.Signed)
 	if err != nil {
@@ -99,8 +100,12 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (deployer, error) {
 	if secret.Reveal() == "" {
 		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Signed, t.Name, t.Environment, t.Webhook.Signed)
 	}
-	to := webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, UserAgent: "promotebot/" + d.Version, Transport: d.Transport}
-	return deployer{webhook.New(to), false, nil}, nil
+	to := webhook.New(webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, Running: t.Webhook.Running, UserAgent: "promotebot/" + d.Version, Transport: d.Transport})
+	made = deployer{Deployer: to}
+	if t.Webhook.Running != "" {
+		made.reads = to.Running
+	}
+	return made, nil
 }
 
 // committed is how a configuration says where commits go.
@@ -117,6 +122,40 @@ func committed(g config.GitOps, directory string) gitops.Options {
 	}
 	o.Credentials = files.Read
 	return o
+}
+
+func (d *Deployers) git(t config.Target, apps []gate.App) (made deployer, err error) {
+	if err := os.MkdirAll(d.Directory, 0o700); err != nil {
+		return deployer{}, promotion.Errorf(promotion.Invalid, "there is no place for what is fetched for %s: %w", t.Name, err)
+	}
+	options := committed(*t.GitOps, d.Directory)
+	if t.GitOps.Flux != nil {
+		if options.Flux, err = d.flux(*t.GitOps.Flux); err != nil {
+			return deployer{}, err
+		}
+	}
+	if w := t.GitOps.Workloads; w != nil {
+		cluster, err := d.cluster(way{w.Kubeconfig, w.Context})
+		if err != nil {
+			return deployer{}, err
+		}
+		in := inCluster{cluster, *w, apps}
+		options.Workloads = &gitops.Workloads{Observe: in.Observe, Running: in.Running}
+	}
+	in := gitops.New(options)
+	return deployer{Deployer: in, reads: in.Running}, nil
+}
+
+// flux is how a configuration says where Flux is asked.
+func (d *Deployers) flux(f config.Flux) (*gitops.Flux, error) {
+	cluster, err := d.cluster(way{f.Kubeconfig, f.Context})
+	if err != nil {
+		return nil, err
+	}
+	return &gitops.Flux{
+		Kustomization: gitops.Object(f.Kustomization), Release: gitops.Object(f.Release),
+		Read: cluster.Object,
+	}, nil
 }
 
 func (d *Deployers) cluster(w way) (*kubernetes.Cluster, error) {
@@ -153,7 +192,9 @@ func (c inCluster) Running(ctx context.Context, o promotion.Order) ([]promotion.
 	return c.of(o).Running(ctx, o)
 }
 
-func (c inCluster) of(o promotion.Order) *kubernetes.Deployer {
+func (c inCluster) of(o promotion.Order) *kubernetes.Deployer { return c.cluster.Deployer(c.at(o)) }
+
+func (c inCluster) at(o promotion.Order) kubernetes.Target {
 	k := c.target.For(o.App)
 	t := kubernetes.Target{Namespace: k.Namespace, TakeOver: k.TakeOver}
 	for _, w := range k.Workloads {
@@ -164,7 +205,7 @@ func (c inCluster) of(o promotion.Order) *kubernetes.Deployer {
 			t.Repositories = append(slices.Collect(maps.Values(a.Images)), a.Repository)
 		}
 	}
-	return c.cluster.Deployer(t)
+	return t
 }
 
 func (d *Deployers) of(o promotion.Order) (deployer, error) {

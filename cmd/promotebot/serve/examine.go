@@ -35,7 +35,14 @@ func Examine(ctx context.Context, opts Options) []Area {
 	if err != nil {
 		return areas
 	}
-	return append(areas, Area{"registries", examineRegistries(ctx, opts, c)}, Area{"database", sqlite.Examine(ctx, c.Database)})
+	areas = append(areas, Area{"registries", examineRegistries(ctx, opts, c)})
+	if len(c.Targets) > 0 {
+		areas = append(areas, Area{"targets", examineTargets(ctx, opts, c)})
+	}
+	if len(c.Prometheus) > 0 {
+		areas = append(areas, Area{"Prometheus", examineMeters(ctx, opts, c)})
+	}
+	return append(areas, Area{"database", sqlite.Examine(ctx, c.Database)})
 }
 
 func configured(path string, c *config.Config, err error) (found []promotion.Diagnosis) {

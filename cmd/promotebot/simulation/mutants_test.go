@@ -195,7 +195,7 @@ var mutants = []mutant{
 		{"promotion/gate/calloff.go", "	case p.State == promotion.Deploying:\n", "	case p.State == promotion.Deploying || what == promotion.EffectDeploy:\n"},
 	}},
 	{"a target is told once", "each attempt is an order of its own", []edit{
-		{"promotion/order.go", "return fmt.Sprintf(\"%d/%s\", o.Promotion, o.Target)", "return fmt.Sprintf(\"%d/%s/%d\", o.Promotion, o.Target, o.Attempt)"},
+		{"promotion/order.go", "key := fmt.Sprintf(\"%d/%s\", o.Promotion, o.Target)", "key := fmt.Sprintf(\"%d/%s/%d\", o.Promotion, o.Target, o.Attempt)"},
 	}},
 	{"one target after the other", "the next target is told while the one before it is under way", []edit{
 		{"promotion/gate/deploy.go", "	if !env.Deploy.Together {", "	if !env.Deploy.Together && t.now.IsZero() {"},
@@ -321,7 +321,7 @@ var mutants = []mutant{
 		{"promotion/policy/delegation.go", "		one := deputy{g, held}\n", "		one := deputy{g, held}\n		for _, had := range p.deputies {\n			if had.To == g.By {\n				one.lends |= had.lends\n			}\n		}\n"},
 	}},
 	{"who lends a role holds it, and both are one", "the delegate of whoever asked for it counts", []edit{
-		{"promotion/policy/approvals.go", "	if other, ok := p.partner(f, id, of); ok {", "	if other, ok := p.partner(f, id, of); ok && other == id {"},
+		{"promotion/policy/approvals.go", "	if other, ok := p.partner(f.Identities, id, of); ok {", "	if other, ok := p.partner(f.Identities, id, of); ok && other == id {"},
 	}},
 	{"who lends a role holds it, and both are one", "both approve, and count twice", []edit{
 		{"promotion/policy/delegation.go", "		if at(d.By) < 0 || to < 0 {", "		if at(d.By) < 0 || to < 0 || d.To != \"\" {"},

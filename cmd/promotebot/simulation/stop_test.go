@@ -165,7 +165,8 @@ func (w *world) shatter() {
 	if err != nil || !render.Breakable(v) {
 		return
 	}
-	form, _ := render.ReadWritten(slack.View{PrivateMetadata: render.GlassModal(v, channel, s.ts, "").PrivateMetadata})
+	modal := render.GlassModal(v, channel, s.ts, "")
+	form, _ := render.Submitted(slack.View{CallbackID: modal.CallbackID, PrivateMetadata: modal.PrivateMetadata, State: &slack.ViewState{Values: map[string]map[string]slack.BlockAction{"reason": {"reason": {Value: "it is down"}}}}})
 	s.terms = form.Terms
 	who := []promotion.PersonID{eve, bob, w.somebody()}[w.draw(3)]
 	w.after(time.Duration(w.draw(5_000))*time.Millisecond, func() {

@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -29,9 +30,10 @@ import (
 
 // Options say what is run.
 type Options struct {
-	Run    []string            // an absolute path, and arguments with placeholders
-	Pass   []string            // the environment variables that it gets besides PATH
-	Getenv func(string) string // the bot's environment
+	Run     []string            // an absolute path, and arguments with placeholders
+	Running []string            // the same of a program that says what runs there; empty where there is none
+	Pass    []string            // the environment variables that they get besides PATH
+	Getenv  func(string) string // the bot's environment
 }
 
 // Deployer runs one program.
@@ -64,7 +66,7 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	defer cancel()
 	var out output
 	began := time.Now()
-	err := d.run(run, o, &out)
+	err := d.run(run, o, d.opts.Run, &out, &out)
 	if ctx.Err() != nil {
 		return promotion.Rollout{}, promotion.Errorf(promotion.Unavailable, "the program was ended because promotebot stops: %w", ctx.Err())
 	}
@@ -88,15 +90,15 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 
 // run runs the program in a process group of its own, of which nothing is left
 // when it returns.
-func (d *Deployer) run(ctx context.Context, o promotion.Order, out *output) error {
-	args := make([]string, len(d.opts.Run)-1)
-	for i, arg := range d.opts.Run[1:] {
+func (d *Deployer) run(ctx context.Context, o promotion.Order, program []string, out, words io.Writer) error {
+	args := make([]string, len(program)-1)
+	for i, arg := range program[1:] {
 		args[i] = promotion.OrderTemplate(arg).Fill(o, func(part string) string { return part })
 	}
-	cmd := exec.CommandContext(ctx, d.opts.Run[0], args...) //nolint:gosec // the configuration names it, and says that programs may be run
+	cmd := exec.CommandContext(ctx, program[0], args...) //nolint:gosec // the configuration names it, and says that programs may be run
 	cmd.Env = d.environment(o)
 	cmd.Stdin = bytes.NewReader(o.Body())
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Stdout, cmd.Stderr = out, words
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
@@ -135,4 +137,22 @@ func (d *Deployer) environment(o promotion.Order) []string {
 		}
 	}
 	return env
+}
+
+// Examine says whether the program could be run, without running it.
+func (d *Deployer) Examine(o promotion.Order) []promotion.Diagnosis {
+	about, program := fmt.Sprintf("%s in %s: the program", o.Target, o.Environment), d.opts.Run[0]
+	if _, err := exec.LookPath(program); err != nil {
+		return []promotion.Diagnosis{{
+			About: about, Condition: promotion.Ill, Says: fmt.Sprintf("%s can't be run (%s)", program, promotion.Line(err.Error())),
+			Remedy: "put it there, and let the user that promotebot runs as execute it",
+		}}
+	}
+	found := []promotion.Diagnosis{{About: about, Condition: promotion.Well, Says: program + " is there and can be executed"}}
+	for _, name := range d.opts.Pass {
+		if d.opts.Getenv(name) == "" {
+			found = append(found, promotion.Diagnosis{About: about, Condition: promotion.Remarked, Says: name + " is to be passed to it, and is not set here"})
+		}
+	}
+	return found
 }

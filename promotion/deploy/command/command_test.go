@@ -204,3 +204,25 @@ func TestNothingIsRunAfterTheDeadline(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+func TestAnExaminationRunsNothing(t *testing.T) {
+	trace := filepath.Join(t.TempDir(), "trace")
+	ran := program(t, "touch "+trace)
+	locked := program(t, "touch "+trace)
+	if err := os.Chmod(locked, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]promotion.Condition{ran: promotion.Well, locked: promotion.Ill, ran + "-not": promotion.Ill, filepath.Dir(ran): promotion.Ill} {
+		found := deployer(nil, nil, path).Examine(order(time.Minute))
+		if len(found) != 1 || found[0].Condition != want || (want == promotion.Ill) != (found[0].Remedy != "") {
+			t.Errorf("%s: %+v", path, found)
+		}
+	}
+	found := deployer(map[string]string{"THERE": "1"}, []string{"THERE", "GONE"}, ran).Examine(order(time.Minute))
+	if len(found) != 2 || found[1].Condition != promotion.Remarked || !strings.HasPrefix(found[1].Says, "GONE ") {
+		t.Errorf("%+v", found)
+	}
+	if _, err := os.Stat(trace); err == nil {
+		t.Error("the program was run")
+	}
+}

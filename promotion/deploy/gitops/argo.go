@@ -7,12 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/promotebot/promotebot/promotion"
 )
@@ -62,7 +60,7 @@ func (a *attempt) argo(ctx context.Context, branch plumbing.ReferenceName, head 
 	}
 	r := promotion.Rollout{
 		Handle: a.order.Handle, ReadAt: time.Now(), Phase: promotion.RolloutUnder,
-		URL:    strings.TrimSuffix(a.d.opts.Argo.Server, "/") + "/applications/" + url.PathEscape(a.target.argo),
+		URL:    strings.TrimSuffix(a.d.opts.Argo.Server, "/") + "/applications/" + a.target.argo,
 		Detail: fmt.Sprintf("Argo CD: %s, %s", clip(status.Sync.Status), clip(status.Health.Status)),
 	}
 	switch operation := status.OperationState; {
@@ -90,34 +88,20 @@ func (a *attempt) argo(ctx context.Context, branch plumbing.ReferenceName, head 
 	return r, nil
 }
 
-// holds tells whether our commit is in one of the revisions.
-func (a *attempt) holds(ctx context.Context, branch plumbing.ReferenceName, head plumbing.Hash, revisions []string) (bool, error) {
-	ours := plumbing.NewHash(a.order.Handle)
-	if slices.Contains(revisions, a.order.Handle) {
-		return true, nil
-	}
-	if head == ours {
-		return false, nil // nothing is made on it yet
-	}
-	past, err := a.past(ctx, branch)
-	if err != nil {
-		return false, err
-	}
-	for _, revision := range revisions {
-		if slices.ContainsFunc(past.commits(plumbing.NewHash(revision)), func(c *object.Commit) bool { return c.Hash == ours }) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 func (a *attempt) application(ctx context.Context) (app application, err error) {
 	server := a.d.opts.Argo.Server
 	u, err := url.Parse(server)
 	if err != nil {
 		return app, promotion.Errorf(promotion.Invalid, "the server of Argo CD is no address: write https://argocd.example.com")
 	}
-	u = u.JoinPath("api/v1/applications", a.target.argo)
+	namespace, name, apart := strings.Cut(a.target.argo, "/")
+	if !apart {
+		namespace, name = "", a.target.argo
+	}
+	u = u.JoinPath("api/v1/applications", name)
+	if apart {
+		u.RawQuery = url.Values{"appNamespace": {namespace}}.Encode()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return app, promotion.Errorf(promotion.Invalid, "the server of Argo CD is no address: write https://argocd.example.com")

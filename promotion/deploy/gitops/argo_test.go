@@ -18,8 +18,9 @@ import (
 // (/api/v1/applications/{name}, an Application of argoproj.io/v1alpha1).
 type argocd struct {
 	*httptest.Server
-	status int
-	answer string
+	namespace string // of the application, where it is not that of Argo CD
+	status    int
+	answer    string
 }
 
 const argoToken = "argo token"
@@ -31,7 +32,7 @@ func (w *world) watchedByArgo() *argocd {
 		switch {
 		case r.Header.Get("Authorization") != "Bearer "+argoToken:
 			rw.WriteHeader(http.StatusUnauthorized)
-		case r.Method != http.MethodGet || r.URL.Path != "/argo/api/v1/applications/shop-eu":
+		case r.Method != http.MethodGet || r.URL.Path != "/argo/api/v1/applications/shop-eu" || r.URL.Query().Get("appNamespace") != a.namespace:
 			rw.WriteHeader(http.StatusForbidden)
 		case a.status/100 == 3:
 			http.Redirect(rw, r, "https://example.com/", a.status)
@@ -99,6 +100,18 @@ func TestArgoSaysHowFarItIs(t *testing.T) {
 		if err != nil || r.Phase != c.want || !slices.Equal(r.Lines, c.lines) || r.URL != a.URL+"/argo/applications/shop-eu" {
 			t.Errorf("%s: %+v %v", name, r, err)
 		}
+	}
+}
+
+func TestAnApplicationInANamespaceOfItsOwnIsAskedThere(t *testing.T) {
+	w := newWorld(t)
+	a := w.watchedByArgo()
+	a.namespace, w.opts.Argo.App = "team", "team/{app}-eu"
+	o := order()
+	o.Handle = w.deploy(o).Handle
+	a.says("Synced", o.Handle, "Healthy", "Succeeded")
+	if r, err := w.deployer().Observe(t.Context(), o); err != nil || r.Phase != promotion.RolloutDone || r.URL != a.URL+"/argo/applications/team/shop-eu" {
+		t.Errorf("%+v %v", r, err)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -36,8 +37,9 @@ import (
 type Author struct{ Name, Email string }
 
 // Options say where the digest goes. In Repository, Branch, Path, the names in
-// Place and the application of Argo CD, {app} is the name of the app; in the name
-// of a kustomization's image, {image} is the repository of its images.
+// Place, the application of Argo CD and the objects of Flux, {app} is the name of
+// the app; in the name of a kustomization's image, {image} is the repository of
+// its images.
 type Options struct {
 	Repository  string // https://git.example.com/deploy.git or ssh://git@git.example.com/deploy.git
 	Branch      string // empty: the default branch
@@ -47,20 +49,30 @@ type Options struct {
 	Credentials func() (Credentials, error) // asked anew for every use
 	Directory   string                      // where what is fetched lies for a moment
 	Room        int64                       // how many bytes of it there may be; 0: 1 GiB
-	Argo        *Argo                       // nil: it is done when the digest is on the branch
-	Roots       *x509.CertPool              // nil: those of the system
+	Argo        *Argo                       // with neither it nor Flux, it is done when the digest is on the branch
+	Flux        *Flux
+	Workloads   *Workloads     // that run what is on the branch; nil: nobody looks at them
+	Roots       *x509.CertPool // nil: those of the system
 }
 
 // Argo is where Argo CD is asked how far it is.
 type Argo struct {
 	Server string // https://argocd.example.com
-	App    string
+	App    string // its name; NAMESPACE/NAME where it is in another namespace than Argo CD
+}
+
+// Workloads are where the digest comes to run, which is not read here.
+type Workloads struct {
+	Observe func(context.Context, promotion.Order) (promotion.Rollout, error)   // of an order without a handle
+	Running func(context.Context, promotion.Order) ([]promotion.Running, error) // of the same
 }
 
 // Deployer commits digests to one repository. It is safe for concurrent use.
 type Deployer struct {
 	opts Options
 	turn chan struct{} // held while pushing: two apps in one file would only push past each other
+
+	equal sync.Map // by app, the last reading that found what was ordered
 }
 
 // New makes a deployer.
@@ -76,6 +88,7 @@ type target struct {
 	branch, path string
 	place        edit.Place
 	argo         string // its application
+	flux         Flux
 	image        edit.Image
 }
 
@@ -98,6 +111,10 @@ func (d *Deployer) target(o promotion.Order) target {
 	}
 	if d.opts.Argo != nil {
 		t.argo = put(d.opts.Argo.App)
+	}
+	if f := d.opts.Flux; f != nil {
+		named := func(o Object) Object { return Object{put(o.Namespace), put(o.Name)} }
+		t.flux = Flux{Kustomization: named(f.Kustomization), Release: named(f.Release)}
 	}
 	return t
 }
@@ -157,8 +174,9 @@ type attempt struct {
 	remote      *remote
 	credentials Credentials
 	dir         string
-	seen        bool   // the file has been read before
-	before      string // what stood there then
+	seen        bool      // the file has been read before
+	before      string    // what stood there then
+	history     *snapshot // of the branch, once it was needed
 }
 
 func (d *Deployer) attempt(o promotion.Order) (*attempt, error) {
@@ -282,8 +300,22 @@ func (a *attempt) asked(commit string) promotion.Rollout {
 	}
 }
 
-// Observe reads how far it is: on the branch, or where Argo CD has taken it.
+// Observe reads how far it is: on the branch, where Argo CD or Flux has taken it,
+// and in the workloads at last. Each is asked when the one before it is done.
 func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
+	r, err := d.brought(ctx, o)
+	if err != nil || r.Phase != promotion.RolloutDone || d.opts.Workloads == nil {
+		return r, err
+	}
+	there := o
+	there.Handle = "" // it is a commit, which means nothing to them
+	run, err := d.opts.Workloads.Observe(ctx, there)
+	run.Handle, run.URL = o.Handle, r.URL
+	return run, err
+}
+
+// brought is how far it is before it comes to run.
+func (d *Deployer) brought(ctx context.Context, o promotion.Order) (promotion.Rollout, error) {
 	if o.Handle == "" {
 		return promotion.Rollout{Phase: promotion.RolloutAsked, ReadAt: time.Now(), Detail: "nothing was pushed yet"}, nil
 	}
@@ -310,6 +342,9 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	}
 	if d.opts.Argo != nil {
 		return a.argo(ctx, branch, head)
+	}
+	if d.opts.Flux != nil {
+		return a.flux(ctx, branch, head)
 	}
 	rollout := a.asked(o.Handle)
 	rollout.Phase = promotion.RolloutDone

@@ -2,6 +2,7 @@ package gitops
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -18,6 +19,37 @@ const maxHistory = 200
 // past is a branch with its history.
 func (a *attempt) past(ctx context.Context, branch plumbing.ReferenceName) (*snapshot, error) {
 	return a.remote.open(ctx, a.dir, branch.Short(), a.target.path, maxHistory)
+}
+
+// abbreviated is how many digits of a commit are enough to know it by, as many as
+// Flux puts behind the version of a chart.
+const abbreviated = 12
+
+// holds tells whether our commit is in one of the revisions: commits, whole or as
+// their first digits.
+func (a *attempt) holds(ctx context.Context, branch plumbing.ReferenceName, head plumbing.Hash, revisions []string) (bool, error) {
+	ours := plumbing.NewHash(a.order.Handle)
+	revisions = slices.DeleteFunc(slices.Clone(revisions), func(r string) bool { return len(r) < abbreviated })
+	if slices.ContainsFunc(revisions, func(r string) bool { return strings.HasPrefix(a.order.Handle, r) }) {
+		return true, nil
+	}
+	if head == ours || len(revisions) == 0 {
+		return false, nil // nothing is made on it yet
+	}
+	if a.history == nil {
+		past, err := a.past(ctx, branch)
+		if err != nil {
+			return false, err
+		}
+		a.history = past
+	}
+	for _, commit := range a.history.commits(a.history.head) {
+		named := slices.ContainsFunc(revisions, func(r string) bool { return strings.HasPrefix(commit.Hash.String(), r) })
+		if named && slices.ContainsFunc(a.history.commits(commit.Hash), func(c *object.Commit) bool { return c.Hash == ours }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // commits gives the history from a commit back, the newest first as far as each

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -91,6 +92,8 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 		},
 		batchv1.SchemeGroupVersion: {&batchv1.CronJob{}, &batchv1.CronJobList{}},
 		corev1.SchemeGroupVersion:  {&corev1.Pod{}, &corev1.PodList{}},
+
+		authorizationv1.SchemeGroupVersion: {&authorizationv1.SelfSubjectAccessReview{}},
 	} {
 		known.AddKnownTypes(version, objects...)
 		metav1.AddToGroupVersion(known, version)
@@ -109,7 +112,7 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 			return p.name, p.owner, p
 		}, all: map[place]*use[pod]{}},
 	}
-	for _, version := range []schema.GroupVersion{appsv1.SchemeGroupVersion, batchv1.SchemeGroupVersion, corev1.SchemeGroupVersion} {
+	for _, version := range []schema.GroupVersion{appsv1.SchemeGroupVersion, batchv1.SchemeGroupVersion, corev1.SchemeGroupVersion, authorizationv1.SchemeGroupVersion} {
 		one := rest.CopyConfig(config)
 		one.GroupVersion, one.APIPath, one.NegotiatedSerializer = &version, "/apis", codecs
 		one.ContentType = runtime.ContentTypeJSON

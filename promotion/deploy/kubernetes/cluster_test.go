@@ -138,13 +138,25 @@ func TestCredentialsAreInNoErrorAndInNoLog(t *testing.T) {
 
 func TestTheManifestHasARoleForEachNamespace(t *testing.T) {
 	t.Parallel()
-	text := kubernetes.Manifest([]string{"shop", "cart"})
-	for _, want := range []string{"namespace: shop\n", "namespace: cart\n", "# What promotebot may do in shop, and nothing else."} {
+	for want, text := range map[string]string{
+		"pods/log": kubernetes.Manifest([]string{"shop", "cart"}), "kustomizations": kubernetes.FluxManifest([]string{"shop", "cart"}),
+	} {
+		manifests(t, text, want)
+	}
+}
+
+func manifests(t *testing.T, text, resource string) {
+	t.Helper()
+	for _, want := range []string{"namespace: shop\n", "namespace: cart\n", "# What promotebot may do in shop, and nothing else.", "resources: [" + resource + "]"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "NAMESPACE") || strings.Count(text, "\nkind: Role\n") != 2 || strings.Count(text, "kind: RoleBinding") != 2 || strings.Count(text, "kind: ServiceAccount\n") != 3 {
+	if strings.Contains(text, "NAMESPACE") || strings.Contains(text, "ROLE") || strings.Count(text, "\nkind: Role\n") != 2 || strings.Count(text, "kind: RoleBinding") != 2 || strings.Count(text, "kind: ServiceAccount\n") != 3 {
 		t.Errorf("it is\n%s", text)
+	}
+	// Whoever deletes what it made must not delete a namespace with all that is in it.
+	if strings.Contains(text, "kind: Namespace") || !strings.Contains(text, "kubectl create namespace promotebot") || strings.Count(text, "The namespace has to exist") != 3 {
+		t.Errorf("what has to be there before it is applied is not said, or is made:\n%s", text)
 	}
 }

@@ -36,6 +36,13 @@ func pinned(image string) promotion.Digest {
 	return d
 }
 
+// has tells whether a container is set to what was ordered: to the very image,
+// where we have set it, and to its digest, where somebody else has. A chart may
+// write a tag before it, or the name of a mirror.
+func (c container) has(o promotion.Order) bool {
+	return c.image == o.Image() || o.Handle == "" && pinned(c.image) == o.Digest
+}
+
 // runs is the digest that a machine says a container runs. Kubernetes leaves the
 // format of an imageID to the runtime: "repository@sha256:…", with
 // "docker-pullable://" before it or not. What has no repository is the id of an

@@ -31,7 +31,7 @@ type ailing struct {
 // before it was set.
 func judge(o promotion.Order, w found, generation int64, pods []pod) stand {
 	s := stand{phase: promotion.RolloutUnder, total: int(w.wanted)}
-	other := slices.IndexFunc(w.chosen, func(c container) bool { return c.image != o.Image() })
+	other := slices.IndexFunc(w.chosen, func(c container) bool { return !c.has(o) })
 	switch {
 	case len(w.chosen) == 0 || other >= 0 && generation > 0 && w.generation >= generation:
 		s.phase, s.detail = promotion.RolloutFailed, "somebody else has changed its image since"

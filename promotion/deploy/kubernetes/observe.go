@@ -99,13 +99,17 @@ func (d *Deployer) named(w workload) []string {
 }
 
 // ordered are the workloads that Deploy has set, as the handle names them.
-// Without a handle they are looked for, and it is not known from when on they
-// have what was ordered.
+// Without a handle, as when somebody else is to set them, they are looked for, and
+// what is known is that they have by now what was ordered, where they do.
 func (d *Deployer) ordered(ctx context.Context, o promotion.Order) (all []member, err error) {
 	if o.Handle == "" {
 		some, err := d.find(ctx, o)
 		for _, w := range some {
-			all = append(all, member{w.kind, w.name, 0})
+			m := member{w.kind, w.name, w.generation}
+			if slices.ContainsFunc(w.chosen, func(c container) bool { return !c.has(o) }) {
+				m.generation = 0
+			}
+			all = append(all, m)
 		}
 		return all, err
 	}

@@ -41,6 +41,7 @@ type Options struct {
 	URL       string           // with placeholders
 	Secret    promotion.Secret // orders are signed with it
 	Hosts     []string         // where else it may say how far it is
+	Running   string           // where it says what runs there, with placeholders; empty where it does not
 	UserAgent string
 	Transport http.RoundTripper // nil for the ordinary network
 }
@@ -150,11 +151,36 @@ func (d *Deployer) near(to, status string) (string, error) {
 	return u.String(), nil
 }
 
-// ask makes one signed request.
+// Running asks what runs there now of the app of an order.
+func (d *Deployer) Running(ctx context.Context, o promotion.Order) ([]promotion.Running, error) {
+	text, host, err := d.call(ctx, http.MethodGet, promotion.OrderTemplate(d.opts.Running).Fill(o, url.PathEscape), o, nil)
+	if err != nil {
+		return nil, err
+	}
+	all, err := promotion.ParseRunning(text)
+	if err != nil {
+		return nil, promotion.Errorf(promotion.KindOf(err), "the answer of %s is not what it should be: %w", host, err)
+	}
+	return all, nil
+}
+
+// ask makes one signed request about an order.
 func (d *Deployer) ask(ctx context.Context, method, to string, o promotion.Order, body []byte) (a answer, err error) {
+	text, host, err := d.call(ctx, method, to, o, body)
+	if err != nil || len(bytes.TrimSpace(text)) == 0 {
+		return a, err
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		return a, promotion.Errorf(promotion.Invalid, "the answer of %s is not what it should be: %w", host, err)
+	}
+	return a, nil
+}
+
+// call makes one signed request.
+func (d *Deployer) call(ctx context.Context, method, to string, o promotion.Order, body []byte) (text []byte, host string, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
 	if err != nil {
-		return a, promotion.Errorf(promotion.Invalid, "the address of the order makes no sense: %w", err)
+		return nil, "", promotion.Errorf(promotion.Invalid, "the address of the order makes no sense: %w", err)
 	}
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	req.Header.Set(HeaderTimestamp, stamp)
@@ -167,25 +193,20 @@ func (d *Deployer) ask(ctx context.Context, method, to string, o promotion.Order
 	}
 	res, err := d.http.Do(req)
 	if err != nil {
-		return a, promotion.Errorf(promotion.Unavailable, "%s can't be reached: %w", req.URL.Host, cause(err))
+		return nil, "", promotion.Errorf(promotion.Unavailable, "%s can't be reached: %w", req.URL.Host, cause(err))
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	text, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err := refusal(req.URL.Host, res); err != nil {
-		return a, err
+		return nil, "", err
 	}
 	switch {
 	case err != nil:
-		return a, promotion.Errorf(promotion.Unavailable, "the answer of %s broke off: %w", req.URL.Host, err)
+		return nil, "", promotion.Errorf(promotion.Unavailable, "the answer of %s broke off: %w", req.URL.Host, err)
 	case len(text) > maxBody:
-		return a, promotion.Errorf(promotion.Invalid, "the answer of %s is longer than %d KiB", req.URL.Host, maxBody>>10)
-	case len(bytes.TrimSpace(text)) == 0:
-		return a, nil
+		return nil, "", promotion.Errorf(promotion.Invalid, "the answer of %s is longer than %d KiB", req.URL.Host, maxBody>>10)
 	}
-	if err := json.Unmarshal(text, &a); err != nil {
-		return a, promotion.Errorf(promotion.Invalid, "the answer of %s is not what it should be: %w", req.URL.Host, err)
-	}
-	return a, nil
+	return text, req.URL.Host, nil
 }
 
 // refusal is what a status means that is not a yes.

@@ -31,7 +31,7 @@ func far(t *testing.T, h http.Handler) string {
 }
 
 func to(address string, hosts ...string) *webhook.Deployer {
-	return webhook.New(webhook.Options{URL: address + "/orders/{app}", Secret: promotion.NewSecret("between us"), Hosts: hosts, UserAgent: "promotebot/test"})
+	return webhook.New(webhook.Options{URL: address + "/orders/{app}", Secret: promotion.NewSecret("between us"), Hosts: hosts, Running: address + "/orders/{app}/running", UserAgent: "promotebot/test"})
 }
 
 func TestAnOrderIsTakenOnceAndAskedAbout(t *testing.T) {
@@ -69,6 +69,35 @@ func TestAnOrderIsTakenOnceAndAskedAbout(t *testing.T) {
 	expect(promotion.RolloutDone, "")
 	if s.Runs("shop") != o.Image() || s.Refused() != 0 {
 		t.Errorf("%s runs, %d requests were refused", s.Runs("shop"), s.Refused())
+	}
+}
+
+func TestWhatRunsIsAskedOfWhoeverSaysSo(t *testing.T) {
+	s := production.New("between us")
+	d, o := to(far(t, s)), order()
+	if got, err := d.Running(t.Context(), o); promotion.KindOf(err) != promotion.NotFound {
+		t.Errorf("before anything runs: %+v, %v", got, err)
+	}
+	r, err := d.Deploy(t.Context(), o)
+	if o.Handle = r.Handle; err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.Observe(t.Context(), o); err != nil || r.Phase != promotion.RolloutDone {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if got, err := d.Running(t.Context(), o); err != nil || len(got) != 1 || len(o.Others(got)) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	other := promotion.Digest("sha256:" + strings.Repeat("b", 64))
+	s.Change("shop", string(o.Repository)+"@"+string(other))
+	if got, err := d.Running(t.Context(), o); err != nil || len(got) != 1 || got[0] != (promotion.Running{Where: "pods of shop", Digest: other, Count: 3}) || s.Refused() != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for text, words := range map[string]string{"": "is not what it should be: what runs is not said as", `{"running": []}`: "0 places", strings.Repeat(" ", 70<<10): "longer than 64 KiB"} {
+		address := far(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
+		if got, err := to(address).Running(t.Context(), o); promotion.KindOf(err) != promotion.Invalid || err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%.20q: %+v, %v", text, got, err)
+		}
 	}
 }
 

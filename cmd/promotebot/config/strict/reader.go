@@ -137,11 +137,12 @@ func (r *Reader) Fields(n *yaml.Node, what, example string, keys ...string) (map
 		}
 	}
 	for _, p := range unknown {
-		if remedy, secret := secretRemedy(p.Key); secret {
-			r.Fault(p.At, fmt.Sprintf("%q is a secret, and secrets never live in this file", p.Key), remedy)
+		near, ok := nearest(p.Key, keys)
+		if secretive(p.Key) && !(ok && locates(near)) {
+			message, remedy := secret(p.Key, what, keys)
+			r.Fault(p.At, message, remedy)
 			continue
 		}
-		near, ok := nearest(p.Key, keys)
 		if !ok {
 			r.Fault(p.At, fmt.Sprintf("unknown key %q in %s", p.Key, what), "there are "+strings.Join(keys, ", "))
 			continue
@@ -162,24 +163,6 @@ func (r *Reader) Required(at *yaml.Node, in map[string]Pair, key, what, remedy s
 		r.Note(at, what+" has no "+key, remedy)
 	}
 	return p.Value, ok
-}
-
-// secretRemedy says where the secret belongs that the key asks for.
-func secretRemedy(key string) (string, bool) {
-	key = strings.ToLower(key)
-	secret := strings.Contains(key, "token") || strings.Contains(key, "secret") || strings.Contains(key, "password")
-	switch {
-	case !secret:
-		return "", false
-	case strings.Contains(key, "password"):
-		return "credentials of registries are read where docker keeps them: run docker login", true
-	case strings.Contains(key, "app"):
-		return "set SLACK_APP_TOKEN in the environment, or SLACK_APP_TOKEN_FILE", true
-	case strings.Contains(key, "bot"):
-		return "set SLACK_BOT_TOKEN in the environment, or SLACK_BOT_TOKEN_FILE", true
-	default:
-		return "set SLACK_APP_TOKEN and SLACK_BOT_TOKEN in the environment, or the same with _FILE", true
-	}
 }
 
 // The tags of scalars, as package yaml spells them.
