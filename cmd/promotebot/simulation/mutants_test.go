@@ -282,7 +282,7 @@ var mutants = []mutant{
 	}},
 	{"who signs something off has looked, and may", "a machine signs off what people have to look at", []edit{
 		{"promotion/policy/check.go", "		return fmt.Sprintf(\"%s: the report by a machine, %s, does not do\", asked, r.Token)", "		return \"\""},
-		{"promotion/gate/machine.go", "if len(r.Steps) > 0 && !machine {", "if len(r.Steps) > 100 {"},
+		{"promotion/gate/machine.go", "if len(r.Steps) > 0 && !machine {", "if len(r.Steps) > 100 && !machine {"},
 	}},
 	{"who signs something off has looked, and may", "whoever asked for it signs it off", []edit{
 		{"promotion/policy/check.go", "	if !d.RequesterMayApprove && f.requested(id) {", "	if !d.RequesterMayApprove && id == \"\" {"},
