@@ -70,11 +70,8 @@ func against(d policy.Discount, c cast) page.Text {
 // standIns are the delegations that matter to an open promotion.
 func standIns(v policy.View, c cast) []page.Text {
 	var lines []page.Text
-	for _, d := range v.Facts.Delegations {
-		holds := func(role string) bool { return v.Facts.Rosters[role].Has(d.By) }
-		if d.At(v.At) && slices.ContainsFunc(v.Document.Approvers(), holds) {
-			lines = append(lines, page.Writef("Until %s, %s can approve for %s; together they count once.", d.Until, c.call(d.To), c.call(d.By)))
-		}
+	for _, d := range policy.StandIns(v.Document, v.Facts, v.At) {
+		lines = append(lines, page.Writef("Until %s, %s can approve for %s; together they count once.", d.Until, c.call(d.To), c.call(d.By)))
 	}
 	return lines
 }

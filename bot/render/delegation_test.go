@@ -42,6 +42,15 @@ func TestCardsOfThoseWhoStandForOthers(t *testing.T) {
 	}
 }
 
+func TestNobodyIsSaidToApproveForSomebodyWhoHasLeft(t *testing.T) {
+	left := sample.With(func(f *policy.Facts) {
+		f.People[sample.Bob] = promotion.Person{ID: sample.Bob, Standing: promotion.Deactivated, ReadAt: sample.Monday}
+	})
+	if text := render.Card(sample.Shop(sample.Later, standing, left)).Text; strings.Contains(text, "can approve for") {
+		t.Errorf("Bob's account is deactivated, so nobody approves for him, and it says: %s", text)
+	}
+}
+
 func TestAnswersAboutThoseWhoStandForOthers(t *testing.T) {
 	const when = "<!date^1795424400^{date_short_pretty} {time}|2026-11-23 09:00 UTC>"
 	for _, row := range []struct {

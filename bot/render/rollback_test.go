@@ -130,6 +130,22 @@ func drawBack(t *rapid.T, text *rapid.Generator[string], person *rapid.Generator
 	}
 }
 
+// A card is drawn again when a freeze ends only where the promotion waits for that.
+func TestWhatGoesBackInAFreezeDoesNotSayThatItIsFrozen(t *testing.T) {
+	frozen := sample.With(func(f *policy.Facts) {
+		f.Freezes = []promotion.Freeze{{From: sample.Monday, Until: sample.At(72 * time.Hour), Reason: "holidays", By: sample.Bob}}
+	})
+	heeds := func(d *policy.Document, _ *policy.Facts) {
+		d.Rollback = &policy.Return{Heed: []policy.Rule{policy.RuleFreeze}}
+	}
+	if m := render.Card(sample.Shop(sample.Later, sample.Backward, frozen)); strings.Contains(m.Text, "*Frozen*") {
+		t.Errorf("it does not wait for a freeze, and says: %s", m.Text)
+	}
+	if m := render.Card(sample.Shop(sample.Later, heeds, sample.Backward, frozen)); !strings.Contains(m.Text, "*Frozen* until") {
+		t.Errorf("it waits for a freeze, and says: %s", m.Text)
+	}
+}
+
 // What a card says of itself it says once: its title, its sentence and what follows
 // are read together.
 func TestThatItWasRolledBackIsSaidOnce(t *testing.T) {

@@ -80,8 +80,11 @@ func stopped(v policy.View, c cast) []page.Text {
 		}
 		lines = append(lines, what+page.Writef(": %s.", because(h.Reason)))
 	}
+	// What does not wait for freezes is not looked at again when one ends, so its
+	// card would go on to say so.
+	_, waits := v.Verdict.Finding(policy.RuleFreeze)
 	for _, z := range append(v.Document.Freezes, v.Facts.Freezes...) {
-		if z.At(v.At) {
+		if waits && z.At(v.At) {
 			lines = append(lines, "• *Frozen*"+ending(z.Until)+by(z.By, c)+page.Writef(": %s.", because(z.Reason)))
 		}
 	}

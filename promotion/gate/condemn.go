@@ -74,7 +74,6 @@ func (t *turn) judge(g promotion.Gesture, u unknown, decide func(policy.Document
 		answer.Verb = promotion.Checking
 		return answer, err
 	}
-	f.Identities = t.catalog.Identities
 	if refusal == "" {
 		answer.Digest, refusal, err = t.knownBuild(g)
 	}

@@ -123,3 +123,12 @@ func TestOnlyRolesThatApproveAreDelegated(t *testing.T) {
 		t.Errorf("with what Ann has delegated, Bob rejects: %+v", a)
 	}
 }
+
+func TestNobodyDelegatesToTheirOtherAccount(t *testing.T) {
+	c := catalog(t, careful())
+	c.Identities = promotion.Identities{Accounts: map[promotion.PersonID]promotion.PersonID{ann: ann, eve: ann}}
+	w := newWorld(t, c)
+	if a := w.deed(delegation(ann, eve, "3d")); a.Verb != promotion.Refused || !strings.Contains(a.Reason, "nobody can delegate to themselves") {
+		t.Errorf("Ann delegates to an account of hers: %+v", a)
+	}
+}

@@ -85,6 +85,7 @@ func (t *turn) deed(g promotion.Gesture, u unknown) (promotion.Answer, error) {
 // who is what is known of the person who made the gesture, and of the roles that
 // the document asks. What is not known has to be waited for.
 func (t *turn) who(g promotion.Gesture, u unknown, d policy.Document) (f policy.Facts, wait bool, refusal string, err error) {
+	f.Identities = t.catalog.Identities
 	if f.Rosters, f.People, err = t.people(d, []promotion.Vote{{Person: g.Person}}, nil); err != nil {
 		return f, false, "", err
 	}

@@ -113,7 +113,7 @@ func noRole(f Facts, roles []string) string {
 func approvals(d Document, f Facts, now time.Time) (Finding, []Assignment, []Discount) {
 	p := newPlan(d.Asks()).staff(f, now)
 	ballots := count(d, f, p, now)
-	top := Finding{Rule: RuleApprovals, Outcome: Blocked, ChangesAt: p.deputyEnds(ballots.lapses)}
+	top := Finding{Rule: RuleApprovals, Outcome: Blocked, ChangesAt: p.delegationEnds(f, ballots.lapses, now)}
 	switch {
 	case d.Automatic:
 		top.Outcome, top.Reason = Met, "no approval is asked for"

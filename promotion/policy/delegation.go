@@ -31,7 +31,7 @@ type deputy struct {
 func (p *plan) deputize(f Facts, now time.Time) {
 	for _, g := range f.Delegations {
 		held := p.held[g.By]
-		if held == 0 || !g.At(now) || f.Identities.Same(g.By, g.To) || notAMember(&f, g.By) != "" || notAMember(&f, g.To) != "" {
+		if !g.At(now) || !p.concerns(f, g) {
 			continue
 		}
 		nearer := func(other promotion.Delegation) bool {
@@ -46,6 +46,24 @@ func (p *plan) deputize(f Facts, now time.Time) {
 		}
 		p.deputies = append(p.deputies, one)
 	}
+}
+
+// concerns tells whether a delegation counts while it is in force, unless another
+// goes before it.
+func (p *plan) concerns(f Facts, g promotion.Delegation) bool {
+	return p.held[g.By] != 0 && !f.Identities.Same(g.By, g.To) && notAMember(&f, g.By) == "" && notAMember(&f, g.To) == ""
+}
+
+// StandIns are the delegations that count for an open promotion. What is said of any
+// other would not be looked at again when it ends.
+func StandIns(d Document, f Facts, now time.Time) (all []promotion.Delegation) {
+	if len(f.Delegations) == 0 {
+		return nil
+	}
+	for _, one := range newPlan(d.Asks()).staff(f, now).deputies {
+		all = append(all, one.Delegation)
+	}
+	return all
 }
 
 // refrains tells whether the last word of the delegator is not an approval, and
@@ -88,7 +106,7 @@ func (p *plan) lender(b ballot, role int) promotion.PersonID {
 
 // roleless says why an account fills no slot.
 func (p *plan) roleless(f Facts, id promotion.PersonID, now time.Time) string {
-	if slices.ContainsFunc(f.Delegations, func(g promotion.Delegation) bool { return g.To == id && !g.At(now) }) {
+	if slices.ContainsFunc(f.Delegations, func(g promotion.Delegation) bool { return g.To == id && !g.At(now) && p.concerns(f, g) }) {
 		return "this takes a role that the person does not hold, and what was delegated to them has ended"
 	}
 	return noRole(f, p.roles)
@@ -127,10 +145,13 @@ func (p *plan) yield(f Facts, b *ballots) {
 // yielded is why the approval of a delegate does not count.
 const yielded = "the person for whom they can approve has approved; together they count once, until the delegation ends"
 
-// deputyEnds is when the first delegation that counts ends by itself.
-func (p *plan) deputyEnds(had *time.Time) *time.Time {
-	for _, d := range p.deputies {
-		had = earlier(had, d.Until)
+// delegationEnds is when the first delegation ends by itself. One that another goes
+// before has its say, too: why an approval does not count is another reason then.
+func (p *plan) delegationEnds(f Facts, had *time.Time, now time.Time) *time.Time {
+	for _, g := range f.Delegations {
+		if g.At(now) && p.concerns(f, g) {
+			had = earlier(had, g.Until)
+		}
 	}
 	return had
 }

@@ -26,6 +26,28 @@ func withdraw(f *policy.Facts, id promotion.PersonID, after time.Duration) {
 	f.Votes = append(f.Votes, promotion.Vote{Promotion: 7, Person: id, Decision: promotion.Withdraw, At: noon.Add(-time.Hour + after)})
 }
 
+// What a finding says holds until an instant that the verdict announces.
+func TestTheEndOfADelegationThatCountsForNothingChangesNothing(t *testing.T) {
+	for name, change := range map[string]func(*policy.Facts){
+		"the delegator has left": func(f *policy.Facts) {
+			f.People["ann"] = promotion.Person{ID: "ann", Standing: promotion.Deactivated, ReadAt: noon}
+		},
+		"another goes before it": func(f *policy.Facts) { lend(f, "ann", "sue").Until = noon.Add(2 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, f := ready()
+			f.Votes = f.Votes[1:]
+			lend(&f, "ann", "eve")
+			change(&f)
+			approve(&f, "eve", 9)
+			during, after := policy.Evaluate(d, f, noon), policy.Evaluate(d, f, noon.Add(time.Hour))
+			if !reflect.DeepEqual(during.Discounted, after.Discounted) && (during.NextChange == nil || during.NextChange.After(noon.Add(time.Hour))) {
+				t.Errorf("%+v becomes %+v, and that was announced for %v", during.Discounted, after.Discounted, during.NextChange)
+			}
+		})
+	}
+}
+
 // Eve holds no role. Ann, Bob and Sue are leads, Mel and Sue security.
 func TestWhoApprovesForWhom(t *testing.T) {
 	type facts = *policy.Facts
@@ -38,6 +60,20 @@ func TestWhoApprovesForWhom(t *testing.T) {
 	}{
 		{"a delegate fills the slot of the delegator", func(_ *policy.Document, f facts) { others(f); lend(f, "ann", "eve"); approve(f, "eve", 9) }, "3 of 3", "eve leads ann, bob leads, mel security"},
 		{"it has ended", func(_ *policy.Document, f facts) { others(f); lend(f, "ann", "eve").Until = noon; approve(f, "eve", 9) }, "2 of 3", "bob leads, mel security"},
+		{"it has ended since it was decided", func(_ *policy.Document, f facts) {
+			others(f)
+			lend(f, "ann", "eve").Until = noon
+			approve(f, "eve", 9)
+			at := noon.Add(-time.Minute)
+			f.Promotion.State, f.Promotion.StartedAt = promotion.Promoted, &at
+		}, "3 of 3", "eve leads ann, bob leads, mel security"},
+		{"it has ended since the promotion has", func(_ *policy.Document, f facts) {
+			others(f)
+			lend(f, "ann", "eve").Until = noon
+			approve(f, "eve", 9)
+			at := noon.Add(-time.Minute)
+			f.Promotion.State, f.Promotion.FinishedAt = promotion.Superseded, &at
+		}, "3 of 3", "eve leads ann, bob leads, mel security"},
 		{"somebody has ended it", func(_ *policy.Document, f facts) {
 			others(f)
 			ended := noon

@@ -179,7 +179,7 @@ type Subject struct {
 
 // Evaluate is the verdict on the promotion.
 func Evaluate(d Document, f Facts, now time.Time) Verdict {
-	approvals, assigned, discounted := approvals(d, f, now)
+	approvals, assigned, discounted := approvals(d, f, decided(f, now))
 	v := Verdict{
 		Findings:   append(slices.Concat(needs(d, f, now), expiry(d, f, now), wayOut(d, f), among(d, f)), approvals, turn(f)),
 		Assigned:   assigned,
@@ -225,4 +225,17 @@ func Evaluate(d Document, f Facts, now time.Time) Verdict {
 		v.sum()
 	}
 	return v
+}
+
+// decided is the instant at which approvals count: once it was decided or has ended,
+// that of the decision. What has lapsed since had not then.
+func decided(f Facts, now time.Time) time.Time {
+	switch p := f.Promotion; {
+	case p.State == promotion.Open:
+	case p.StartedAt != nil:
+		return *p.StartedAt
+	case p.FinishedAt != nil:
+		return *p.FinishedAt
+	}
+	return now
 }

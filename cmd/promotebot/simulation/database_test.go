@@ -65,7 +65,7 @@ type recorder struct {
 	saved   []promotion.Promotion
 	votes   []promotion.Vote
 	taken   []taken
-	reports []func(*judge) // of incidents and of health
+	reports []func(*judge) // of incidents, health, checks, use and tags
 }
 
 // taken is a gesture that was recorded with its answer, or what was answered to one
@@ -103,6 +103,31 @@ func (r *recorder) OpenUnhealth(u promotion.Unhealth) error {
 func (r *recorder) CloseUnhealth(app, environment string, at time.Time) error {
 	r.reports = append(r.reports, func(j *judge) { j.healed(app, environment) })
 	return r.Tx.CloseUnhealth(app, environment, at)
+}
+
+func (r *recorder) OpenHolding(app, environment string, side promotion.Side, h gate.Holding) error {
+	if side == promotion.Source && environment == source {
+		r.reports = append(r.reports, func(j *judge) { j.appears(app, h.Tag, h.Digest) })
+	}
+	return r.Tx.OpenHolding(app, environment, side, h)
+}
+
+func (r *recorder) CloseHolding(app, environment string, side promotion.Side, tag string, at time.Time) error {
+	if side == promotion.Source && environment == source {
+		r.reports = append(r.reports, func(j *judge) { j.leaves(app, tag) })
+	}
+	return r.Tx.CloseHolding(app, environment, side, tag, at)
+}
+
+func (r *recorder) AddCheck(c *promotion.Check) error {
+	err := r.Tx.AddCheck(c)
+	r.reports = append(r.reports, func(j *judge) { j.reported(*c) })
+	return err
+}
+
+func (r *recorder) SaveExposure(e promotion.ExposureReport) error {
+	r.reports = append(r.reports, func(j *judge) { j.used(e) })
+	return r.Tx.SaveExposure(e)
 }
 
 func (r *recorder) AppendAudit(e audit.Entry) error {

@@ -45,7 +45,7 @@ func (j *judge) copying(r *replica, was, p promotion.Promotion) {
 		if p.Purpose == promotion.Ride {
 			of = j.promotions[p.Train]
 		}
-		if d := written(r.gate.Catalog(), of); !j.agree(r, of, d, policy.KnownFor) && j.unbroken(r, of, d, policy.KnownFor) != "" {
+		if d := written(r.gate.Catalog(), of); !j.agree(r, of, d, policy.KnownFor) && !j.byItself(of, d) && j.unbroken(r, of, d, policy.KnownFor) != "" {
 			j.w.violated("#%d is copied before enough people have agreed", p.ID)
 		}
 	}

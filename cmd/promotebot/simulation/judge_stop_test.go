@@ -43,6 +43,7 @@ type halts struct {
 	glass      map[promotion.ID]*shards
 	opened     map[promotion.ID]time.Time
 	approvedAt map[standsBehind]time.Time
+	lent       []lending
 	soaks      map[string]int // by how each is told: under two configurations, it can be complete twice in one instant
 }
 
@@ -97,6 +98,10 @@ func (j *judge) taken(r *replica, s *recorder, is taken) {
 		j.w.violated("%s is told that their %s counts, and nothing is recorded", g.Person, g.Kind)
 	case g.Kind == promotion.GestureIncident && (j.incidents[is.answer.Incident].Severity != g.Severity || j.incidents[is.answer.Incident].App != g.App):
 		j.w.violated("%s is told that incident #%d is theirs, and it is not", g.Person, is.answer.Incident)
+	case g.Kind == promotion.GestureDelegate:
+		j.lends(r, s, g)
+	case g.Kind == promotion.GestureUndelegate:
+		j.regains(g)
 	case g.Decision == promotion.BreakGlass:
 		j.breaks(r, g)
 		if !recorded(audit.Broken, g.Promotion) {
@@ -156,7 +161,7 @@ func (j *judge) healed(app, environment string) {
 }
 
 // lacks is what an execution goes without that it would need.
-func (j *judge) lacks(p promotion.Promotion, carried []promotion.Promotion, d policy.Document) (all []string) {
+func (j *judge) lacks(r *replica, p promotion.Promotion, carried []promotion.Promotion, d policy.Document) (all []string) {
 	for _, of := range append(carried, p) { // a train has a name of its own
 		if why := j.frozen(of, d); why != "" {
 			all = append(all, why)
@@ -167,6 +172,20 @@ func (j *judge) lacks(p promotion.Promotion, carried []promotion.Promotion, d po
 		if soaked := j.soaked(of, d); of.Purpose != promotion.Train && !of.Stays() && soaked < d.Soak {
 			all = append(all, fmt.Sprintf("%s of %s has soaked %s of %s", of.Digest.Short(), of.App, soaked, d.Soak))
 		}
+	}
+	for _, of := range carried {
+		if why := j.unproved(r, of, d, policy.SureFor, false); why != "" {
+			all = append(all, fmt.Sprintf("%s of %s: %s", of.Digest.Short(), of.App, why))
+		}
+		if j.unused(of, d) {
+			all = append(all, fmt.Sprintf("%s of %s was not used enough", of.Digest.Short(), of.App))
+		}
+	}
+	if j.outOfLine(p, d) {
+		all = append(all, "something is before it")
+	}
+	if j.shut(p, d) {
+		all = append(all, "it is not the time for it")
 	}
 	if j.hasExpired(p, d) {
 		all = append(all, "the request has expired")
@@ -230,6 +249,13 @@ func (j *judge) interrupted(p promotion.Promotion, d policy.Document, at time.Ti
 // it was always there.
 func (j *judge) soaked(p promotion.Promotion, d policy.Document) (soaked time.Duration) {
 	now, since := instant(), j.arrived[p.Digest]
+	verified, ok := j.verified(p, d)
+	if !ok {
+		return 0
+	}
+	if verified.After(since) {
+		since = verified
+	}
 	var changes []time.Time
 	change := func(at *time.Time) {
 		if at != nil {

@@ -38,11 +38,13 @@ type judge struct {
 	arrived    map[promotion.Digest]time.Time
 	answered   map[string]promotion.Answer // gestures, by their keys
 	accepted   map[string]bool
-	holds      map[int64]build        // that are in force
-	tookBack   map[promotion.ID]build // what was held because of a rollback, be it lifted since
-	withdrawn  map[build]string       // by whom
-	beside     map[promotion.ID]bool  // those that came when the policy had what was open stay
+	holds      map[int64]build           // that are in force
+	tookBack   map[promotion.ID]build    // what was held because of a rollback, be it lifted since
+	withdrawn  map[build]string          // by whom
+	beside     map[promotion.ID]bool     // those that came when the policy had what was open stay
+	there      map[spot]promotion.Digest // what the bot believes of the tags that bring builds
 	halts
+	evidence
 }
 
 // agreement is what somebody saw who clicked on Approve.
@@ -68,7 +70,7 @@ func newJudge(w *world) *judge {
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
 		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
 		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, tookBack: map[promotion.ID]build{}, withdrawn: map[build]string{},
-		beside: map[promotion.ID]bool{}, halts: newHalts(),
+		beside: map[promotion.ID]bool{}, there: map[spot]promotion.Digest{}, halts: newHalts(), evidence: newEvidence(),
 	}
 }
 
@@ -169,14 +171,20 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	j.w.note("%s: #%d is %s now", r.name, p.ID, p.State)
 	switch {
 	case was == "" && p.State == promotion.Open:
-		j.beside[p.ID], j.opened[p.ID] = written(r.gate.Catalog(), p).Supersede == policy.Keep, instant()
+		d := written(r.gate.Catalog(), p)
+		j.beside[p.ID], j.opened[p.ID] = d.Supersede != policy.Replace, instant()
+		if p.Purpose == promotion.Rollback && p.Requester == "" && !j.byItself(p, d) {
+			j.w.violated("#%d takes %s back, nobody has asked for that, and the policy does not", p.ID, p.Back.Bad.Short())
+		}
 	case was == promotion.Open && p.State == promotion.Executing && p.Purpose == promotion.Ride:
 		j.departs(s, p)
 	case was == promotion.Open && p.State == promotion.Executing:
 		j.intends(r, s, p)
 	case was == promotion.Open && p.State == promotion.Expired:
 		j.expires(r, s, p)
-	case was == promotion.Open && (p.State == promotion.Rejected || p.State == promotion.Superseded):
+	case was == promotion.Open && p.State == promotion.Superseded:
+		j.givesWay(r, s, p)
+	case was == promotion.Open && p.State == promotion.Rejected:
 	case was == promotion.Rejected && p.State == promotion.Open:
 		j.lifted(s, p)
 	case was == promotion.Executing && p.State == promotion.Promoted:
@@ -215,12 +223,17 @@ func (j *judge) intends(r *replica, s *recorder, p promotion.Promotion) {
 	}
 	if p.Repairs() {
 		d.Soak, d.Incidents = 0, policy.Interruptions{} // it has soaked, or runs already
-		d.Deploys, d.Together, d.After = nil, false, nil
+		d.Deploys, d.Together, d.After, d.Exposure = nil, false, nil, promotion.Exposure{}
+	}
+	if p.Purpose == promotion.Restore {
+		d.Checks = nil // they had passed
 	}
 	j.targets[p.ID] = d.Deploys
 	demands := d
 	if p.Purpose == promotion.Rollback {
-		d, demands = d.Returning(), returning(d)
+		if d, demands = d.Returning(), returning(d); p.Requester == "" {
+			d.Automatic, d.Reject.By = true, d.MayVeto()
+		}
 	}
 	if p.PolicyHash != d.Hash() {
 		j.w.violated("#%d is executed under policy %.8s, and the one in force is %.8s", p.ID, p.PolicyHash, d.Hash())
@@ -234,8 +247,8 @@ func (j *judge) intends(r *replica, s *recorder, p promotion.Promotion) {
 	for _, part := range carried {
 		j.mayGo(part)
 	}
-	lacks := j.lacks(p, carried, demands)
-	if !j.agree(r, p, demands, policy.SureFor) {
+	lacks := j.lacks(r, p, carried, demands)
+	if !j.agree(r, p, demands, policy.SureFor) && !j.byItself(p, demands) {
 		lacks = append(lacks, fmt.Sprintf("the people behind it do not satisfy %q", d.Name))
 	}
 	j.goesPast(r, s, p, demands, lacks)
@@ -274,24 +287,30 @@ func (j *judge) agree(r *replica, p promotion.Promotion, d policy.Document, with
 	for _, need := range d.Approvals {
 		slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
 	}
-	return len(slots) > 0 && j.filled(slots, people, func(who promotion.PersonID, role string) bool {
-		if who == personOf(p.Requester) && !d.RequesterMayApprove {
+	one := j.one(r, p, d)
+	return len(slots) > 0 && j.filled(slots, people, one, func(who promotion.PersonID, role string) bool {
+		if asked := personOf(p.Requester); (who == asked || one(who, asked)) && !d.RequesterMayApprove {
 			return false
 		}
 		return slices.ContainsFunc(accountsOf(who), func(account promotion.PersonID) bool {
 			yes, _ := j.held(r.gate.Catalog(), account, role, time.Now().Add(-within))
-			return yes > 0 && j.behind(account, p) && !j.lapsed(account, p, d)
+			return (yes > 0 || j.borrows(r, account, role, p, within, false)) && j.behind(account, p) && !j.lapsed(account, p, d)
 		})
 	})
 }
 
-// filled tries every way of giving each slot to another person.
-func (j *judge) filled(slots []string, people []promotion.PersonID, fits func(promotion.PersonID, string) bool) bool {
+// filled tries every way of giving each slot to another person, of whom no two are
+// one.
+func (j *judge) filled(slots []string, people []promotion.PersonID, one func(a, b promotion.PersonID) bool, fits func(promotion.PersonID, string) bool) bool {
 	if len(slots) == 0 {
 		return true
 	}
-	for i, who := range people {
-		if fits(who, slots[0]) && j.filled(slots[1:], slices.Delete(slices.Clone(people), i, i+1), fits) {
+	for _, who := range people {
+		if !fits(who, slots[0]) {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(people), func(other promotion.PersonID) bool { return other == who || one(other, who) })
+		if j.filled(slots[1:], others, one, fits) {
 			return true
 		}
 	}

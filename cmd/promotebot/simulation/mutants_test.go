@@ -269,6 +269,79 @@ var mutants = []mutant{
 	{"who goes past a policy may, and answers for it", "who broke the glass reviews that with another account", []edit{
 		{"promotion/policy/glass.go", "	if f.Identities.Same(id, b.By) {", "	if id == b.By {"},
 	}},
+	{"evidence is there when it is asked for", "a check that has failed is as good as one that has passed", []edit{
+		{"promotion/policy/check.go", "	case r.Status != promotion.CheckPassed:", "	case r.Status != promotion.CheckPassed && r.Status != promotion.CheckFailed:"},
+	}},
+	{"evidence is there when it is asked for", "a check never grows too old", []edit{
+		{"promotion/policy/check.go", "		if !now.Before(until) {", "		if now.Before(r.At) {"},
+	}},
+	{"evidence is there when it is asked for", "what a check has measured is not compared", []edit{
+		{"promotion/policy/check.go", "		case !t.Holds(n):", "		case !t.Holds(n) && n < 0:"},
+	}},
+	{"evidence is there when it is asked for", "a train is asked for what its first ride has", []edit{
+		{"promotion/gate/check.go", "		if err := read(&f.Rides[i]); err != nil {", "		if err := read(&f.Rides[0]); err != nil {"},
+	}},
+	{"who signs something off has looked, and may", "a machine signs off what people have to look at", []edit{
+		{"promotion/policy/check.go", "		return fmt.Sprintf(\"%s: the report by a machine, %s, does not do\", asked, r.Token)", "		return \"\""},
+		{"promotion/gate/machine.go", "if len(r.Steps) > 0 && !machine {", "if len(r.Steps) > 100 && !machine {"},
+	}},
+	{"who signs something off has looked, and may", "whoever asked for it signs it off", []edit{
+		{"promotion/policy/check.go", "	if !d.RequesterMayApprove && f.requested(id) {", "	if !d.RequesterMayApprove && id == \"\" {"},
+	}},
+	{"who signs something off has looked, and may", "who has signed something off is not read again before the execution", []edit{
+		{"promotion/policy/check.go", "			for _, s := range StaleSigner(d, f, r.Name, r.Person, SureFor, now) {", "			for _, s := range StaleSigner(d, f, r.Name, r.Person, KnownFor, now) {"},
+	}},
+	{"only good time soaks", "a soak counts from before its checks have passed", []edit{
+		{"promotion/policy/soak.go", "	} else if !since.IsZero() {", "	} else if since.After(f.Promotion.OpenedAt.AddDate(1, 0, 0)) {"},
+	}},
+	{"nothing goes ahead at another time", "a window that is denied is not looked at where some are allowed", []edit{
+		{"promotion/policy/window.go", "	if look(w.Deny) {", "	if look(w.Deny) && len(w.Allow) == 0 {"},
+	}},
+	{"nothing goes ahead at another time", "a window is open for as long as it was shut before", []edit{
+		{"promotion/policy/window.go", "	if begins.IsZero() || begins.After(now) {", "	if begins.IsZero() || begins.After(now.Add(w.For)) {"},
+	}},
+	{"nothing goes ahead that was not used", "a counter that is read again counts again", []edit{
+		{"promotion/gate/incident.go", "	r.Requests, r.PodTime = max(r.Requests, had.Requests), max(r.PodTime, had.PodTime)", "	r.Requests, r.PodTime = r.Requests+had.Requests, r.PodTime+had.PodTime"},
+	}},
+	{"nothing goes ahead that was not used", "any use is enough", []edit{
+		{"promotion/policy/exposure.go", "had.Requests >= asked.Requests ||", "had.Requests > 0 ||"},
+	}},
+	{"cards show what is so", "a card shows what it does not wait for (it was there)", []edit{
+		{"bot/render/stop.go", "		if waits && z.At(v.At) {", "		if (waits || !waits) && z.At(v.At) {"},
+	}},
+	{"one build after the other", "the one that came first is not waited for", []edit{
+		{"promotion/policy/line.go", "	case f.Ahead == nil:", "	case f.Ahead == nil || d.Supersede == Queue:"},
+	}},
+	{"one build after the other", "the oldest gives way to what is newer", []edit{
+		{"promotion/gate/line.go", "	return t.supersede(p, rider, reason, promotion.Forward)", "	return t.supersede(p, min(rider, 0), reason, promotion.Forward)"},
+	}},
+	{"one build after the other", "whoever waits in a line is not told that it is their turn", []edit{
+		{"promotion/gate/line.go", "	if a.Policies[to].InLine() {", "	if a.Policies[to].InLine() && to == \"\" {"},
+	}},
+	{"who lends a role holds it, and both are one", "what was lent is lent on", []edit{
+		{"promotion/policy/delegation.go", "		one := deputy{g, held}\n", "		one := deputy{g, held}\n		for _, had := range p.deputies {\n			if had.To == g.By {\n				one.lends |= had.lends\n			}\n		}\n"},
+	}},
+	{"who lends a role holds it, and both are one", "the delegate of whoever asked for it counts", []edit{
+		{"promotion/policy/approvals.go", "	if other, ok := p.partner(f.Identities, id, of); ok {", "	if other, ok := p.partner(f.Identities, id, of); ok && other == id {"},
+	}},
+	{"who lends a role holds it, and both are one", "both approve, and count twice", []edit{
+		{"promotion/policy/delegation.go", "		if at(d.By) < 0 || to < 0 {", "		if at(d.By) < 0 || to < 0 || d.To != \"\" {"},
+	}},
+	{"who lends a role holds it, and both are one", "what was lent never lapses", []edit{
+		{"promotion/delegation.go", "now.Before(d.Until) && ", ""},
+	}},
+	{"who lends a role holds it, and both are one", "whoever lends it has it back, and it counts all the same", []edit{
+		{"promotion/delegation.go", " && (d.EndedAt == nil || now.Before(*d.EndedAt))", ""},
+	}},
+	{"who lends a role holds it, and both are one", "somebody delegates to another account of theirs (it was there)", []edit{
+		{"promotion/gate/stop.go", "	f.Identities = t.catalog.Identities\n", ""},
+	}},
+	{"what fails is decided by people", "what is failing goes back by itself, whatever the policy says", []edit{
+		{"promotion/gate/deploy.go", "d.After == nil || !d.After.RollBack || p.Purpose", "d.After == nil || p.Purpose"},
+	}},
+	{"what fails is decided by people", "what goes back by itself does so under a policy that does not say so any more", []edit{
+		{"promotion/gate/settle.go", "		case alone && (d.After == nil || !d.After.RollBack):", "		case alone && t.now.IsZero():"},
+	}},
 	{"what fails is decided by people", "what was over before a watch is done with did not happen", []edit{
 		{"promotion/policy/watch.go", "		case !before:", "		case !before && over && u.Until == nil:"},
 	}},

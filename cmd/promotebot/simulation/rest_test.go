@@ -67,20 +67,51 @@ func (j *judge) believed(tx gate.Tx, app, env string, side promotion.Side, is ma
 	}
 }
 
-// Effects that should be done when all is quiet; the others are appointments.
+// Effects that should be done when all is quiet.
 var errands = []promotion.EffectKind{
 	promotion.EffectInspect, promotion.EffectReadTags, promotion.EffectResolve, promotion.EffectProve, promotion.EffectCopy, promotion.EffectMove, promotion.EffectUndo, promotion.EffectCard,
-	promotion.EffectNotice, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectWake, promotion.EffectDeploy, promotion.EffectObserve,
+	promotion.EffectNotice, promotion.EffectTell, promotion.EffectSay, promotion.EffectPerson, promotion.EffectGroup, promotion.EffectChannel, promotion.EffectDeploy, promotion.EffectObserve,
+}
+
+// appointments are what is looked at again when its time comes.
+var appointments = []promotion.EffectKind{promotion.EffectWake}
+
+// allEnded tells whether every promotion has, with all that follows.
+func (j *judge) allEnded() bool {
+	for _, p := range j.promotions {
+		if !p.State.Final() || p.Owed() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// forPeople tells whether nothing but approvals, or the word of somebody, is waited
+// for.
+func (j *judge) forPeople() bool {
+	for _, p := range j.promotions {
+		if p.State.Final() || p.State == promotion.Failing || p.Purpose == promotion.Ride && j.promotions[p.Train].State == promotion.Open {
+			continue
+		}
+		v, err := j.w.look(j.w.replicas[0], p.ID)
+		if err != nil || p.State != promotion.Open || !v.Verdict.OnlyApprovals() {
+			return false
+		}
+	}
+	return true
 }
 
 func (j *judge) nothingIsStuck() {
-	// What expires may be asked about again, and expire again: that never ends.
+	// What expires may be asked about again, and expire again: that never ends. Nor do windows.
 	due, any, err := j.w.store.NextDue(context.Background(), errands)
 	if waits := any && due.After(time.Now()) && j.w.strict; any && !waits || err != nil {
 		j.w.violated("an effect due at %s is not done (%v)", due.Format(time.TimeOnly), err)
 	}
-	appointments := []promotion.EffectKind{promotion.EffectRefresh, promotion.EffectRemind}
-	for _, kind := range appointments {
+	due, any, err = j.w.store.NextDue(context.Background(), appointments)
+	if waits := any && due.After(time.Now()) && (j.w.strict || j.w.proving || j.allEnded() || j.forPeople()); any && !waits || err != nil {
+		j.w.violated("an appointment at %s is not kept (%v)", due.Format(time.TimeOnly), err)
+	}
+	for _, kind := range []promotion.EffectKind{promotion.EffectRefresh, promotion.EffectRemind} {
 		if due, any, err := j.w.store.NextDue(context.Background(), []promotion.EffectKind{kind}); !any || !due.After(time.Now()) || err != nil {
 			j.w.violated("the next %s is at %s (%v)", kind, due, err)
 		}
@@ -143,7 +174,7 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 	case policy.RuleSource:
 		return !j.w.registry.staged(p.App, p.Digest)
 	case policy.RuleSoak:
-		return !j.w.registry.staged(p.App, p.Digest) || j.interrupted(p, v.Document, time.Now()) // else, whoever is there has soaked by now
+		return !j.w.registry.staged(p.App, p.Digest) || j.interrupted(p, v.Document, time.Now()) || j.soaked(p, v.Document) < v.Document.Soak // else, whoever is there has soaked by now
 	case policy.RuleTags:
 		for _, t := range p.Targets { // a version that is taken is never moved
 			if now := j.w.registry.at(spot{p.Destination, t.Tag}); !t.Floating && now != "" && now != p.Digest {
@@ -156,6 +187,14 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 				return true
 			}
 		}
+	case policy.RuleChecks:
+		return j.unproved(r, p, v.Document, readEvery, true) != ""
+	case policy.RuleExposure:
+		return j.unused(p, v.Document)
+	case policy.RuleWindow:
+		return j.shut(p, v.Document)
+	case policy.RuleLine:
+		return j.outOfLine(p, v.Document)
 	case policy.RuleHold:
 		return j.isHeld(p, v.Document)
 	case policy.RuleFreeze:
@@ -173,16 +212,30 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 		for _, need := range v.Document.Approvals {
 			slots = append(slots, slices.Repeat([]string{need.Role}, need.Count)...)
 		}
-		return !j.filled(slots, people, func(who promotion.PersonID, role string) bool {
-			if who == personOf(p.Requester) && !v.Document.RequesterMayApprove {
+		pairs := j.deputies(p)
+		one := func(a, b promotion.PersonID) bool {
+			return slices.ContainsFunc(pairs, func(l lending) bool {
+				by, to := personOf(l.by), personOf(l.to)
+				return by == a && to == b || by == b && to == a
+			})
+		}
+		return !j.filled(slots, people, one, func(who promotion.PersonID, role string) bool {
+			if asked := personOf(p.Requester); (who == asked || one(who, asked)) && !v.Document.RequesterMayApprove {
 				return false
+			}
+			stands := func(account promotion.PersonID) bool {
+				return slices.ContainsFunc(pairs, func(l lending) bool { return personOf(l.to) == personOf(account) })
 			}
 			return slices.ContainsFunc(accountsOf(who), func(account promotion.PersonID) bool {
 				voted := slices.ContainsFunc(v.Facts.Votes, func(vote promotion.Vote) bool {
 					return vote.Person == account && vote.Decision == promotion.Approve && vote.Terms.Differs(p.TermsNow()) == ""
 				})
 				yes, no := j.held(r.gate.Catalog(), account, role, time.Now().Add(-readEvery))
-				return voted && yes > 0 && no == 0 && !j.unsaid(account, p) && !j.lapsed(account, p, v.Document)
+				holds := yes > 0 && no == 0
+				if stands(account) { // what they hold themselves counts unless the other has approved
+					holds = j.borrows(r, account, role, p, readEvery, true) && !j.hasSaid(pairs, account, p)
+				}
+				return voted && holds && !j.unsaid(account, p) && !j.lapsed(account, p, v.Document)
 			})
 		})
 	}
@@ -201,7 +254,7 @@ func lasting(p promotion.Promotion, blocks string) string {
 	if strings.ContainsAny(blocks, "▓░") {
 		blocks = picture.ReplaceAllString(blocks, "")
 	}
-	if p.State != promotion.Open { // what was decided names roles and policy as they are called when it is drawn
+	if p.State != promotion.Open { // what was decided names roles and policy as they are called when it is drawn, and for whom somebody could approve who holds them then
 		blocks = naming.ReplaceAllString(blocks, "")
 	}
 	return blocks
@@ -210,7 +263,7 @@ func lasting(p promotion.Promotion, blocks string) string {
 var (
 	mentions = strings.NewReplacer(`\u003c@`, "", `\u003e`, "")
 	picture  = regexp.MustCompile(`[▓░]+ \d+ % of [^"]*`)
-	naming   = regexp.MustCompile(` · policy [^·"]*| \([a-z]+\)`)
+	naming   = regexp.MustCompile(` · policy [^·"]*| \([a-z]+\)| for U0[A-Z]+`)
 )
 
 // cardsShowTheTruth: each promotion has one card, and it shows what rendering

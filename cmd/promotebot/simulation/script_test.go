@@ -45,7 +45,7 @@ func (w *world) calm() {
 			w.click(who)
 		}
 	}
-	for end := time.Now().Add(5 * time.Minute); w.broken == "" && !w.rests() && time.Now().Before(end); {
+	for end := time.Now().Add(5 * time.Minute); w.broken == "" && !w.rests(end) && time.Now().Before(end); {
 		w.live(time.Now().Add(pollEvery))
 	}
 }
@@ -60,6 +60,9 @@ func (w *world) scene() {
 	w.oneOf(events)
 	if w.strict && w.chance(30) {
 		w.oneOf(interruptions)
+	}
+	if w.proving && w.chance(40) {
+		w.oneOf(proofs)
 	}
 }
 
@@ -173,7 +176,7 @@ func (w *world) quiet() {
 		r.adopt(w.catalogs[slot])
 	}
 	w.live(time.Now().Add(2*pollEvery + lookSpread))
-	for end := time.Now().Add(quietFor); w.broken == "" && !w.rests() && time.Now().Before(end); {
+	for end := time.Now().Add(quietFor); w.broken == "" && !w.rests(end) && time.Now().Before(end); {
 		w.live(time.Now().Add(pollEvery))
 	}
 	if w.broken == "" {
@@ -193,10 +196,13 @@ func (w *world) quiet() {
 
 const lookSpread = 10 * time.Second
 
-// rests tells whether nothing is left to be done.
-func (w *world) rests() bool {
-	_, any, err := w.store.NextDue(context.Background(), errands)
-	return err == nil && !any
+// rests tells whether nothing is left to be done until then. An appointment about
+// something that has ended is kept, and nothing comes of it. Nor does of one about
+// what waits for people, which is waited for in every other schedule all the same.
+func (w *world) rests(until time.Time) bool {
+	due, wakes, err := w.store.NextDue(context.Background(), appointments)
+	_, any, err2 := w.store.NextDue(context.Background(), errands)
+	return err == nil && err2 == nil && !any && (!wakes || due.After(until) || w.judge.allEnded() || w.run.seed%2 == 0 && w.judge.forPeople())
 }
 
 func (w *world) anyApp() string { return w.apps[w.draw(len(w.apps))] }
@@ -205,7 +211,9 @@ func (w *world) build(app string, i int) {
 	tag, d := w.sourceTag(i), builds(app)[i].digest
 	w.note("CI moves %s of %s to %s", tag, app, d.Short())
 	w.registry.shelf(home(app)).tags[tag] = d
-	w.judge.built(d)
+	if w.judge.built(d); w.proving {
+		w.prove(app, d)
+	}
 }
 
 func (w *world) sourceTag(i int) string {
@@ -438,7 +446,13 @@ func (w *world) request() {
 }
 
 // board is /promote request of the train.
-func (w *world) board() { w.asks(train, "", eve) }
+func (w *world) board() {
+	who := eve
+	if w.proving { // and may look at what it carries
+		who = w.somebody()
+	}
+	w.asks(train, "", who)
+}
 
 // callOff is /promote reject of the train, by whoever asked for it.
 func (w *world) callOff() {

@@ -10,7 +10,8 @@
 // In some schedules there are two apps, which also go together as a train, and in
 // some production has its images elsewhere, in another repository or registry. In half
 // of them things are stopped: by people, by incidents, by ill health or because their
-// time is over; and some people go past that.
+// time is over; and some people go past that, or have others approve for them. In some
+// it takes evidence: checks, use, and the right time of day.
 //
 // Each schedule is a testing/synctest bubble. Whenever a replica wants something
 // from the outside (a transaction, a claim, a request) it hands the call to the

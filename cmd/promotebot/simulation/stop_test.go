@@ -61,6 +61,7 @@ var interruptions = []event{
 	{2, (*world).hold},
 	{9, (*world).shatter},
 	{6, (*world).dawdle},
+	{6, (*world).delegate},
 	{2, func(w *world) { w.review(w.see(render.ActionFine)) }},
 	{3, func(w *world) { // one person, twice
 		w.click(bob)

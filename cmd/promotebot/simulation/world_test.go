@@ -41,6 +41,8 @@ type world struct {
 	pattern    bool     // builds are watched by a pattern, so that several are there at once
 	alone      bool     // one process, as with SQLite; else two on one database
 	strict     bool     // policies ask for more, and people and machines stop things
+	proving    bool     // policies ask for evidence
+	counters   map[string]promotion.Exposure
 	replicas   []*replica
 	catalogs   []*gate.Catalog // what each replica has been configured with
 	latest     *gate.Catalog   // what both are to be configured with
@@ -87,6 +89,7 @@ func newWorld(r run) *world {
 	w.slack.regroup(leads, ann, bob, roy)
 	w.pattern = w.chance(30)
 	w.strict = !r.calm && w.chance(50)
+	w.proving, w.counters = !r.calm && w.chance(40), map[string]promotion.Exposure{}
 	w.admit()
 	w.latest = w.catalog()
 	w.alone = w.chance(40)
@@ -138,6 +141,9 @@ var policies = []policy.Document{
 	{Name: "light", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}},
 	{Name: "back by two", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Rollback: &policy.Return{Approvals: []policy.Requirement{{Role: "leads", Count: 2}}, RequesterCannotApprove: true}},
 	{Name: "beside each other", Soak: 20 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Supersede: policy.Keep},
+	{Name: "one after the other", Soak: 40 * time.Second, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, Supersede: policy.Queue},
+	{Name: "the oldest first", Soak: 2 * time.Minute, Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RideOldest: true},
+	{Name: "back by itself", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true, After: &policy.After{Watch: 3 * time.Minute, Health: true, RollBack: true}},
 	{Name: "alone", Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, RequesterMayApprove: true, After: &policy.After{Watch: 2 * time.Minute, Health: true}},
 }
 
@@ -167,6 +173,9 @@ func (w *world) catalog() *gate.Catalog {
 		d.Deploys, d.Together = w.targets, w.atOnce && len(w.targets) > 1
 		if w.strict {
 			w.tighten(&d)
+		}
+		if w.proving {
+			w.demand(&d)
 		}
 		return map[string]policy.Document{production: d}
 	}
