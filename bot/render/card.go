@@ -37,7 +37,7 @@ func Card(v policy.View) Message {
 		p.Fields(facts(promoted, c)...)
 		p.Context(becomes(v)...)
 	} else {
-		p.Section(slices.Concat([]page.Text{sentence, choosing(v, c)}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
+		p.Section(slices.Concat([]page.Text{sentence}, withdrawn(v.Facts.Withdrawn, c), glass(v, c))...)
 		p.Section(deployments(v)...)
 		p.Section(strays(v)...)
 		p.Section(measured(v)...)
@@ -90,7 +90,7 @@ func summary(v policy.View) string {
 		s = append(s, discounted(v, c)...)
 		s = append(s, following(v))
 	} else {
-		s = slices.Concat(s, []page.Text{choosing(v, c)}, deployments(v), strays(v), measured(v), []page.Text{approvers(v, c)})
+		s = slices.Concat(s, deployments(v), strays(v), measured(v), []page.Text{approvers(v, c)})
 	}
 	s = append(s, carried(v)...)
 	return string(page.Fit(s, page.MaxText))

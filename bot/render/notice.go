@@ -129,7 +129,8 @@ func remind(w promotion.NoticeWork, v policy.View, c cast, it page.Text) Message
 	return page.Say(begins+page.Writef(": %s has soaked in %s and waits for approvals for %s.", it, p.From, p.To), missing(v, could))
 }
 
-// choosing are those who could decide what becomes of what is failing.
+// choosing are those who could decide what becomes of what is failing, as it is when
+// it is said. A card would have to change with each of them.
 func choosing(v policy.View, c cast) page.Text {
 	if v.Facts.Promotion.State != promotion.Failing || len(v.Facts.Choosers) == 0 {
 		return ""
