@@ -109,7 +109,7 @@ func TestTheDoctorLooksAtTargetsAndDeploysNothing(t *testing.T) {
       {name: cluster, kubernetes: {kubeconfig: %s, namespace: shop, workloads: [{kind: Deployment, name: "{app}"}]}}]}`, git, address, cluster.Kubeconfig()), "commands: allowed")
 	w.stage("1.4.2")
 	disk := t.TempDir()
-	env := append(a.env, "DEPLOY_SECRET="+deploySecret, "TMPDIR="+disk)
+	env := append(slices.Clone(a.env), "DEPLOY_SECRET="+deploySecret, "TMPDIR="+disk)
 	said, code := w.doctor(env...)
 	for _, want := range []string{
 		"eu in production: reading " + strings.TrimPrefix(a.git.URL, "https://") + ": apps/shop/kustomization.yaml on main is there", "eu in production: pushing to ",
