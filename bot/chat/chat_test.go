@@ -38,7 +38,7 @@ const (
 	host    = "slack.test:80"
 )
 
-// office is the real conversation (slack-go, gate, pipeline, SQLite) with a
+// office is the real conversation (slack-go, gate, pipeline, database) with a
 // workspace on the other side of a network. The registry answers at once and is
 // a map.
 type office struct {

@@ -18,8 +18,8 @@ import (
 	"github.com/promotebot/promotebot/store/storetest"
 )
 
-// world is a gate on a real database, and a far side (registry, Slack) that
-// answers from maps. Time passes only when the test says so.
+// world is a gate on a database, and a far side (registry, Slack) that answers
+// from maps. Time passes only when the test says so.
 type world struct {
 	t        *testing.T
 	gate     *gate.Gate
