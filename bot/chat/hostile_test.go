@@ -24,6 +24,7 @@ import (
 // hostile is a Slack that sends on its sockets what Slack never would.
 type hostile struct {
 	frames []string
+	more   chan string // frames that follow; whichever socket is there takes them
 	acked  chan string // envelope ids
 }
 
@@ -57,6 +58,20 @@ func (h *hostile) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	gone := make(chan struct{})
+	defer close(gone)
+	go func() {
+		for {
+			select {
+			case frame := <-h.more:
+				if conn.WriteMessage(websocket.TextMessage, []byte(frame)) != nil {
+					return
+				}
+			case <-gone:
+				return
+			}
+		}
+	}()
 	for {
 		var ack struct {
 			ID string `json:"envelope_id"`
@@ -106,20 +121,7 @@ func TestNoPayloadStopsTheBot(t *testing.T) {
 func acknowledges(t *testing.T, frames, missing []string) {
 	t.Helper()
 	h := &hostile{frames: frames, acked: make(chan string, 4*len(frames))}
-	server := httptest.NewServer(h)
-	defer server.Close()
-	db, shut := database(t, filepath.Join(t.TempDir(), "bot.db"))
-	defer func() { _ = shut() }() // nothing of it is looked at
-	var log diary
-	c, err := chat.Dial(t.Context(), chat.Options{
-		AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: server.URL + "/api/", Log: slog.New(slog.NewTextHandler(&log, nil)),
-	}, gate.New(db, catalog(t), time.Now, func() {}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
+	log := h.listens(t)
 	for enough := time.After(10 * time.Second); len(missing) > 0; {
 		select {
 		case id := <-h.acked:
@@ -128,8 +130,87 @@ func acknowledges(t *testing.T, frames, missing []string) {
 			t.Fatalf("not acknowledged: %q; the log: %s", missing, log.text.String())
 		}
 	}
-	stop()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("ended with %v", err)
+}
+
+// listens has a bot listen to it until the test ends, and returns what that logs.
+func (h *hostile) listens(t testing.TB) *diary {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	db, shut := database(t, filepath.Join(t.TempDir(), "bot.db"))
+	t.Cleanup(func() { _ = shut() }) // nothing of it is looked at
+	log := &diary{}
+	c, err := chat.Dial(t.Context(), chat.Options{
+		AppToken: promotion.NewSecret("xapp-1"), BotToken: promotion.NewSecret("xoxb-1"), APIURL: server.URL + "/api/", Log: slog.New(slog.NewTextHandler(log, nil)),
+	}, gate.New(db, catalog(t), time.Now, func() {}))
+	if err != nil {
+		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+	return log
+}
+
+// Whatever a payload holds, handling it does not panic, and what follows is handled.
+func FuzzPayloads(f *testing.F) {
+	const who = `"team":{"id":"T0"},"user":{"id":"U0ANN"},"channel":{"id":"C1"}`
+	for _, seed := range [][2]string{
+		{"slash_commands", `{"command":"/promote","text":"reject shop “because”","user_id":"U0ANN","channel_id":"C1","team_id":"T0","trigger_id":"1.2","response_url":"https://hooks.slack.com/x"}`},
+		{"interactive", `{"type":"block_actions",` + who + `,"actions":[{"type":"button","action_id":"promotebot_approve","value":"1.x","action_ts":"1.1"}],"container":{"message_ts":"1.1"},"message":{"ts":"1.1"}}`},
+		{"interactive", `{"type":"block_actions",` + who + `,"actions":[{"type":"overflow","action_id":"promotebot_more","selected_option":{"value":"promotebot_hold 1.x"}}]}`},
+		{"interactive", `{"type":"block_actions",` + who + `,"actions":[{"type":"static_select","action_id":"promotebot_snooze","selected_option":{"value":"4h"}}]}`},
+		{"interactive", `{"type":"block_actions",` + who + `,"actions":[{"type":"button","action_id":"promotebot_next","value":"history shop 2"}],"response_url":"https://hooks.slack.com/x"}`},
+		{"interactive", `{"type":"view_submission",` + who + `,"view":{"id":"V1","hash":"h","callback_id":"promotebot_reject","private_metadata":"{\"value\":\"1.x\",\"channel\":\"C1\"}","state":{"values":{"reason":{"reason":{"value":"broken"}}}}}}`},
+		{"interactive", `{"type":"message_action","callback_id":"promotebot_what","trigger_id":"1.2",` + who + `,"message":{"ts":"1.1","metadata":{"event_type":"promotebot_card","event_payload":{"promotion":1}}}}`},
+		{"events_api", `{"type":"event_callback","team_id":"T0","event_id":"E1","event":{"type":"app_mention","user":"U0ANN","text":"<@U0BOT> why shop","channel":"C1","ts":"1.1"}}`},
+		{"events_api", `{"type":"event_callback","team_id":"T0","event":{"type":"app_home_opened","user":"U0ANN","tab":"home"}}`},
+		{"events_api", `{"type":"event_callback","team_id":"T0","event":{"type":"user_change","user":{"id":"U0ANN","deleted":true}}}`},
+		{"disconnect", `{"reason":"warning"}`},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	h := &hostile{more: make(chan string), acked: make(chan string, 1000)}
+	log := h.listens(f)
+	var n int
+	f.Fuzz(func(t *testing.T, kind, payload string) {
+		if kind == "disconnect" && !json.Valid([]byte(payload)) || kind == "hello" {
+			return
+		}
+		n++
+		next := fmt.Sprintf("after %d", n)
+		send := func(envelope map[string]any) {
+			frame, err := json.Marshal(envelope)
+			if err != nil {
+				t.Skip() // it is no JSON, which is another test
+			}
+			select {
+			case h.more <- string(frame):
+			case <-time.After(20 * time.Second):
+				t.Fatalf("nobody listens any more; the log: %s", log.text.String())
+			}
+		}
+		send(map[string]any{"envelope_id": fmt.Sprint(n), "type": kind, "payload": json.RawMessage(payload)})
+		send(map[string]any{"envelope_id": next, "type": "slash_commands", "payload": map[string]string{"command": "/promote", "text": "help"}})
+		for enough := time.After(20 * time.Second); ; {
+			select {
+			case id := <-h.acked:
+				if id != next {
+					continue
+				}
+			case <-enough:
+				t.Fatalf("%s %s: what followed was not acknowledged; the log: %s", kind, payload, log.text.String())
+			}
+			break
+		}
+		if log.count("panicked") > 0 {
+			t.Fatalf("%s %s: %s", kind, payload, log.text.String())
+		}
+	})
 }
