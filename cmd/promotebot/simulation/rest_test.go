@@ -206,6 +206,9 @@ func (j *judge) missing(r *replica, v policy.View, f policy.Finding) bool {
 			if other.App == p.App && other.State == promotion.Failing && !p.Repairs() {
 				return true
 			}
+			if other.App == p.App && other.State == promotion.Deploying && j.isHeld(other, written(r.gate.Catalog(), other)) {
+				return true // its next target is not told as long as somebody holds it
+			}
 		}
 	case policy.RuleApprovals:
 		var slots []string
