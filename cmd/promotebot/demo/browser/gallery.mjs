@@ -11,10 +11,13 @@ const browser = await chromium.launch({
 
 const TOGETHER = 6; // exhibits in a picture: more are higher than can be drawn
 
+// A picture of a long page takes long, whatever is cut out of it: what is not in it is taken away meanwhile.
 async function shoot(page, n) {
   for (let i = 0; i < n; i += TOGETHER) {
     const clip = await page.evaluate(([from, to]) => {
-      const all = document.querySelectorAll('.exhibit'), top = all[from].getBoundingClientRect().top + scrollY;
+      const all = [...document.querySelectorAll('.exhibit')];
+      all.forEach((e, at) => { e.style.display = at < from || at >= to ? 'none' : ''; });
+      const top = all[from].getBoundingClientRect().top + scrollY;
       return { x: 0, y: top, width: document.documentElement.clientWidth, height: all[Math.min(to, all.length) - 1].getBoundingClientRect().bottom + scrollY - top };
     }, [i, i + TOGETHER]);
     await page.screenshot({ path: `${PROMOTEBOT_SCREENSHOTS}/gallery-${clip.width}-${String(i / TOGETHER + 1).padStart(2, '0')}.png`, fullPage: true, clip });
