@@ -172,7 +172,6 @@ func FuzzPayloads(f *testing.F) {
 		{"events_api", `{"type":"event_callback","team_id":"T0","event_id":"E1","event":{"type":"app_mention","user":"U0ANN","text":"<@U0BOT> why shop","channel":"C1","ts":"1.1"}}`},
 		{"events_api", `{"type":"event_callback","team_id":"T0","event":{"type":"app_home_opened","user":"U0ANN","tab":"home"}}`},
 		{"events_api", `{"type":"event_callback","team_id":"T0","event":{"type":"user_change","user":{"id":"U0ANN","deleted":true}}}`},
-		{"disconnect", `{"reason":"warning"}`},
 	} {
 		f.Add(seed[0], seed[1])
 	}
@@ -180,8 +179,8 @@ func FuzzPayloads(f *testing.F) {
 	log := h.listens(f)
 	var n int
 	f.Fuzz(func(t *testing.T, kind, payload string) {
-		if kind == "disconnect" && !json.Valid([]byte(payload)) || kind == "hello" {
-			return
+		if kind == "disconnect" {
+			return // which is about the socket: what follows on it may be lost
 		}
 		n++
 		next := fmt.Sprintf("after %d", n)

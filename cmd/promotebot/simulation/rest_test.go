@@ -86,6 +86,21 @@ func (j *judge) allEnded() bool {
 	return true
 }
 
+// goesAhead tells whether something is on its way that nobody holds up.
+func (j *judge) goesAhead() bool {
+	for _, p := range j.promotions {
+		switch p.State {
+		case promotion.Executing, promotion.Watching:
+			return true
+		case promotion.Deploying:
+			if !j.isHeld(p, written(j.w.replicas[0].gate.Catalog(), p)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // forPeople tells whether nothing but approvals, or the word of somebody, is waited
 // for.
 func (j *judge) forPeople() bool {

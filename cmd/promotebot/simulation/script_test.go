@@ -179,6 +179,10 @@ func (w *world) quiet() {
 	for end := time.Now().Add(quietFor); w.broken == "" && !w.rests(end) && time.Now().Before(end); {
 		w.live(time.Now().Add(pollEvery))
 	}
+	// A window may have opened at the last moment: what has begun is seen to its end.
+	for end := time.Now().Add(quietFor / 2); w.broken == "" && w.judge.goesAhead() && time.Now().Before(end); {
+		w.live(time.Now().Add(pollEvery))
+	}
 	if w.broken == "" {
 		w.judge.rest()
 	}
