@@ -41,8 +41,18 @@ func (o *office) ours(all []fakeslack.Message) (texts []string) {
 	return texts
 }
 
-// heard are what one person was told alone.
-func (o *office) heard(who string) (told []fakeslack.Message) { return o.slack.Ephemerals(who) }
+// heard are what one person was told alone. The answer to a command is in its
+// acknowledgement; what came of it takes at least a call of Slack's, which takes no
+// time here, and may be there first.
+func (o *office) heard(who string) (told []fakeslack.Message) {
+	told = slices.Clone(o.slack.Ephemerals(who))
+	for i := 1; i < len(told); i++ {
+		if strings.Contains(told[i].Text, "before it counts, and tells you here") && strings.Contains(told[i-1].Text, "About what you did a moment ago") {
+			told[i-1], told[i] = told[i], told[i-1]
+		}
+	}
+	return told
+}
 
 func TestWhoNamesTheBotIsAnsweredAsACommandIs(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
