@@ -76,6 +76,23 @@ type Deployment struct {
 	EndedAt *time.Time // when it was done or had failed
 }
 
+// Under tells whether the target may still hear of the order, or do what it has
+// heard.
+func (d Deployment) Under() bool {
+	return d.Rollout.Phase != RolloutPlanned && !d.Rollout.Phase.Ended()
+}
+
+// Untold are the deployments that are ordered again when what is failing is tried
+// again: those of the targets that do not run it.
+func Untold(all []Deployment) (again []Deployment) {
+	for _, d := range all {
+		if d.Rollout.Phase != RolloutDone {
+			again = append(again, d)
+		}
+	}
+	return again
+}
+
 // Deploys tells whether targets are told to run the digest. What puts tags right,
 // or accepts them, leaves alone what runs.
 func (p *Promotion) Deploys() bool { return p.Purpose == Forward || p.Purpose == Rollback }

@@ -98,6 +98,14 @@ func summary(v policy.View) string {
 
 // facts are what is known of the image and of the tags.
 func facts(p *promotion.Promotion, c cast) []page.Text {
+	if p.Purpose == promotion.Train || tells(p) {
+		return besides(p, c)
+	}
+	return append([]page.Text{page.Writef("*Digest*\n%s", p.Digest)}, besides(p, c)...)
+}
+
+// besides are the facts without the digest.
+func besides(p *promotion.Promotion, c cast) []page.Text {
 	if p.Purpose == promotion.Train {
 		return together(p, c)
 	}
@@ -112,9 +120,6 @@ func facts(p *promotion.Promotion, c cast) []page.Text {
 		noticed += ", behind " + page.Code(p.SourceTag)
 	}
 	all := []page.Text{noticed}
-	if !tells(p) {
-		all = append([]page.Text{page.Writef("*Digest*\n%s", p.Digest)}, noticed)
-	}
 	if p.Requester != "" {
 		all = append(all, page.Writef("*Requested by*\n%s", c.call(p.Requester)))
 	}

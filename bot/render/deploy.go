@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -214,14 +215,11 @@ func retriable(v policy.View) page.Text {
 // untold are the targets that are told again when it is tried again: none while
 // something is still under way.
 func untold(v policy.View) (names []string) {
-	for _, d := range v.Facts.Deployments {
-		switch d.Rollout.Phase {
-		case promotion.RolloutDone:
-		case promotion.RolloutFailed, promotion.RolloutPlanned:
-			names = append(names, d.Order.Target)
-		default:
-			return nil
-		}
+	if slices.ContainsFunc(v.Facts.Deployments, promotion.Deployment.Under) {
+		return nil
+	}
+	for _, d := range promotion.Untold(v.Facts.Deployments) {
+		names = append(names, d.Order.Target)
 	}
 	return names
 }

@@ -3,7 +3,6 @@ package render
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -101,7 +100,7 @@ func details(v policy.View) []slack.Block {
 	p.Section(english(v.Document, promoted)...)
 	p.Section(votes(v)...)
 	p.Context(consulted(v)...)
-	p.Fields(slices.DeleteFunc(facts(promoted, nil), func(f page.Text) bool { return strings.HasPrefix(string(f), "*Digest*") })...) // it is above, in full
+	p.Fields(besides(promoted, nil)...) // the digest is above, in full
 	p.Section(planned(promoted)...)
 	p.Section(labels(promoted.Image)...)
 	p.Section(check(promoted)...)

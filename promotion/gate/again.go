@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +28,7 @@ func (t *turn) tryAgain(g promotion.Gesture, p *promotion.Promotion, d policy.Do
 	if err != nil {
 		return answer, err
 	}
-	all = slices.DeleteFunc(all, func(d promotion.Deployment) bool { return d.Rollout.Phase == promotion.RolloutDone })
+	all = promotion.Untold(all)
 	if why, err := t.notAgain(p, all); err != nil {
 		return answer, err
 	} else if why != "" {

@@ -59,9 +59,7 @@ func (t *turn) waysBack(p *promotion.Promotion, states []promotion.State) ([]*pr
 // heard.
 func (t *turn) underWay(id promotion.ID) (bool, error) {
 	all, err := t.Deployments(id)
-	return slices.ContainsFunc(all, func(d promotion.Deployment) bool {
-		return d.Rollout.Phase != promotion.RolloutPlanned && !d.Rollout.Phase.Ended()
-	}), err
+	return slices.ContainsFunc(all, promotion.Deployment.Under), err
 }
 
 // halted saves a promotion that does not go on, and lets go on what waits until

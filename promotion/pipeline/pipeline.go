@@ -121,7 +121,8 @@ func (l *Lane) Run(ctx context.Context) error {
 		idle, err := l.untilDue(ctx, kinds, len(slots) >= l.Width)
 		var claimed []promotion.Effect
 		if err == nil && idle <= 0 {
-			claimed, err = l.claim(ctx, kinds, l.Width-len(slots))
+			now := time.Now()
+			claimed, err = l.Queue.Claim(ctx, kinds, l.Owner, now, now.Add(timeout+margin), l.Width-len(slots))
 		}
 		if err != nil {
 			if ctx.Err() == nil {
@@ -139,11 +140,6 @@ func (l *Lane) Run(ctx context.Context) error {
 		l.sleep(ctx, idle)
 	}
 	return ctx.Err()
-}
-
-func (l *Lane) claim(ctx context.Context, kinds []promotion.EffectKind, free int) ([]promotion.Effect, error) {
-	now := time.Now()
-	return l.Queue.Claim(ctx, kinds, l.Owner, now, now.Add(timeout+margin), free)
 }
 
 // untilDue is how long there is nothing to do. With every slot taken the next

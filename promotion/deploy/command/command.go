@@ -139,16 +139,20 @@ func (d *Deployer) environment(o promotion.Order) []string {
 	return env
 }
 
-// Examine says whether the program could be run, without running it.
-func (d *Deployer) Examine(o promotion.Order) []promotion.Diagnosis {
-	about, program := fmt.Sprintf("%s in %s: the program", o.Target, o.Environment), d.opts.Run[0]
-	if _, err := exec.LookPath(program); err != nil {
-		return []promotion.Diagnosis{{
-			About: about, Condition: promotion.Ill, Says: fmt.Sprintf("%s can't be run (%s)", program, promotion.Line(err.Error())),
-			Remedy: "put it there, and let the user that promotebot runs as execute it",
-		}}
+// Examine says whether the programs could be run, without running them.
+func (d *Deployer) Examine(o promotion.Order) (found []promotion.Diagnosis) {
+	about := fmt.Sprintf("%s in %s: the program", o.Target, o.Environment)
+	for _, command := range [][]string{d.opts.Run, d.opts.Running} {
+		if len(command) == 0 {
+			continue
+		}
+		diagnosis := promotion.Diagnosis{About: about, Condition: promotion.Well, Says: command[0] + " is there and can be executed"}
+		if _, err := exec.LookPath(command[0]); err != nil {
+			diagnosis.Condition, diagnosis.Says = promotion.Ill, fmt.Sprintf("%s can't be run (%s)", command[0], promotion.Line(err.Error()))
+			diagnosis.Remedy = "put it there, and let the user that promotebot runs as execute it"
+		}
+		found = append(found, diagnosis)
 	}
-	found := []promotion.Diagnosis{{About: about, Condition: promotion.Well, Says: program + " is there and can be executed"}}
 	for _, name := range d.opts.Pass {
 		if d.opts.Getenv(name) == "" {
 			found = append(found, promotion.Diagnosis{About: about, Condition: promotion.Remarked, Says: name + " is to be passed to it, and is not set here"})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -224,5 +225,18 @@ func TestAnExaminationRunsNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(trace); err == nil {
 		t.Error("the program was run")
+	}
+}
+
+// The program that says what runs is looked at as the other is.
+func TestAnExaminationLooksAtBothPrograms(t *testing.T) {
+	here, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := command.New(command.Options{Run: []string{here}, Running: []string{"/nowhere/what-runs"}, Getenv: func(string) string { return "" }})
+	found := d.Examine(order(time.Minute))
+	if len(found) != 2 || found[0].Condition != promotion.Well || found[1].Condition != promotion.Ill || found[1].Remedy == "" || !strings.Contains(found[1].Says, "/nowhere/what-runs") {
+		t.Errorf("%+v", found)
 	}
 }
