@@ -3,6 +3,7 @@ package chat_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/promotebot/promotebot/bot/render"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
@@ -98,6 +99,10 @@ func TestWhatWasTypedInVainIsSaidBack(t *testing.T) {
 		o.pause()
 		if told := o.last(eve).Text; !strings.Contains(told, "takes a role") || !strings.Contains(told, "You had written: “it is Friday, &lt;!here&gt;”") {
 			t.Errorf("Eve was told %s", told)
+		}
+		time.Sleep(time.Minute)
+		if told := texts(o.heard(eve)); len(told) != 1 {
+			t.Errorf("it took no time to find out who she is, and she was told %q", told)
 		}
 		o.click(bob, render.ActionReject)
 		if v, open = o.slack.View(bob); !open {

@@ -119,6 +119,9 @@ func TestThatSomethingIsLookedUpIsSaidOnlyWhenItTakesLong(t *testing.T) {
 	if a := w.click(eve, promotion.Approve); a.Verb != promotion.Checking {
 		t.Fatalf("answer: %+v", a)
 	}
+	if said() != 0 {
+		t.Error("it is said at once that it is looked up")
+	}
 	if w.wait(2 * time.Second); said() != 1 {
 		t.Errorf("it takes long: told %d times that it is looked up", said())
 	}
