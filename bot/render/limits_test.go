@@ -235,11 +235,12 @@ func TestEveryStateKeepsTheLimits(t *testing.T) {
 }
 
 // hostile are texts that somebody who can set a tag, a label or a name would
-// try.
+// try. The long ones pass 3,000 characters, the most that a text of a block takes
+// (docs.slack.dev/reference/block-kit/composition-objects/text-object).
 var hostile = []string{
-	"", "<!channel>", "<http://evil.example|Approve>", "`<@U0000ANN>`", "a\u202eb\u2066c", "x\ny\n> z", "```", "&amp;&lt;", "<<<>>>|||", "\xff\xfe", strings.Repeat("&", 10_000),
-	strings.Repeat("`", 10_000), strings.Repeat("<!here>", 2_000), strings.Repeat("🚢", 10_000), strings.Repeat("word ", 2_000), "2026-11-23 09:00:00 UTC", strings.Repeat("2026-11-23 09:00:00 UTC ", 400),
-	"https://github.com/a|b>/c", "https://u:p@github.com/a/b", "javascript:alert(1)", "https://forge.example/a b/<c>", "0123456789abcdef0123456789abcdef01234567", strings.Repeat("f", 10_000),
+	"", "<!channel>", "<http://evil.example|Approve>", "`<@U0000ANN>`", "a\u202eb\u2066c", "x\ny\n> z", "```", "&amp;&lt;", "<<<>>>|||", "\xff\xfe", strings.Repeat("&", 3_100),
+	strings.Repeat("`", 3_100), strings.Repeat("<!here>", 450), strings.Repeat("🚢", 3_100), strings.Repeat("word ", 620), "2026-11-23 09:00:00 UTC", strings.Repeat("2026-11-23 09:00:00 UTC ", 135),
+	"https://github.com/a|b>/c", "https://u:p@github.com/a/b", "javascript:alert(1)", "https://forge.example/a b/<c>", "0123456789abcdef0123456789abcdef01234567", strings.Repeat("f", 3_100),
 	"https://github.com/a/b?x=1&y=<2>", "https://forge.example/" + strings.Repeat("a&", 300),
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -16,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -341,6 +344,16 @@ var binary = sync.OnceValues(func() (string, error) {
 var built string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// A town mostly waits, for polls and for Slack: more of them than processors
+	// stand beside each other, unless the command line says how many.
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	_ = os.RemoveAll(built) // a temporary directory
 	os.Exit(code)
