@@ -23,7 +23,7 @@ const (
 // Breakable tells whether there is a glass to break, and something behind it.
 func Breakable(v policy.View) bool {
 	p := &v.Facts.Promotion
-	return p.State == promotion.Open && p.Planned() && v.Document.BreakGlass != nil && !policy.Breaks(v.Document, v.Facts) && len(policy.Skips(v.Document, v.Facts, v.At)) > 0
+	return p.State == promotion.Open && p.Planned() && policy.Breakable(v.Document, v.Facts, v.At)
 }
 
 // GlassModal names what is skipped, and asks why. Channel and ts are the card's; a

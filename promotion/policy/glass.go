@@ -112,26 +112,45 @@ func breaker(d Document, f Facts, now time.Time) ([]Finding, []Subject) {
 	return []Finding{{Rule: RuleIdentity, Outcome: Met, Reason: "who broke the glass was read just now"}}, nil
 }
 
-// Skips are what breaking the glass would skip.
-func Skips(d Document, f Facts, now time.Time) (skips []Finding) {
+// Breakable tells whether something stands in the way that breaking the glass
+// would skip. The way back does once nothing else is missing: before, nobody looks
+// for it, and what was found of it grows old without a word.
+func Breakable(d Document, f Facts, now time.Time) bool {
+	return d.BreakGlass != nil && !Breaks(d, f) && len(skips(f, unbroken(d, f, now))) > 0
+}
+
+// Skips are what breaking the glass would skip, and also a way back that was not
+// looked for yet.
+func Skips(d Document, f Facts, now time.Time) []Finding {
 	if d.BreakGlass == nil {
 		return nil
 	}
-	f.Promotion.Broken = nil
 	back, _ := wayBack(d, f, now) // else it is asked last, when nothing is missing
-	asked := slices.DeleteFunc(Evaluate(d, f, now).Findings, func(f Finding) bool { return f.Rule == RuleWayBack })
-	if f.Promotion.Purpose == promotion.Rollback {
-		back = nil // which is never skipped
-	}
-	for _, f := range append(asked, back...) {
+	asked := slices.DeleteFunc(unbroken(d, f, now), func(f Finding) bool { return f.Rule == RuleWayBack })
+	return skips(f, append(asked, back...))
+}
+
+// unbroken is what is found when the glass is whole.
+func unbroken(d Document, f Facts, now time.Time) []Finding {
+	f.Promotion.Broken = nil
+	return Evaluate(d, f, now).Findings
+}
+
+// skips are what is missing of the findings and can be skipped: of each of a
+// train's rides, too, and of a rollback never where it goes.
+func skips(f Facts, findings []Finding) (all []Finding) {
+	for _, f := range findings {
 		if f.Rule == RuleRide {
 			for _, c := range skipped(f.Children) {
 				c.Reason = f.App + ": " + c.Reason
-				skips = append(skips, c)
+				all = append(all, c)
 			}
 		}
 	}
-	return append(skips, skipped(append(asked, back...))...)
+	if f.Promotion.Purpose == promotion.Rollback {
+		findings = slices.DeleteFunc(findings, func(f Finding) bool { return f.Rule == RuleWayBack })
+	}
+	return append(all, skipped(findings)...)
 }
 
 // skipped are what is missing of the findings and can be skipped.

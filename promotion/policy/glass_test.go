@@ -232,6 +232,36 @@ func TestWhatWouldBeSkippedIsKnownAgain(t *testing.T) {
 	}
 }
 
+// What was found of the way back grows old without a word, so it is no reason to
+// offer the glass unless it is asked for in its turn, whose time the verdict tells.
+func TestTheGlassIsOfferedWhenSomethingStandsInTheWay(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*policy.Document, *policy.Facts)
+		want   bool
+	}{
+		{"an approval is missing", func(_ *policy.Document, f *policy.Facts) { f.Votes = f.Votes[1:] }, true},
+		{"nothing is missing", func(*policy.Document, *policy.Facts) {}, false},
+		{"only the way back is missing", func(_ *policy.Document, f *policy.Facts) { f.Promotion.WayBack = nil }, true},
+		{"something that can't be skipped is missing, and the way back was not read", func(_ *policy.Document, f *policy.Facts) {
+			f.Executing, f.Promotion.WayBack = 6, nil
+		}, false},
+		{"there is no glass", func(d *policy.Document, f *policy.Facts) { d.BreakGlass, f.Votes = nil, nil }, false},
+	} {
+		d, f := broken()
+		f.Promotion.Broken = nil
+		c.change(&d, &f)
+		if got := policy.Breakable(d, f, noon); got != c.want {
+			t.Errorf("%s: breakable %v", c.name, got)
+		}
+	}
+	d, f := broken()
+	f.Votes = nil
+	if policy.Breakable(d, f, noon) {
+		t.Error("what is broken can be broken")
+	}
+}
+
 func TestAPastBehindBrokenGlassIsReplayedAsThePolicySays(t *testing.T) {
 	d, f := broken()
 	f.Votes = nil

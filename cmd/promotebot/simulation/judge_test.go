@@ -38,11 +38,12 @@ type judge struct {
 	arrived    map[promotion.Digest]time.Time
 	answered   map[string]promotion.Answer // gestures, by their keys
 	accepted   map[string]bool
-	holds      map[int64]build           // that are in force
-	tookBack   map[promotion.ID]build    // what was held because of a rollback, be it lifted since
-	withdrawn  map[build]string          // by whom
-	beside     map[promotion.ID]bool     // those that came when the policy had what was open stay
-	there      map[spot]promotion.Digest // what the bot believes of the tags that bring builds
+	holds      map[int64]build               // that are in force
+	tookBack   map[promotion.ID]build        // what was held because of a rollback, be it lifted since
+	withdrawn  map[build]string              // by whom
+	beside     map[promotion.ID]bool         // those that came when the policy had what was open stay
+	spared     map[promotion.ID]promotion.ID // those that came when the policy had the oldest go on, and which that was
+	there      map[spot]promotion.Digest     // what the bot believes of the tags that bring builds
 	halts
 	evidence
 }
@@ -70,7 +71,7 @@ func newJudge(w *world) *judge {
 		words: map[standsBehind]bool{}, votes: map[standsBehind]promotion.Vote{}, attempts: map[string]int{}, moved: map[moving]bool{}, holder: map[spot]promotion.ID{},
 		confirmed: map[moving]promotion.Digest{}, copies: map[promotion.ID]*performance{}, targets: map[promotion.ID][]string{}, arrived: map[promotion.Digest]time.Time{},
 		answered: map[string]promotion.Answer{}, accepted: map[string]bool{}, holds: map[int64]build{}, tookBack: map[promotion.ID]build{}, withdrawn: map[build]string{},
-		beside: map[promotion.ID]bool{}, there: map[spot]promotion.Digest{}, halts: newHalts(), evidence: newEvidence(),
+		beside: map[promotion.ID]bool{}, spared: map[promotion.ID]promotion.ID{}, there: map[spot]promotion.Digest{}, halts: newHalts(), evidence: newEvidence(),
 	}
 }
 
@@ -173,6 +174,9 @@ func (j *judge) transition(r *replica, s *recorder, was promotion.State, p promo
 	case was == "" && p.State == promotion.Open:
 		d := written(r.gate.Catalog(), p)
 		j.beside[p.ID], j.opened[p.ID] = d.Supersede != policy.Replace, instant()
+		if first, some := j.ahead(p); some && d.RideOldest {
+			j.spared[p.ID] = first.ID
+		}
 		if p.Purpose == promotion.Rollback && p.Requester == "" && !j.byItself(p, d) {
 			j.w.violated("#%d takes %s back, nobody has asked for that, and the policy does not", p.ID, p.Back.Bad.Short())
 		}
@@ -207,7 +211,7 @@ func (j *judge) lifted(s *recorder, p promotion.Promotion) {
 	}
 	for _, other := range j.promotions {
 		forward := other.App == p.App && other.Purpose == promotion.Forward && p.Purpose == promotion.Forward
-		if forward && other.ID > p.ID && !other.ObservedAt.Before(p.ObservedAt) && (!j.beside[other.ID] || other.Digest == p.Digest) {
+		if forward && other.ID > p.ID && !other.ObservedAt.Before(p.ObservedAt) && (!j.beside[other.ID] && j.spared[other.ID] != p.ID || other.Digest == p.Digest) {
 			j.w.violated("#%d is open again, and #%d came after it", p.ID, other.ID)
 		}
 	}
