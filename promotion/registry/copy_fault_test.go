@@ -259,3 +259,35 @@ func TestAListThatOthersWriteTooLosesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Within a registry the image's blobs are begun while it is still being asked
+// what is attached to it. When that is refused, nothing of it is left.
+func TestWhatWasBegunEarlyIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := inBubble(t, fixture.Options{NoMount: true}, nil, 20*time.Millisecond)
+		_, _, sbom := y.full()
+		y.source.Heal()
+		late := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			time.Sleep(10 * time.Millisecond) // so that what was begun is under way
+			fixture.Refuse(403, "DENIED")(w, r, next)
+		}
+		y.source.Inject(rule("", "/referrers/"+sbom.Digest, 0, late))
+		y.source.Inject(rule("", "", 0, weather.Late(20*time.Millisecond)))
+		_, err := y.copy()
+		began := 0
+		for _, w := range writes(y.source.Log()) {
+			if strings.HasPrefix(w, "POST uploads/") {
+				began++
+			}
+		}
+		manifests, blobs := y.target.Contents(targetName)
+		if promotion.KindOf(err) != promotion.Forbidden || began == 0 || y.target.Open(targetName) != 0 || len(manifests)+len(blobs) != 0 {
+			t.Errorf("%v; %d uploads begun, %d left; %d manifests and %d blobs in the destination", err, began, y.target.Open(targetName), len(manifests), len(blobs))
+		}
+		y.source.Heal()
+		y.must()
+		if n := y.target.Open(targetName); n != 0 {
+			t.Errorf("%d uploads are left of a copy that has ended", n)
+		}
+	})
+}

@@ -48,8 +48,8 @@ func TestACopyWithinARegistryTakesSixtyRequests(t *testing.T) {
 		options         fixture.Options
 		chain, repeated int
 	}{
-		{"referrers API", fixture.Options{}, 10, 50},
-		{"fallback tags", fixture.Options{FallbackTags: true}, 11, 45},
+		{"referrers API", fixture.Options{}, 9, 50},
+		{"fallback tags", fixture.Options{FallbackTags: true}, 10, 45},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -82,8 +82,8 @@ func TestACopyDoesNotWaitForItsHandshake(t *testing.T) {
 		watched         bool
 		requests, chain int
 	}{
-		{"a client that has just started", false, 60, 10},
-		{"one that watches both", true, 59, 9},
+		{"a client that has just started", false, 60, 9},
+		{"one that watches both", true, 59, 8},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			y := inBubble(t, fixture.Options{}, nil, 20*time.Millisecond)

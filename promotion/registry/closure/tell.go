@@ -172,6 +172,28 @@ func (w *Walk) decide(e *edge) error {
 	return w.want(e.target)
 }
 
+// Image is what the image itself consists of, without what is attached to it;
+// whole is false while some of that was not told, and when there is something
+// wrong with it.
+func (w *Walk) Image() (blobs []Blob, whole bool) {
+	if w.refused != nil {
+		return nil, false
+	}
+	all := []*Manifest{}
+	for queue := []promotion.Digest{w.root}; len(queue) > 0; queue = queue[1:] {
+		n := w.nodes[queue[0]]
+		if n == nil || n.manifest == nil {
+			return nil, false
+		}
+		all = append(all, n.manifest)
+		for _, d := range n.manifest.Children {
+			queue = append(queue, d.Digest)
+		}
+	}
+	blobs, err := w.limits.judge(w.repo, w.root, all)
+	return blobs, err == nil
+}
+
 // Set is everything that belongs to a digest.
 type Set struct {
 	Root      *Manifest

@@ -3,9 +3,9 @@ package transfer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"sync/atomic"
 
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/registry/closure"
@@ -16,26 +16,22 @@ import (
 // cut goes on where it was.
 const attempts = 4
 
-// carryBlobs brings every blob, the largest first, so that none of them is
-// waited for alone in the end.
-func (j *job) carryBlobs(ctx context.Context) error {
+// blobs are those of the image and of what is attached, in the order in which
+// they go. Bytes that are streamed begin with the largest blob, so that none is
+// waited for alone in the end; a mount takes as long for any, and there the
+// image goes before what is attached to it, because more waits for it.
+func (j *job) blobs() []closure.Blob {
 	blobs := slices.Clone(j.set.Blobs)
+	if j.mounts() {
+		return blobs
+	}
 	slices.SortFunc(blobs, func(a, b closure.Blob) int {
 		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Digest, b.Digest))
 	})
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(wire.PerHost)
-	for _, b := range blobs {
-		g.Go(func() error {
-			if err := j.carry(ctx, b); err != nil {
-				return within(err, "the blob %s of %s", b.Digest.Short(), b.Of.Short())
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+	return blobs
 }
 
+// carry brings one blob.
 func (j *job) carry(ctx context.Context, b closure.Blob) error {
 	if b.Foreign {
 		j.arrived(b, b.Size) // the survey has seen it there
@@ -97,7 +93,15 @@ func (j *job) mounts() bool { return j.same && !j.mountNot.Load() }
 // refuses is not asked again in this copy; one that opens an upload instead is
 // sent the bytes, and what that costs is seen in Copy.Sent.
 func (j *job) mount(ctx context.Context, b closure.Blob) (mounted bool, opened string, err error) {
-	opened, mounted, err = j.wire.Begin(ctx, j.to, b.Digest)
+	e := j.early[b.Digest]
+	if e != nil {
+		<-e.done
+	}
+	if e != nil && !e.used && e.err == nil {
+		e.used, opened, mounted = true, e.opened, e.mounted
+	} else {
+		opened, mounted, err = j.wire.Begin(ctx, j.to, b.Digest)
+	}
 	switch {
 	case err != nil:
 	case mounted:
@@ -106,6 +110,52 @@ func (j *job) mount(ctx context.Context, b closure.Blob) (mounted bool, opened s
 		j.mountNot.Store(true)
 	}
 	return mounted, opened, err
+}
+
+// early is a mount that was begun while it was still being found out what is
+// attached to the image.
+type early struct {
+	done    chan struct{}
+	used    bool // by whoever carries the blob
+	opened  string
+	mounted bool
+	err     error
+}
+
+// earlyAtATime leaves room for what is still being asked.
+const earlyAtATime = wire.PerHost * 2 / 3
+
+// mountEarly begins to mount what the image consists of. It changes nothing that
+// anybody could pull: a blob that no manifest refers to is collected again.
+func (j *job) mountEarly(ctx context.Context, blobs []closure.Blob) {
+	for _, b := range blobs {
+		j.early[b.Digest] = &early{done: make(chan struct{})}
+	}
+	var next atomic.Int64
+	for range min(earlyAtATime, len(blobs)) {
+		go func() {
+			for i := int(next.Add(1)) - 1; i < len(blobs); i = int(next.Add(1)) - 1 {
+				e := j.early[blobs[i].Digest]
+				if e.err = errEnough; !j.enough.Load() {
+					e.opened, e.mounted, e.err = j.wire.Begin(ctx, j.to, blobs[i].Digest)
+				}
+				close(e.done)
+			}
+		}()
+	}
+}
+
+var errEnough = errors.New("the copy has ended")
+
+// endEarly begins no more, waits for what was begun, and gives up the uploads
+// that nobody has come to use.
+func (j *job) endEarly(ctx context.Context) {
+	j.enough.Store(true)
+	for _, e := range j.early {
+		if <-e.done; !e.used && e.opened != "" {
+			j.wire.Abandon(ctx, j.to, e.opened)
+		}
+	}
 }
 
 // arrived counts a blob, and the bytes of it that were not counted on the way.

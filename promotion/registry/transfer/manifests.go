@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,23 +12,45 @@ import (
 	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
-// arrivals has manifests arrive in the destination: each once, however many
-// ask, and what it refers to before it.
+// arrivals is what comes to the destination: each blob and each manifest once,
+// however many refer to it, and a manifest after all that it refers to.
 type arrivals struct {
 	*job
-	ctx context.Context
-	of  map[promotion.Digest]*arrival
+	ctx       context.Context
+	blobs     map[promotion.Digest]*arrival
+	manifests map[promotion.Digest]*arrival
 }
 
 type arrival struct {
-	begin sync.Once
+	begin sync.Once // of a manifest
 	done  chan struct{}
 	err   error
 }
 
+func (j *job) expect(ctx context.Context) arrivals {
+	a := arrivals{j, ctx, map[promotion.Digest]*arrival{}, map[promotion.Digest]*arrival{}}
+	for _, b := range j.set.Blobs {
+		a.blobs[b.Digest] = &arrival{done: make(chan struct{})}
+	}
+	for d := range j.set.Manifests {
+		a.manifests[d] = &arrival{done: make(chan struct{})}
+	}
+	return a
+}
+
+// blob has a blob arrive.
+func (a arrivals) blob(b closure.Blob) error {
+	x := a.blobs[b.Digest]
+	defer close(x.done)
+	if err := a.carry(a.ctx, b); err != nil {
+		x.err = within(err, "the blob %s of %s", b.Digest.Short(), b.Of.Short())
+	}
+	return x.err
+}
+
 // one waits until the manifest has arrived.
 func (a arrivals) one(d promotion.Digest) error {
-	x := a.of[d]
+	x := a.manifests[d]
 	x.begin.Do(func() {
 		go func() {
 			defer close(x.done)
@@ -52,11 +75,22 @@ func (a arrivals) bringManifest(m *closure.Manifest) error {
 	return a.put(a.ctx, string(m.Digest), m)
 }
 
-// below waits until everything in an index has arrived.
+// below waits until everything has arrived that the manifest refers to.
 func (a arrivals) below(m *closure.Manifest) error {
 	var g errgroup.Group
 	for _, d := range m.Children {
 		g.Go(func() error { return a.one(d.Digest) })
+	}
+	for _, d := range m.Blobs {
+		x := a.blobs[d.Digest]
+		select {
+		case <-x.done:
+		case <-a.ctx.Done(): // then nobody may be bringing it any more
+			return a.ctx.Err()
+		}
+		if x.err != nil {
+			return x.err
+		}
 	}
 	return g.Wait()
 }
@@ -64,15 +98,13 @@ func (a arrivals) below(m *closure.Manifest) error {
 // attachedAtATime bounds how many lists of referrers are held.
 const attachedAtATime = 8
 
-// putManifests puts the image, and what is attached beside it, and says what it
-// found attached.
-func (j *job) putManifests(ctx context.Context) ([]promotion.Attachment, error) {
+// deliver brings the blobs, puts the image and what is attached beside it, and
+// says what it found attached.
+func (j *job) deliver(ctx context.Context) ([]promotion.Attachment, error) {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(attachedAtATime)
-	arrive := arrivals{j, ctx, map[promotion.Digest]*arrival{}}
-	for d := range j.set.Manifests {
-		arrive.of[d] = &arrival{done: make(chan struct{})}
-	}
+	arrive := j.expect(ctx)
+	blobs := j.blobs()
+	each(g, wire.PerHost, len(blobs), func(i int) error { return arrive.blob(blobs[i]) })
 	g.Go(func() error {
 		if err := arrive.one(j.work.Digest); err != nil {
 			return err
@@ -80,30 +112,44 @@ func (j *job) putManifests(ctx context.Context) ([]promotion.Attachment, error) 
 		return j.readBack(ctx)
 	})
 
-	var mu sync.Mutex
-	var found []promotion.Attachment
-	find := func(f func() ([]promotion.Attachment, error)) {
-		g.Go(func() error {
-			some, err := f()
-			mu.Lock()
-			defer mu.Unlock()
-			found = append(found, some...)
-			return err
-		})
-	}
 	bySubject := map[promotion.Digest][]closure.Attachment{}
+	var find []func() ([]promotion.Attachment, error)
 	for _, a := range j.set.Attached {
 		if a.Tag == "" {
 			bySubject[a.Subject] = append(bySubject[a.Subject], a)
 			continue
 		}
-		find(func() ([]promotion.Attachment, error) { return j.attachTag(ctx, a, arrive) })
+		find = append(find, func() ([]promotion.Attachment, error) { return j.attachTag(ctx, a, arrive) })
 	}
 	for subject, list := range bySubject {
-		find(func() ([]promotion.Attachment, error) { return j.attach(ctx, subject, list, arrive) })
+		find = append(find, func() ([]promotion.Attachment, error) { return j.attach(ctx, subject, list, arrive) })
 	}
+	var mu sync.Mutex
+	var found []promotion.Attachment
+	each(g, attachedAtATime, len(find), func(i int) error {
+		some, err := find[i]()
+		mu.Lock()
+		defer mu.Unlock()
+		found = append(found, some...)
+		return err
+	})
 	err := g.Wait()
 	return found, err
+}
+
+// each has the group do n things, so many at a time, until one goes wrong.
+func each(g *errgroup.Group, atATime, n int, do func(i int) error) {
+	var next atomic.Int64
+	for range min(atATime, n) {
+		g.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 }
 
 // readBack proves that the image is there, as whoever pulls it will see it.

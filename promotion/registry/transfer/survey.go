@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,7 @@ import (
 // the walk as soon as it is there, so that not more is held than the walk puts
 // up with.
 func (j *job) survey(ctx context.Context) error {
-	s := &surveyor{job: j, walk: closure.Begin(j.work, j.limits), opening: make(chan struct{}), left: 2}
+	s := &surveyor{job: j, whole: ctx, walk: closure.Begin(j.work, j.limits), opening: make(chan struct{}), left: 2}
 	s.g, s.ctx = errgroup.WithContext(ctx)
 	s.g.Go(func() error {
 		maybe, err := j.sourceTags(s.ctx)
@@ -63,13 +64,15 @@ func (j *job) survey(ctx context.Context) error {
 // surveyor asks for the steps of a walk.
 type surveyor struct {
 	*job
-	g   *errgroup.Group
-	ctx context.Context
+	g     *errgroup.Group
+	ctx   context.Context // ends with the survey
+	whole context.Context // of the copy
 
 	mu      sync.Mutex
 	walk    *closure.Walk
 	opening chan struct{} // closed when it is known whether the destination has the image, and whether the source has a referrers API
 	left    int           // of those two
+	begun   bool          // it was seen whether something can be mounted early
 }
 
 // tell has the walk told an answer, one at a time, and starts what it wants to
@@ -85,6 +88,13 @@ func (s *surveyor) tell(err error, f func() error) error {
 	}
 	for _, step := range s.walk.Next() {
 		s.g.Go(func() error { return s.take(step) })
+	}
+	if blobs, all := s.walk.Image(); all && s.left == 0 && !s.begun {
+		s.begun = true
+		foreign := slices.ContainsFunc(blobs, func(b closure.Blob) bool { return b.Foreign }) // then it may still be refused
+		if s.mounts() && !s.known && !foreign {
+			s.mountEarly(s.whole, blobs)
+		}
 	}
 	return nil
 }

@@ -1,15 +1,18 @@
 // Package transfer brings a digest into another repository, with everything
 // that belongs to it: every platform, and what is attached to any of it.
 //
-// It goes in three steps, and each is done before the next begins.
+// It goes in three steps. The first is done before the others begin; those go
+// beside each other.
 //
 //  1. Survey: what belongs to the digest is read from the source, and judged.
-//     What is refused is refused here, before anything was written.
+//     What is refused is refused here, before a byte was sent. Only what the image
+//     itself consists of begins to be mounted meanwhile, within a registry, since
+//     nobody is led to a blob by itself.
 //  2. Blobs: mounted within a registry; streamed between two, one side into the
 //     other, and hashed on the way.
-//  3. Manifests, by digest: what an index refers to before the index. Then the
-//     image is read back, and what is attached is looked for as somebody would
-//     who verifies a signature; what was found is reported.
+//  3. Manifests, by digest: each after the blobs and the manifests that it refers
+//     to. Then the image is read back, and what is attached is looked for as
+//     somebody would who verifies a signature; what was found is reported.
 //
 // No tag is written but those under which attachments are found, and none of
 // these loses what it said before. So the copy may be broken off anywhere and
@@ -67,6 +70,8 @@ type job struct {
 	same     bool        // one registry: blobs can be mounted
 	known    bool        // the destination had the image from the start
 	mountNot atomic.Bool // the registry won't mount for us
+	early    map[promotion.Digest]*early
+	enough   atomic.Bool // nothing more is begun early
 	noAPI    struct{ from, to atomic.Bool }
 
 	mu        sync.Mutex
@@ -82,7 +87,7 @@ type job struct {
 func (e *Engine) Copy(ctx context.Context, w promotion.CopyWork, progress func(promotion.Copy)) (promotion.Copy, error) {
 	j := &job{
 		Engine: e, work: w, from: wire.At(w.From), to: wire.At(w.To), same: w.From.Registry() == w.To.Registry(),
-		there: map[promotion.Digest]bool{}, announced: map[promotion.Digest]bool{}, counted: map[promotion.Digest]bool{},
+		there: map[promotion.Digest]bool{}, announced: map[promotion.Digest]bool{}, counted: map[promotion.Digest]bool{}, early: map[promotion.Digest]*early{},
 	}
 	if w.From == w.To {
 		return promotion.Copy{}, promotion.Errorf(promotion.Invalid, "%s is both where to copy from and where to copy to", w.From)
@@ -107,13 +112,11 @@ func (e *Engine) Copy(ctx context.Context, w promotion.CopyWork, progress func(p
 }
 
 func (j *job) run(ctx context.Context) error {
+	defer j.endEarly(ctx)
 	if err := j.survey(ctx); err != nil {
 		return err
 	}
-	if err := j.carryBlobs(ctx); err != nil {
-		return err
-	}
-	found, err := j.putManifests(ctx)
+	found, err := j.deliver(ctx)
 	if err != nil {
 		return err
 	}
