@@ -107,7 +107,7 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if d := intranet.Policies["production"]; len(intranet.Apps) != 2 || d.Name != "careful" || d.OnFailure != promotion.TakeBack || intranet.Policies["preview"].Name != "quick" {
 		t.Errorf("the train is %+v", intranet)
 	}
-	if len(c.Registries) != 2 || c.Registries[0].Rate != 50 || c.Registries[0].TokenHosts[0] != "auth.example.com" || c.Registries[1].Credentials != "ecr-login" || c.Registries[1].Concurrency != 0 {
+	if len(c.Registries) != 2 || c.Registries[0].Rate != 50 || c.Registries[0].TokenHosts[0] != "auth.example.com" || c.Registries[1].Credentials != "ecr-login" || c.Registries[1].Concurrency != 0 || c.Registries[0].LargestBlob != 5<<30 || c.Registries[1].LargestBlob != 0 {
 		t.Errorf("the registries are %+v", c.Registries)
 	}
 	developers := c.Catalog.Roles["developers"]

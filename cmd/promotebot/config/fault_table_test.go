@@ -242,6 +242,15 @@ apps:
 		"7:57: the registry has no host: add host: registry.example.com",
 		"7:64: rate must be a number from 1 to 1000, not the number 0: write a whole number without quotes",
 	}},
+	{"the largest blob of a registry", "roles:", "registries: [{host: registry.example.com, largest_blob: 5GB}]\nroles:", []string{
+		`7:57: largest_blob must be a size, not the text "5GB": write a whole number and MiB or GiB, such as 5GiB`,
+	}},
+	{"a blob without a unit", "roles:", "registries: [{host: registry.example.com, largest_blob: 5000}]\nroles:", []string{
+		"7:57: largest_blob must be a size, not the number 5000: write a whole number and MiB or GiB, such as 5GiB",
+	}},
+	{"a blob that is larger than a copy", "roles:", "registries: [{host: registry.example.com, largest_blob: 101GiB}]\nroles:", []string{
+		"7:57: a largest_blob of 101GiB is more than the 100GiB that one copy may have: write 100GiB at most",
+	}},
 	{"a registry whose token_hosts are misspelled", "roles:", "registries: [{host: registry.example.com, token_host: [auth.example.com]}]\nroles:", []string{
 		`7:43: unknown key "token_host" in a registry: did you mean "token_hosts"?`,
 	}},

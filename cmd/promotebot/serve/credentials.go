@@ -97,11 +97,14 @@ func (h helper) Resolve(r authn.Resource) (authn.Authenticator, error) {
 const tokenUser = "<token>"
 
 // approach is how the configuration has registries approached.
-func approach(registries []config.Registry) (realms map[string][]string, manners map[string]wire.Manners) {
-	realms, manners = map[string][]string{}, map[string]wire.Manners{}
+func approach(registries []config.Registry) (realms map[string][]string, manners map[string]wire.Manners, largest map[string]int64) {
+	realms, manners, largest = map[string][]string{}, map[string]wire.Manners{}, map[string]int64{}
 	for _, r := range registries {
 		m := wire.Manners{Concurrency: r.Concurrency, Rate: r.Rate}
 		realms[r.Host], manners[r.Host], manners[canonical(r.Host)] = r.TokenHosts, m, m
+		if r.LargestBlob > 0 {
+			largest[r.Host] = r.LargestBlob
+		}
 	}
-	return realms, manners
+	return realms, manners, largest
 }

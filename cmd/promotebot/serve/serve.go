@@ -139,8 +139,8 @@ func (b *bot) wire(keys keyring) {
 }
 
 func newRegistry(opts Options, registries []config.Registry, keys keyring, named func(promotion.Repository) bool) *registry.Client {
-	realms, manners := approach(registries)
-	return registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + opts.Version, Realms: realms, Manners: manners, Named: named})
+	realms, manners, largest := approach(registries)
+	return registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + opts.Version, Realms: realms, Manners: manners, Named: named, Largest: largest})
 }
 
 // poke is called after every commit, also before there are lanes.

@@ -37,6 +37,25 @@ func (r *Reader) Bool(n *yaml.Node, what string) (value, ok bool) {
 	return false, false
 }
 
+var size = regexp.MustCompile(`^([1-9][0-9]{0,5})(MiB|GiB)$`)
+
+// Size reads a number of bytes, such as 500MiB or 20GiB.
+func (r *Reader) Size(n *yaml.Node, what, example string) (int64, bool) {
+	if r.known[n] {
+		return 0, false
+	}
+	m := size.FindStringSubmatch(n.Value)
+	if n.Kind != yaml.ScalarNode || m == nil {
+		r.Fault(n, fmt.Sprintf("%s must be a size, not %s", what, Kind(n)), "write a whole number and MiB or GiB, such as "+example)
+		return 0, false
+	}
+	bytes, _ := strconv.ParseInt(m[1], 10, 64) // six digits always are a number
+	if m[2] == "GiB" {
+		return bytes << 30, true
+	}
+	return bytes << 20, true
+}
+
 var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
 
 // Duration reads a Go duration in which d stands for 24 hours. Days are what
