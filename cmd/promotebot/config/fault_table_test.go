@@ -242,6 +242,14 @@ apps:
 		"7:57: the registry has no host: add host: registry.example.com",
 		"7:64: rate must be a number from 1 to 1000, not the number 0: write a whole number without quotes",
 	}},
+	{"an environment without a name, before one with captures", `{name: staging, watch: "v{version}-passed"}`, "{watch: passed}\n  - {name: preview, tags: [\"p-{version}\"], policy: {approvals: leads, ride: oldest}}", []string{
+		"3:5: the environment has no name: add name: production",
+		`4:28: {version} in tag "p-{version}" means nothing here: there are {date}, {digest}, {label.NAME}; a part of the source tag has to be captured by the watch of the environment before it, such as v{version}-passed`,
+		`4:52: with ride: oldest an older build stays in the environment before it beside newer ones, and it watches the one tag "passed": have the environment before it watch a pattern that gives each build its own tag, such as v{version}-passed`,
+	}},
+	{"images for an environment where there are none", "", "environments: none\nroles: {leads: U0ANN}\nslack: {channel: C0SHIP}\napps:\n  - {name: shop, image: registry.example.com/shop, images: {production: other.example.com/shop}}\n", []string{
+		`1:15: environments must be a list, not the text "none": write it as environments: [{name: staging, watch: staging-passed}, {name: production, tags: [production], policy: careful}]`,
+	}},
 	{"the largest blob of a registry", "roles:", "registries: [{host: registry.example.com, largest_blob: 5GB}]\nroles:", []string{
 		`7:57: largest_blob must be a size, not the text "5GB": write a whole number and MiB or GiB, such as 5GiB`,
 	}},

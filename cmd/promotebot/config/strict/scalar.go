@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 // Count reads a whole number from 1.
@@ -76,6 +78,16 @@ func (r *Reader) Duration(n *yaml.Node, what, example string) (time.Duration, bo
 	if !ok {
 		return 0, false
 	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		r.Fault(n, fmt.Sprintf("%q is not a length of time", Clip(text)), fmt.Sprintf("write a number and a unit, such as %s, 36h or 1d12h", example))
+		return 0, false
+	}
+	return d, true
+}
+
+// ParseDuration reads a Go duration in which d stands for 24 hours.
+func ParseDuration(text string) (time.Duration, error) {
 	var whole, part time.Duration
 	var err error
 	rest := text
@@ -87,8 +99,7 @@ func (r *Reader) Duration(n *yaml.Node, what, example string) (time.Duration, bo
 		part, err = time.ParseDuration(rest)
 	}
 	if err != nil || whole > 0 && part < 0 || whole+part < whole && part > 0 {
-		r.Fault(n, fmt.Sprintf("%q is not a length of time", Clip(text)), fmt.Sprintf("write a number and a unit, such as %s, 36h or 1d12h", example))
-		return 0, false
+		return 0, promotion.Errorf(promotion.Invalid, "%q is not a length of time: write a number and a unit, such as 90d, 36h or 1d12h", Clip(text))
 	}
-	return whole + part, true
+	return whole + part, nil
 }
