@@ -450,6 +450,14 @@ func TestTheCommandLine(t *testing.T) {
 	if err == nil || !strings.Contains(out, `scenarios.yaml:71:10: the configuration has no app "handbook": there are shop`) {
 		t.Errorf("policy test of another configuration: %v %s", err, out)
 	}
+	disappointed := filepath.Join(w.dir, "disappointed.yaml")
+	if err := os.WriteFile(disappointed, []byte("scenarios:\n  - {name: nobody has to, app: shop, given: {stayed: 1h}, expect: {outcome: met}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err = w.run("policy", "test", "-config", w.config, disappointed)
+	if err == nil || !strings.Contains(out, "FAIL "+disappointed+":2: nobody has to") || !strings.Contains(out, "1 of 1 scenarios end otherwise than expected") {
+		t.Errorf("policy test of a scenario that ends otherwise: %v %s", err, out)
+	}
 	out, err = w.run("manifest")
 	var manifest struct {
 		Settings struct {

@@ -67,6 +67,22 @@ func TestTheSmallestUsefulConfigIsShortAndComplete(t *testing.T) {
 	}
 }
 
+// Whoever follows the README pastes its first example, and that is all of it.
+func TestTheConfigOfTheREADMEIsShortAndComplete(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(readme), "```yaml\n")
+	doc, _, ok := strings.Cut(after, "```")
+	if lines := strings.Count(doc, "\n"); !ok || lines < 5 || lines >= 20 {
+		t.Errorf("it has %d lines:\n%s", lines, doc)
+	}
+	if _, err := config.Parse("README.md", []byte(doc)); err != nil {
+		t.Errorf("%v\n%s", err, doc)
+	}
+}
+
 func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	c := load(t, "full.yaml")
 	if c.API != "127.0.0.1:8485" {
