@@ -250,6 +250,12 @@ apps:
 	{"images for an environment where there are none", "", "environments: none\nroles: {leads: U0ANN}\nslack: {channel: C0SHIP}\napps:\n  - {name: shop, image: registry.example.com/shop, images: {production: other.example.com/shop}}\n", []string{
 		`1:15: environments must be a list, not the text "none": write it as environments: [{name: staging, watch: staging-passed}, {name: production, tags: [production], policy: careful}]`,
 	}},
+	{"a role of nobody, of which an approval is asked", "leads: [U0ANN, U0BOB]", "leads: []", []string{
+		"8:10: the role leads names nobody: name people by their ids, such as [U0ANN, U0BOB], or take the role out",
+	}},
+	{"a circle of roles of nobody", "leads: [U0ANN, U0BOB]", "leads: [others]\n  others: [leads]", []string{
+		"9:12: roles go in a circle: leads → others → leads: take one of them out of the other",
+	}},
 	{"the largest blob of a registry", "roles:", "registries: [{host: registry.example.com, largest_blob: 5GB}]\nroles:", []string{
 		`7:57: largest_blob must be a size, not the text "5GB": write a whole number and MiB or GiB, such as 5GiB`,
 	}},
