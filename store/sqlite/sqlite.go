@@ -132,7 +132,11 @@ func OpenBeside(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	db := store.New(write, read, dialect)
-	if err := db.Current(ctx); err != nil {
+	err = filled(ctx, read) // first: to ask for the schema of an empty file is to write into it
+	if err == nil {
+		err = db.Current(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
 	return &DB{DB: db}, nil

@@ -201,13 +201,17 @@ func TestWhatIsNoDatabaseOfOursIsNeitherReadNorCopied(t *testing.T) {
 			}
 		}
 		_, err := sqlite.OpenReadOnly(t.Context(), path)
-		for what, err := range map[string]error{"read": err, "copied": sqlite.Backup(t.Context(), path, path+".copy")} {
+		_, beside := sqlite.OpenBeside(t.Context(), path)
+		for what, err := range map[string]error{"read": err, "written to": beside, "copied": sqlite.Backup(t.Context(), path, path+".copy")} {
 			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s is %s: %v", name, what, err)
 			}
 		}
 		if _, err := os.Stat(path + ".copy"); err == nil {
 			t.Errorf("%s was copied", name)
+		}
+		if left, err := os.ReadFile(path); err == nil && string(left) != c.contents {
+			t.Errorf("%s was changed", name)
 		}
 	}
 }
