@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func Handler(o Options) http.Handler {
 func (s *server) serve(w http.ResponseWriter, r *http.Request, to route) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("a request panicked", "path", to.path, "panic", p)
+			s.Log.Error("a request panicked", "path", to.path, "panic", p, "stack", string(debug.Stack()))
 			s.refuse(w, problem(http.StatusInternalServerError, "something went wrong inside promotebot", "its log says what"))
 		}
 	}()
@@ -132,6 +133,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, to route) {
 
 func (s *server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, to route) (int, any, error) {
 	if to.scope == "" {
+		if _, err := read(w, r); err != nil {
+			return 0, nil, err
+		}
 		return to.handle(ctx, s, caller{}, r, nil)
 	}
 	var c caller
