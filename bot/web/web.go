@@ -159,7 +159,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	defer func() { // it is called from a goroutine of its own, where a panic would end the process
+	defer func() { // else the registry of metrics shows whoever asks the panic with its stack
 		if p := recover(); p != nil {
 			c.o.Log.Error("the metrics panicked", "panic", p, "stack", string(debug.Stack()))
 			ch <- prometheus.NewInvalidMetric(failures, errors.New("something went wrong inside promotebot; the log says what"))

@@ -244,8 +244,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// What goes wrong in one answer is told to nobody but the log, and the process goes on,
-// also where it goes wrong in a goroutine that is not that of the request.
+// What goes wrong in one answer is told to nobody but the log, and the process goes on.
 func TestAnAnswerThatPanicsIsOneThatFailed(t *testing.T) {
 	s := newStation(t, filepath.Join(t.TempDir(), "bot.db"))
 	said, ill := &lines{}, true
