@@ -145,8 +145,7 @@ func fields(of reflect.Type, into map[string]bool, seen map[reflect.Type]bool) {
 		return
 	}
 	seen[of] = true
-	for i := range of.NumField() {
-		f := of.Field(i)
+	for f := range of.Fields() {
 		text := f.Type
 		for text.Kind() == reflect.Slice || text.Kind() == reflect.Pointer {
 			text = text.Elem()
