@@ -107,12 +107,13 @@ func (a *aviary) helper() {
 	})
 }
 
-// failsWith approves what is staged, waits until all of that is on the card, and looks
+// failsWith approves what is staged, does something meanwhile, waits until all of that is on the card, and looks
 // everywhere.
-func (a *aviary) failsWith(bot *process, words ...string) {
+func (a *aviary) failsWith(bot *process, meanwhile func(), words ...string) {
 	a.t.Helper()
 	a.eventually("it can be approved", a.cardSays(approve))
 	a.click(ann, approve)
+	meanwhile()
 	for _, said := range append(words, "*Failing*") {
 		a.eventually("the card says "+said, func() bool {
 			card, _ := a.firstCard()
@@ -145,11 +146,16 @@ func targetsThatTalk(t *testing.T, all *cage) {
 			_, _ = fmt.Fprintf(w, "%04x%s", len(line)+4, line)
 		}
 	}))
+	var order atomic.Value
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Promotebot-Signature") == "" {
 			return
 		}
 		a.cage.flies("the key of orders")
+		if r.URL.Path == "/later" { // which says by itself how far it is
+			order.Store(r.Header.Get("Idempotency-Key"))
+			return
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"state": "failed", "detail": "signed with " + deploySecret, "lines": []string{deploySecret}, "url": "https://deploy.example.com/?" + deploySecret}) // whoever asked may be gone
 	}))
 	t.Cleanup(service.Close)
@@ -165,14 +171,20 @@ func targetsThatTalk(t *testing.T, all *cage) {
       {name: git, gitops: {repository: "%s/deploy.git", path: "a.yaml", kustomize: {}, credentials: {username: robot, password_env: GIT_PASSWORD}}},
       {name: ssh, gitops: {repository: "ssh://git@127.0.0.1:1/deploy.git", path: "a.yaml", kustomize: {}, credentials: {ssh_key: %s, known_hosts: /dev/null}}},
       {name: service, webhook: {url: "%s/{app}", signed_with: DEPLOY_SECRET}},
-      {name: program, command: {run: [%s], pass: [DEPLOY_TOKEN]}}]}`,
+      {name: later, webhook: {url: "%[4]s/later", signed_with: DEPLOY_SECRET}},
+      {name: program, command: {run: [%[5]s], pass: [DEPLOY_TOKEN]}}]}`,
 		a.clustered("the cluster's", "canary-token-of-the-cluster"), repository, key, service.URL, program), "commands: allowed")
 	a.stage("1.4.2") // before the registry asks who is there
 	a.helper()
 	a.configure("poll: {every: 1s}", "poll: {every: 1s}\napi: 127.0.0.1:0")
 	bot := a.connected(a.env...)
 	a.cage.flies("that of a program")
-	a.failsWith(bot, "a rule of the cluster", "not to Basic", "the ssh_key for 127.0.0.1:1 can", "signed with", "deploy=")
+	a.failsWith(bot, func() {
+		a.eventually("the other service has its order", func() bool { return order.Load() != nil })
+		cd := a.token("a token for hooks", "deploy")
+		a.get(http.MethodPost, bot.api()+"/v1/deployments/1/later", cd, http.Header{"Content-Type": {"application/json"}},
+			fmt.Sprintf(`{"key": %q, "state": "failed", "detail": "called with %s", "lines": ["later knows %s"]}`, order.Load(), cd, deploySecret))
+	}, "a rule of the cluster", "not to Basic", "the ssh_key for 127.0.0.1:1 can", "signed with", "deploy=", "later knows")
 }
 
 // commitsAndWhatFollows are targets with a real repository: keys are used, and Argo CD
@@ -215,7 +227,7 @@ func commitsAndWhatFollows(t *testing.T, all *cage) {
 	a.configure("poll: {every: 1s}", "poll: {every: 1s}\napi: 127.0.0.1:0")
 	bot := a.connected(a.env...)
 	a.stage("1.4.2")
-	a.failsWith(bot, "knows Bearer", "has Bearer", "a rule of the cluster", "not with:", "the signing_key can")
+	a.failsWith(bot, func() {}, "knows Bearer", "has Bearer", "a rule of the cluster", "not with:", "the signing_key can")
 	if log := server.In("log", "--format=raw", "main"); !strings.Contains(log, "Deploy shop") || !strings.Contains(log, "BEGIN SSH SIGNATURE") {
 		t.Errorf("the commits are\n%s", log)
 	}

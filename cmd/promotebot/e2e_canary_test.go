@@ -253,6 +253,8 @@ func (a *aviary) machines(bot *process, hook, ci, digest string) {
 	json := http.Header{"Content-Type": {"application/json"}}
 	check := fmt.Sprintf(`{"app": "shop", "digest": %q, "name": "perf", "status": "passed"}`, digest)
 	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, check)
+	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, fmt.Sprintf(`{"app": "shop", "digest": %q, "name": "perf", "status": "passed", "summary": "after curl with %s", "url": "https://ci.example.com/?%[2]s"}`, digest, ci))
+	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, fmt.Sprintf(`{%q: 1}`, ci))
 	a.get(http.MethodPost, bot.api()+"/v1/checks", hook, json, check)
 	a.get(http.MethodPost, bot.api()+"/v1/checks", ci+"x", json, check)
 	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, `{"app": `)
