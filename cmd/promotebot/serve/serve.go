@@ -178,7 +178,7 @@ func (b *bot) run(ctx context.Context, doors []door) error {
 	addresses := map[string]string{}
 	for _, d := range doors {
 		addresses[d.name] = d.listener.Addr().String()
-		g.Go(func() error { return web.Serve(ctx, d.listener, d.handler) })
+		g.Go(func() error { return web.Serve(ctx, d.listener, d.handler, b.opts.Log) })
 	}
 	for _, l := range b.lanes {
 		g.Go(func() error { return l.Run(ctx) })
