@@ -16,6 +16,7 @@ import (
 
 	"github.com/promotebot/promotebot/fixtures/git"
 	"github.com/promotebot/promotebot/fixtures/kubeapi"
+	"github.com/promotebot/promotebot/fixtures/shell"
 )
 
 // secure starts a far side over TLS, which the bot takes for one that it trusts.
@@ -84,10 +85,8 @@ func (a *aviary) helper() {
 	a.t.Helper()
 	secret := a.hatch("that of a helper", "canary-password-of-a-helper")
 	a.env = append(a.env, "PATH="+a.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	script := "#!/bin/sh\necho '{\"Username\": \"ci\", \"Secret\": \"" + secret + "\"}'\n"
-	if err := os.WriteFile(filepath.Join(a.dir, "docker-credential-canary"), []byte(script), 0o700); err != nil {
-		a.t.Fatal(err)
-	}
+	script := "echo '{\"Username\": \"ci\", \"Secret\": \"" + secret + "\"}'\n"
+	shell.Write(a.t, filepath.Join(a.dir, "docker-credential-canary"), script)
 	a.configure("apps:\n", fmt.Sprintf("registries: [{host: %q, credentials: canary}]\napps:\n", a.repo.RegistryStr()))
 	shown := "Basic " + base64.StdEncoding.EncodeToString([]byte("ci:"+secret))
 	a.secrets["that of a helper, encoded"] = strings.TrimPrefix(shown, "Basic ")
@@ -160,9 +159,7 @@ func targetsThatTalk(t *testing.T, all *cage) {
 	}))
 	t.Cleanup(service.Close)
 	program := filepath.Join(a.dir, "roll-out")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nset -x\nenv\ndeploy=$DEPLOY_TOKEN\nexit 3\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	shell.Write(t, program, "set -x\nenv\ndeploy=$DEPLOY_TOKEN\nexit 3\n")
 	key := a.file("one that can't be read", "-----BEGIN OPENSSH PRIVATE KEY-----\ncanary-unreadable-key\n-----END OPENSSH PRIVATE KEY-----")
 	a.hatch("one that can't be read", "canary-unreadable-key")
 	a.cage.flies("one that can't be read")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/promotebot/promotebot/fixtures/production"
+	"github.com/promotebot/promotebot/fixtures/shell"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 )
 
@@ -58,9 +59,7 @@ func TestAProgramBringsTheDigestToRun(t *testing.T) {
 	w := newTown(t, oneLead)
 	said := filepath.Join(w.dir, "said")
 	script := filepath.Join(w.dir, "roll-out")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$1 $PROMOTEBOT_IMAGE ${SLACK_BOT_TOKEN:-none}\" >> "+said+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	shell.Write(t, script, "echo \"$1 $PROMOTEBOT_IMAGE ${SLACK_BOT_TOKEN:-none}\" >> "+said+"\n")
 	w.targets(fmt.Sprintf(`{targets: [{name: eu, command: {run: [%s, "{app}"]}}]}`, script), "commands: allowed")
 	w.connected()
 	d := w.stage("1.0.0")
@@ -81,9 +80,7 @@ func TestAProgramThatFailsIsKeptBySomebody(t *testing.T) {
 	w := newTown(t, oneLead)
 	script := filepath.Join(w.dir, "roll-out")
 	keys := filepath.Join(w.dir, "keys")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho $PROMOTEBOT_KEY >> "+keys+"\necho 'no <room> left'\nexit 3\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	shell.Write(t, script, "echo $PROMOTEBOT_KEY >> "+keys+"\necho 'no <room> left'\nexit 3\n")
 	w.targets(fmt.Sprintf(`{targets: [{name: eu, command: {run: %s}}]}`, script), "commands: allowed")
 	w.connected()
 	w.stage("1.0.0")

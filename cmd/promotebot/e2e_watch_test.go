@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/promotebot/promotebot/fixtures/shell"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
 )
 
@@ -106,10 +107,8 @@ func TestWhatGoesWrongWhileItIsWatchedIsTakenBackByItself(t *testing.T) {
 func TestWhatAProgramCanNotDeployIsRolledBackByAClick(t *testing.T) {
 	w := newTown(t, oneLead)
 	said, script := filepath.Join(w.dir, "said"), filepath.Join(w.dir, "roll-out")
-	text := "#!/bin/sh\necho \"$PROMOTEBOT_PURPOSE $PROMOTEBOT_DIGEST\" >> " + said + "\n[ ! -e " + said + ".broken ] || { echo 'no configuration'; exit 3; }\n"
-	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	text := "echo \"$PROMOTEBOT_PURPOSE $PROMOTEBOT_DIGEST\" >> " + said + "\n[ ! -e " + said + ".broken ] || { echo 'no configuration'; exit 3; }\n"
+	shell.Write(t, script, text)
 	w.targets(fmt.Sprintf(`{targets: [{name: eu, command: {run: %s}}]}`, script), "commands: allowed")
 	bot := w.connected()
 	first := w.promote(1, "1.0.0")

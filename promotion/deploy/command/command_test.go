@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/promotebot/promotebot/fixtures/shell"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/deploy/command"
 )
@@ -23,9 +24,7 @@ import (
 func program(t *testing.T, script string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	shell.Write(t, path, script)
 	return path
 }
 
