@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +62,18 @@ func TestAProgramBringsTheDigestToRun(t *testing.T) {
 	script := filepath.Join(w.dir, "roll-out")
 	shell.Write(t, script, "echo \"$1 $PROMOTEBOT_IMAGE ${SLACK_BOT_TOKEN:-none}\" >> "+said+"\n")
 	w.targets(fmt.Sprintf(`{targets: [{name: eu, command: {run: [%s, "{app}"]}}]}`, script), "commands: allowed")
-	w.connected()
+	bot := w.connected()
+	// A configuration that is refused leaves the target as it was, though that was
+	// found well before the fault was.
+	w.configure(script, script+"-elsewhere")
+	w.configure(oneLead, strings.Replace(oneLead, "{", `{after: {watch: 15m, promql: [{name: up, query: up, is: "> 0", prometheus: {server: "https://metrics.example.com", token_env: NOT_SET}}]}, `, 1))
+	if err := bot.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the configuration is refused", func() bool {
+		said := bot.out.String()
+		return strings.Contains(said, "configuration refused") && strings.Contains(said, "NOT_SET is not set")
+	})
 	d := w.stage("1.0.0")
 	w.eventually("it can be approved", w.cardSays(approve))
 	w.eventually("the card says what follows", w.cardSays("deployed to *eu*"))
