@@ -339,12 +339,21 @@ func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
 	promote()
 	v.eventually("it is failing", v.says("payments", "payments: staging → production, failing"))
 	v.eventually("its last words are on the card", v.says("payments", "panic: no configuration"))
-	if _, now, _ := strings.Cut(v.tag("payments", "production"), " "); now == good[1] {
-		t.Error("production was not promoted to what fails")
+	isRun := func(digest string) func() bool {
+		return func() bool {
+			m := runs.FindStringSubmatch(v.sees(ann))
+			return len(m) == 2 && m[1] == digest
+		}
+	}
+	_, bad, _ := strings.Cut(v.tag("payments", "production"), " ")
+	if bad == good[1] || !isRun(good[1])() {
+		t.Error("production is not tagged with what fails, or that runs")
 	}
 	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" { // it works again
 		t.Fatal(problem)
 	}
+	v.clicks(bob, "payments", render.ActionRetry)
+	v.eventually("it runs when it is tried again", isRun(bad))
 	v.clicks(bob, "payments", render.ActionRollback)
 	view := regexp.MustCompile(`data-view="([^"]+)"`).FindStringSubmatch(v.sees(bob))
 	if view == nil {
@@ -358,10 +367,7 @@ func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
 		v.clicks(who, "payments", render.ActionApprove)
 	}
 	v.eventually("the tag is back", func() bool { return strings.HasSuffix(v.tag("payments", "production"), good[1]) })
-	v.eventually("so is what runs, and the panel shows it", func() bool {
-		m := runs.FindStringSubmatch(v.sees(ann))
-		return len(m) == 2 && m[1] == good[1]
-	})
+	v.eventually("so is what runs, and the panel shows it", isRun(good[1]))
 	v.eventually("the card says so", v.says("payments", "<b>Rolled back</b>"))
 	v.leavesNothing()
 }
