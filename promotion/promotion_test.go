@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -219,6 +220,40 @@ func TestASecretDoesNotShowItself(t *testing.T) {
 	}
 	if s.Reveal() != "canary" {
 		t.Error("it can't be revealed")
+	}
+}
+
+func TestASecretIsHiddenInWhatOthersSay(t *testing.T) {
+	s := promotion.NewSecret(`p"ss & <w>rd`)
+	for _, said := range []string{`not with p"ss & <w>rd`, `{"detail": "p\"ss \u0026 \u003cw\u003erd"}`, "https://x/?token=p%22ss+%26+%3Cw%3Erd", "https://x/p%22ss%20&%20%3Cw%3Erd"} {
+		if hidden := s.Hide(said); strings.Contains(hidden, "ss") || !strings.Contains(hidden, "[redacted]") {
+			t.Errorf("%s becomes %s", said, hidden)
+		}
+	}
+	if said := promotion.NewSecret("no").Hide("no, none"); said != "no, none" {
+		t.Errorf("what is too short to be found is found: %s", said)
+	}
+	if said := promotion.NewSecret("").Hide("nothing"); said != "nothing" {
+		t.Errorf("no secret is found: %s", said)
+	}
+
+	err := promotion.Errorf(promotion.Forbidden, "it refuses: %w", context.DeadlineExceeded)
+	if got := promotion.HideIn(err, s); !errors.Is(got, context.DeadlineExceeded) || got.Error() != err.Error() {
+		t.Errorf("an error that holds none has become %v", got)
+	}
+	for _, err := range []error{
+		&promotion.Error{Kind: promotion.Conflict, Text: "it says " + s.Reveal(), RetryAfter: time.Minute},
+		&promotion.Error{Kind: promotion.Conflict, Text: "it says something", RetryAfter: time.Minute, Err: errors.New(s.Reveal())},
+		fmt.Errorf("lane: %w", &promotion.Error{Kind: promotion.Conflict, Text: "it says something", RetryAfter: time.Minute, Err: fmt.Errorf("read: %w", errors.New(s.Reveal()))}),
+	} {
+		hidden := promotion.HideIn(err, promotion.NewSecret("another"), s)
+		of, ok := errors.AsType[*promotion.Error](hidden)
+		if !ok || of.Kind != promotion.Conflict || of.RetryAfter != time.Minute || strings.Contains(fmt.Sprint(hidden, promotion.Cause(hidden), errors.Unwrap(hidden)), "rd") || !strings.Contains(hidden.Error(), "it says ") {
+			t.Errorf("%v becomes %+v", err, hidden)
+		}
+	}
+	if promotion.HideIn(nil, s) != nil {
+		t.Error("no error has become one")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,9 +49,10 @@ const (
 
 // Serve answers on the listener until ctx ends. Whoever has not had their
 // answer a moment later is cut off: a client that dawdles is no failure of ours.
-func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler: h, ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: h, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	stopped := make(chan error, 1)
@@ -78,8 +80,40 @@ func Handler(o Options) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{o})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: writeTimeout / 2}))
-	return mux
+	return o.careful(mux)
 }
+
+// careful answers a request that panics, and keeps the process that everything else
+// runs in. What it panicked with is for the log alone.
+func (o Options) careful(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := &begun{ResponseWriter: w}
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			o.Log.Error("a request panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			if answer.yes {
+				panic(http.ErrAbortHandler) // which cuts it off: half an answer must not look whole
+			}
+			http.Error(w, "something went wrong inside promotebot; the log says what", http.StatusInternalServerError)
+		}()
+		h.ServeHTTP(answer, r)
+	})
+}
+
+// begun knows whether an answer has been begun.
+type begun struct {
+	http.ResponseWriter
+	yes bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (b *begun) WriteHeader(status int) { b.yes = true; b.ResponseWriter.WriteHeader(status) }
+
+// Write implements http.ResponseWriter.
+func (b *begun) Write(p []byte) (int, error) { b.yes = true; return b.ResponseWriter.Write(p) }
 
 // healthz is for whoever restarts the process: it fails when nothing could be
 // recorded, which a restart may help or a person has to. A Slack or a registry
@@ -125,6 +159,12 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	defer func() { // else the registry of metrics shows whoever asks the panic with its stack
+		if p := recover(); p != nil {
+			c.o.Log.Error("the metrics panicked", "panic", p, "stack", string(debug.Stack()))
+			ch <- prometheus.NewInvalidMetric(failures, errors.New("something went wrong inside promotebot; the log says what"))
+		}
+	}()
 	s := c.o.Slack()
 	ch <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(s.Connections))
 	ch <- prometheus.MustNewConstMetric(reconnects, prometheus.CounterValue, float64(s.Reconnects))

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,6 +226,73 @@ func TestWhatIsNotServed(t *testing.T) {
 	}
 }
 
+// lines is a log that several goroutines write to.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// What goes wrong in one answer is told to nobody but the log, and the process goes on.
+func TestAnAnswerThatPanicsIsOneThatFailed(t *testing.T) {
+	s := newStation(t, filepath.Join(t.TempDir(), "bot.db"))
+	said, ill := &lines{}, true
+	s.options.Log = slog.New(slog.NewTextHandler(said, nil))
+	s.options.Writable = func(context.Context) error {
+		if ill {
+			panic("canary of the database")
+		}
+		return nil
+	}
+	s.options.Slack = func() web.Slack {
+		if ill {
+			panic("canary of Slack")
+		}
+		return s.slack
+	}
+	s.handler = web.Handler(s.options)
+	for path, of := range map[string]string{"/healthz": "canary of the database", "/readyz": "canary of Slack", "/metrics": "canary of Slack"} {
+		ill = true
+		if code, body := s.ask(http.MethodGet, path); code != http.StatusInternalServerError || strings.Contains(body, "canary") || !strings.Contains(body, "the log says what") {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+		if log := said.String(); !strings.Contains(log, of) || !strings.Contains(log, "panicked") || !strings.Contains(log, "web_test.go") {
+			t.Errorf("%s: the log says %s", path, log)
+		}
+		ill = false
+		if code, body := s.ask(http.MethodGet, path); code != http.StatusOK {
+			t.Errorf("%s afterwards: %d %s", path, code, body)
+		}
+	}
+}
+
+// An answer that was begun is cut off: it must not look as if it were whole.
+func TestAnAnswerThatPanicsInTheMiddleIsCutOff(t *testing.T) {
+	s := newStation(t, filepath.Join(t.TempDir(), "bot.db"))
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler { //nolint:errorlint // it is compared by net/http, too
+			t.Errorf("it ends with %v", p)
+		}
+	}()
+	s.handler.ServeHTTP(broken{httptest.NewRecorder()}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
+}
+
+// broken panics when it has taken something.
+type broken struct{ http.ResponseWriter }
+
+func (broken) Write([]byte) (int, error) { panic("canary of a connection") }
+
 const host = "bot.test:80"
 
 // served runs the test with a server that is listening, in a bubble: what
@@ -237,7 +305,7 @@ func served(t *testing.T, test func(t *testing.T, dial func() net.Conn, stop fun
 		l := network.Listen(host)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- web.Serve(ctx, l, web.Handler(s.options)) }()
+		go func() { ended <- web.Serve(ctx, l, web.Handler(s.options), s.options.Log) }()
 		var conns []net.Conn
 		test(t, func() net.Conn {
 			c, err := network.DialContext(t.Context(), "tcp", host)
@@ -367,7 +435,7 @@ func TestAListenerThatBreaksIsAnError(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := web.Serve(ctx, l, web.Handler(s.options)); err == nil {
+	if err := web.Serve(ctx, l, web.Handler(s.options), s.options.Log); err == nil {
 		t.Error("nobody is listening, and nobody was told")
 	}
 }

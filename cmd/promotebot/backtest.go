@@ -24,6 +24,9 @@ func (p *program) policyBacktest(ctx context.Context, args []string) error {
 	}); err != nil {
 		return err
 	}
+	if days < 1 {
+		return fmt.Errorf("%w: -days is how many days to go back, 1 or more", errUsage)
+	}
 	c, err := config.Load(path)
 	if err != nil {
 		return err
@@ -36,6 +39,9 @@ func (p *program) policyBacktest(ctx context.Context, args []string) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // it was only read
+	if err := db.Current(ctx); err != nil {
+		return fmt.Errorf("database %s: %w", database, err)
+	}
 	now := time.Now()
 	all, err := gate.New(db, &c.Catalog, time.Now, func() {}).Backtest(ctx, &c.Catalog, now.AddDate(0, 0, -days))
 	if err != nil {

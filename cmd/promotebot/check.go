@@ -152,6 +152,7 @@ func post(ctx context.Context, client *http.Client, to string, token promotion.S
 	if err != nil {
 		return nil, true, promotion.Errorf(promotion.Unavailable, "%s stopped in the middle of its answer: %w", to, err)
 	}
+	answer = []byte(token.Hide(string(answer))) // what it says goes into the log of a pipeline
 	if resp.StatusCode < 300 {
 		return answer, false, nil
 	}

@@ -74,7 +74,7 @@ func (p *program) configCheck(_ context.Context, args []string) error {
 }
 
 func (p *program) manifest(_ context.Context, args []string) error {
-	if _, err := p.flags("manifest", args, 0, nil); err != nil {
+	if _, err := p.flags("manifest slack", args, 0, nil); err != nil {
 		return err
 	}
 	enc := json.NewEncoder(p.stdout)

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,9 @@ const (
 // the bot by any door.
 type aviary struct {
 	*town
-	secrets map[string]string // what each would be
+	cage    *cage
+	env     []string          // of the bot, with what is secret in it
+	secrets map[string]string // what each would be, by its name
 	out     map[string]string // what was said, by where
 	asked   atomic.Int64      // requests that showed the registry's password
 }
@@ -65,6 +68,43 @@ func (a *aviary) deploys() *atomic.Int64 {
 	a.t.Cleanup(server.Close)
 	a.targets(fmt.Sprintf(`{deadline: 1m, targets: [{name: eu, webhook: {url: "%s/orders/{app}", signed_with: DEPLOY_SECRET}}]}`, server.URL))
 	return orders
+}
+
+// hatch is a canary with its name, which is that of a kind of secret.
+func (a *aviary) hatch(name, secret string) string {
+	a.t.Helper()
+	if _, known := canaries[name]; !known {
+		a.t.Fatalf("there is no canary %q", name)
+	}
+	if len(secret) < 8 {
+		a.t.Fatalf("%q is too short to be found", secret)
+	}
+	a.secrets[name] = secret
+	return secret
+}
+
+// file is a canary in a file.
+func (a *aviary) file(name, secret string) string {
+	a.t.Helper()
+	path := filepath.Join(a.dir, strings.NewReplacer(" ", "-", "'", "").Replace(name))
+	if err := os.WriteFile(path, []byte(a.hatch(name, secret)+"\n"), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+	return path
+}
+
+// bearer answers a request that shows a canary, with what it was shown, and refuses
+// others.
+func (a *aviary) bearer(name string, answer func(w http.ResponseWriter, shown string)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown := r.Header.Get("Authorization")
+		if !strings.Contains(shown, a.secrets[name]) {
+			http.Error(w, "who is there?", http.StatusUnauthorized)
+			return
+		}
+		a.cage.flies(name)
+		answer(w, shown)
+	})
 }
 
 // heard keeps something that was said.
@@ -118,15 +158,22 @@ func (a *aviary) workspace() {
 	}
 }
 
-// Everything secret is used in earnest, much goes wrong, and wherever the bot
-// says anything none of it is found.
-func TestNoSecretComesOutByAnyDoor(t *testing.T) {
-	a := &aviary{town: newTown(t, "{approvals: {leads: 1}, checks: [perf]}"), out: map[string]string{}}
-	a.secrets = map[string]string{
-		"the app token": appToken, "the bot token": botToken, "the registry's password": registryPassword,
-		"GitHub's secret": githubSecret, "PagerDuty's secret": pagerdutySecret, "the key of orders": deploySecret,
-		"the registry's password, encoded": base64.StdEncoding.EncodeToString([]byte("ci:" + registryPassword)),
-	}
+func newAviary(w *town, all *cage) *aviary {
+	a := &aviary{town: w, cage: all, out: map[string]string{}, secrets: map[string]string{}}
+	a.hatch("the app token", appToken)
+	a.hatch("the bot token", botToken)
+	a.env = []string{"GITHUB_TOKEN=" + a.hatch("GITHUB_TOKEN", "canary-github-token")}
+	a.cage.flies("GITHUB_TOKEN") // ghcr.io alone is shown it
+	return a
+}
+
+func slackAndTheRegistry(t *testing.T, all *cage) {
+	a := newAviary(newTown(t, ""), all)
+	a.hatch("the registry's", registryPassword)
+	a.hatch("the key of orders", deploySecret)
+	a.secrets["the registry's password, encoded"] = base64.StdEncoding.EncodeToString([]byte("ci:" + registryPassword))
+	a.env = append(a.env, "GITHUB_WEBHOOK_SECRET="+a.hatch("GitHub's", githubSecret), "PAGERDUTY_WEBHOOK_SECRET="+a.hatch("PagerDuty's", pagerdutySecret), "DEPLOY_SECRET="+deploySecret)
+	a.write("{approvals: {leads: 1}, checks: [perf], after: {watch: 1m, promql: [" + a.queries() + "]}}")
 	d := a.stage("1.4.2")
 	a.locked(func(r *http.Request) bool {
 		return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/")
@@ -137,18 +184,8 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 	}
 	a.configure("poll: {every: 1s}", "poll: {every: 1s}\napi: 127.0.0.1:0")
 	ordered := a.deploys()
-	bot := a.launch("GITHUB_WEBHOOK_SECRET="+githubSecret, "PAGERDUTY_WEBHOOK_SECRET="+pagerdutySecret, "DEPLOY_SECRET="+deploySecret)
-	a.eventually("the bot is connected", func() bool { return a.slack.Sockets() == 2 && bot.ready() })
-	made, err := a.run("token", "create", "-config", a.config, "-scopes", "candidates", "hooks")
-	if err != nil {
-		t.Fatalf("token create: %v %s", err, made)
-	}
-	hook := made[strings.LastIndex(strings.TrimSpace(made), "\n")+1:]
-	if made, err = a.run("token", "create", "-config", a.config, "-scopes", "checks,read", "ci"); err != nil {
-		t.Fatalf("token create: %v %s", err, made)
-	}
-	hook, ci := strings.TrimSpace(hook), strings.TrimSpace(made[strings.LastIndex(strings.TrimSpace(made), "\n")+1:])
-	a.secrets["a token for hooks"], a.secrets["a token for checks"] = hook, ci
+	bot := a.connected(a.env...)
+	hook, ci := a.token("a token for hooks", "candidates"), a.token("a token for checks", "checks,read")
 
 	a.eventually("a card names the digest", a.cardSays(d.Hex[:12]))
 	a.eventually("it says why the image can't be read", a.cardSays("in trouble"))
@@ -158,29 +195,56 @@ func TestNoSecretComesOutByAnyDoor(t *testing.T) {
 	a.machines(bot, hook, ci, d.String())
 	a.people(bot)
 	a.operators(bot)
-	a.workspace()
-	a.heard("the log", bot.out.String())
+	a.pipelines(ci, d.String())
 	if a.asked.Load() == 0 || a.slack.Counts()["auth.test"] == 0 || ordered.Load() < 2 {
 		t.Error("a secret was never used, so nothing was tested")
 	}
+	for _, name := range []string{"the app token", "the bot token", "the registry's", "GitHub's", "PagerDuty's", "a token for hooks", "the key of orders"} {
+		a.cage.flies(name)
+	}
+	a.search(bot)
+}
+
+// token makes a token for a machine.
+func (a *aviary) token(name, scopes string) string {
+	a.t.Helper()
+	made, err := a.run("token", "create", "-config", a.config, "-scopes", scopes, strings.ReplaceAll(scopes, ",", "-"))
+	if err != nil {
+		a.t.Fatalf("token create: %v %s", err, made)
+	}
+	lines := strings.Split(strings.TrimSpace(made), "\n")
+	return a.hatch(name, lines[len(lines)-1])
+}
+
+// search looks for all that is secret in all that was said, and on the disk.
+func (a *aviary) search(bot *process) {
+	a.t.Helper()
+	a.workspace()
+	a.heard("the log", bot.out.String())
 	for where, said := range a.out {
 		for what, secret := range a.secrets {
 			if strings.Contains(said, secret) {
-				t.Errorf("%s is in %s:\n%.2000s", what, where, said)
+				a.t.Errorf("%s is in %s:\n%.2000s", what, where, around(said, secret))
 			}
 		}
 	}
 	for _, file := range []string{"bot.db", "bot.db-wal"} {
 		rows, err := os.ReadFile(filepath.Join(a.dir, file))
 		if err != nil {
-			t.Fatal(err)
+			a.t.Fatal(err)
 		}
 		for what, secret := range a.secrets {
 			if bytes.Contains(rows, []byte(secret)) {
-				t.Errorf("%s is in %s", what, file)
+				a.t.Errorf("%s is in %s: %q", what, file, around(string(rows), secret))
 			}
 		}
 	}
+}
+
+// around is where it stands.
+func around(text, what string) string {
+	at := strings.Index(text, what)
+	return text[max(0, at-500):min(len(text), at+500)]
 }
 
 // machines talk to the bot, rightly and wrongly.
@@ -189,6 +253,8 @@ func (a *aviary) machines(bot *process, hook, ci, digest string) {
 	json := http.Header{"Content-Type": {"application/json"}}
 	check := fmt.Sprintf(`{"app": "shop", "digest": %q, "name": "perf", "status": "passed"}`, digest)
 	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, check)
+	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, fmt.Sprintf(`{"app": "shop", "digest": %q, "name": "perf", "status": "passed", "summary": "after curl with %s", "url": "https://ci.example.com/?%[2]s"}`, digest, ci))
+	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, fmt.Sprintf(`{%q: 1}`, ci))
 	a.get(http.MethodPost, bot.api()+"/v1/checks", hook, json, check)
 	a.get(http.MethodPost, bot.api()+"/v1/checks", ci+"x", json, check)
 	a.get(http.MethodPost, bot.api()+"/v1/checks", ci, json, `{"app": `)
@@ -220,13 +286,14 @@ func (a *aviary) people(bot *process) {
 	a.get(http.MethodGet, "http://"+bot.http+"/metrics", "", nil, "")
 	a.locked(func(r *http.Request) bool { return r.Method == http.MethodPut && a.asked.Load()%2 == 0 })
 	a.click(ann, approve)
-	a.eventually("the card is finished", a.cardSays("romoted"))
+	a.eventually("what one Prometheus answers is on the card", a.cardSays("one says"))
+	a.eventually("and what the other does", a.cardSays("the other warns"))
 }
 
 // operators use the command line beside the bot.
 func (a *aviary) operators(bot *process) {
 	a.t.Helper()
-	for _, args := range [][]string{{}, {"-json"}} {
+	for _, args := range [][]string{a.env, append(slices.Clone(a.env), "-json")} {
 		said, _ := a.doctor(args...)
 		a.heard("doctor", said)
 	}
@@ -247,8 +314,26 @@ func (a *aviary) operators(bot *process) {
 	} else {
 		a.heard("config check", said)
 	}
-	said, _ := a.doctor("-json")
+	said, _ := a.doctor(append(slices.Clone(a.env), "-json")...)
 	a.heard("doctor", said)
+}
+
+// pipelines report to something that is not the bot, and that says what it was shown.
+func (a *aviary) pipelines(ci, digest string) {
+	a.t.Helper()
+	code := http.StatusOK
+	far := httptest.NewServer(a.bearer("a token for checks", func(w http.ResponseWriter, shown string) {
+		w.WriteHeader(code)
+		_, _ = fmt.Fprintf(w, `{"detail": "not to %s", "remedy": "it knows %[1]s"}`, shown)
+	}))
+	a.t.Cleanup(far.Close)
+	for _, code = range []int{http.StatusOK, http.StatusForbidden} {
+		said, _ := a.pipeline(ci, "check", "report", "-url", far.URL, "-app", "shop", "-digest", digest, "-name", "perf", "-status", "passed")
+		if !strings.Contains(said, "not to Bearer") {
+			a.t.Errorf("with %d it says %s", code, said)
+		}
+		a.heard("check report", said)
+	}
 }
 
 // configure changes the configuration.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -449,6 +450,14 @@ func TestTheCommandLine(t *testing.T) {
 	if err == nil || !strings.Contains(out, `scenarios.yaml:71:10: the configuration has no app "handbook": there are shop`) {
 		t.Errorf("policy test of another configuration: %v %s", err, out)
 	}
+	disappointed := filepath.Join(w.dir, "disappointed.yaml")
+	if err := os.WriteFile(disappointed, []byte("scenarios:\n  - {name: nobody has to, app: shop, given: {stayed: 1h}, expect: {outcome: met}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err = w.run("policy", "test", "-config", w.config, disappointed)
+	if err == nil || !strings.Contains(out, "FAIL "+disappointed+":2: nobody has to") || !strings.Contains(out, "1 of 1 scenarios end otherwise than expected") {
+		t.Errorf("policy test of a scenario that ends otherwise: %v %s", err, out)
+	}
 	out, err = w.run("manifest")
 	var manifest struct {
 		Settings struct {
@@ -470,6 +479,29 @@ func TestTheCommandLine(t *testing.T) {
 	for _, args := range []string{"help audit", "audit --help"} {
 		if out, err := w.run(strings.Fields(args)...); err != nil || !strings.Contains(out, "promotebot audit verify") || strings.Contains(out, "promotebot serve") {
 			t.Errorf("promotebot %s shows more or less than the group: %v\n%s", args, err, out)
+		}
+	}
+	help, err := w.run("help")
+	if err != nil {
+		t.Errorf("help: %v %s", err, help)
+	}
+	for _, name := range regexp.MustCompile(`(?m)^  promotebot ([a-z]+(?: [a-z]+)?)`).FindAllStringSubmatch(help, -1) {
+		if out, err := w.run(append(strings.Fields(name[1]), "--help")...); err != nil || !strings.HasPrefix(out, "usage: promotebot "+name[1]) || strings.Count(out, "\n") < 2 {
+			t.Errorf("promotebot %s --help does not say what it takes and is for: %v %s", name[1], err, out)
+		}
+	}
+	for args, says := range map[string]string{
+		"policy backtest -days 0 -config " + w.config:                    "-days is how many days to go back",
+		"token create -scopes checks -expires soon ci":                   `"soon" is not a length of time: write a number and a unit, such as 90d`,
+		"token create -scopes checks -expires -1h ci":                    "-expires is how long it is good",
+		"config check " + w.config + " -v":                               `"-v" is too much; flags come before names and files`,
+		"backup -config " + w.config:                                     "something is missing",
+		"token list -config " + samples + "smallest.yaml":                "promotebot serve makes it",
+		"policy backtest -config " + samples + "smallest.yaml":           "promotebot serve makes it",
+		"policy backtest -database " + w.config + " -config " + w.config: "restore a backup",
+	} {
+		if out, err := w.run(strings.Fields(args)...); err == nil || !strings.Contains(out, says) {
+			t.Errorf("promotebot %s does not say %q: %v %s", args, says, err, out)
 		}
 	}
 	for args, code := range map[string]int{"": 2, "nonsense": 2, "serve extra": 2, "help": 0, "version": 0, "serve -h": 0, "audit --help": 0, "help audit": 0, "audit": 2, "nonsense --help": 2, "manifest nonsense": 2, "manifest kubernetes": 2, "manifest kubernetes Shop": 1, "manifest flux": 2, "backup -config nowhere.yaml x": 1} {

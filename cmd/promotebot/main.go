@@ -78,7 +78,7 @@ const (
 	misuse = 2
 )
 
-var errUsage = errors.New("usage")
+var errUsage = errors.New("promotebot: the command makes no sense")
 
 // exit is the code of a command that has said all there is to say.
 type exit int
@@ -99,7 +99,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		case errors.Is(err, flag.ErrHelp):
 			return 0
 		case errors.Is(err, errUsage):
-			_, _ = fmt.Fprintf(p.stderr, "%v\nusage: promotebot %s %s\n", err, c.name, c.args)
+			_, _ = fmt.Fprintf(p.stderr, "%v\nusage: promotebot %s\n", err, strings.TrimSpace(c.name+" "+c.args))
 			return misuse
 		case err != nil:
 			p.complain(err)
@@ -182,20 +182,33 @@ func (p *program) help(w io.Writer, word string) {
 // must be exactly n.
 func (p *program) flags(name string, args []string, n int, define func(*flag.FlagSet)) ([]string, error) {
 	fs := flag.NewFlagSet("promotebot "+name, flag.ContinueOnError)
-	fs.SetOutput(p.stderr)
+	fs.SetOutput(io.Discard) // an error is told once, with the usage below it
 	if define != nil {
 		define(fs)
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		p.explain(name, fs)
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	if fs.NArg() != n {
-		return nil, fmt.Errorf("%w: %d arguments, and %d were expected", errUsage, fs.NArg(), n)
+	case fs.NArg() < n:
+		return nil, fmt.Errorf("%w: something is missing", errUsage)
+	case fs.NArg() > n:
+		return nil, fmt.Errorf("%w: %q is too much; flags come before names and files", errUsage, fs.Arg(n))
 	}
 	return fs.Args(), nil
+}
+
+// explain says what a command is for, what it takes, and what its flags mean.
+func (p *program) explain(name string, fs *flag.FlagSet) {
+	for _, c := range commands() {
+		if c.name == name && c.about != "" {
+			_, _ = fmt.Fprintf(p.stderr, "usage: promotebot %s\n%s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
+		}
+	}
+	fs.SetOutput(p.stderr)
+	fs.PrintDefaults()
 }
 
 func (p *program) logger() *slog.Logger {

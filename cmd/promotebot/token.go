@@ -31,7 +31,10 @@ func (p *program) tokenCreate(ctx context.Context, args []string) error {
 		configFlag(&path)(fs)
 		fs.StringVar(&scopes, "scopes", "", "what it allows, separated by commas: candidates, checks, incidents, health, deploy, read")
 		fs.StringVar(&apps, "apps", "", "which apps it is about, separated by commas; all without it")
-		fs.DurationVar(&expires, "expires", 0, "how long it is good, such as 2160h; for ever without it")
+		fs.Func("expires", "how long it is good, such as 90d or 12h; for ever without it", func(s string) (err error) {
+			expires, err = config.ParseDuration(s)
+			return err
+		})
 	})
 	if err != nil {
 		return err
@@ -44,8 +47,11 @@ func (p *program) tokenCreate(ctx context.Context, args []string) error {
 		}
 		k.Scopes = append(k.Scopes, scope)
 	}
-	if len(k.Scopes) == 0 || expires < 0 {
-		return fmt.Errorf("%w: -scopes says what the token allows, such as -scopes checks,candidates; and it can't have expired", errUsage)
+	if len(k.Scopes) == 0 {
+		return fmt.Errorf("%w: -scopes says what the token allows, such as -scopes checks,candidates", errUsage)
+	}
+	if expires < 0 {
+		return fmt.Errorf("%w: the token would have expired already: -expires is how long it is good, such as 90d", errUsage)
 	}
 	if expires > 0 {
 		at := time.Now().Add(expires).UTC()

@@ -187,8 +187,17 @@ func evidence(d Document, c Check, f Facts, now time.Time) Finding {
 		finding.ChangesAt = &until
 	}
 	finding.Outcome = Met
-	finding.Reason = fmt.Sprintf("%s passed at %s%s%s", c.Name, instant(r.At), measured(c, r), told(r.Summary))
+	finding.Reason = c.Name + " passed at " + instant(r.At) + measured(c, r) + told(r.Summary)
 	return finding
+}
+
+// passedBy tells whether the report is of a success whose numbers are as they
+// have to be. Who may have made it is another question.
+func (c Check) passedBy(r promotion.Check) bool {
+	return r.Status == promotion.CheckPassed && !slices.ContainsFunc(c.Numbers, func(t Threshold) bool {
+		n, ok := r.Numbers[t.Number]
+		return !ok || !t.Holds(n)
+	})
 }
 
 func told(summary string) string {
@@ -200,14 +209,11 @@ func told(summary string) string {
 
 // measured are the numbers that the policy has a threshold for.
 func measured(c Check, r promotion.Check) string {
-	var all []string
+	var all string
 	for _, t := range c.Numbers {
-		all = append(all, fmt.Sprintf("%s is %s", t.Number, figure(r.Numbers[t.Number])))
+		all += ", " + t.Number + " is " + figure(r.Numbers[t.Number])
 	}
-	if len(all) == 0 {
-		return ""
-	}
-	return ", " + strings.Join(all, ", ")
+	return all
 }
 
 func remedy(c Check) string {

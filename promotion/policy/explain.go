@@ -93,8 +93,11 @@ func (t Tree) sentence(top bool) string {
 // ends are how it can end without being promoted.
 func (d Document) ends() []string {
 	var all []string
-	if len(d.Reject.By) > 0 {
+	switch {
+	case len(d.Reject.By) > 0:
 		all = append(all, "It can be rejected by "+strings.Join(d.Reject.By, ", ")+", and by whoever requested it.")
+	case !d.Automatic:
+		all = append(all, "It can be rejected by whoever could approve it, and by whoever requested it.")
 	}
 	if len(d.Reject.Lift) > 0 {
 		all = append(all, "A rejection can be lifted by whoever rejected, and by "+strings.Join(d.Reject.Lift, ", ")+".")

@@ -48,8 +48,15 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 		{name: "one click", d: policy.Document{Approvals: []policy.Requirement{{Role: "developers", Count: 1}}, RequesterMayApprove: true}, want: []string{
 			"Approvals: 1 from developers, all from different people.",
 			"Whoever requested it may be one of them.",
+			"It can be rejected by whoever could approve it, and by whoever requested it.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 		}},
-		{name: "nobody", d: policy.Document{Automatic: true}, want: []string{"Nobody has to approve: it goes ahead by itself when everything else is met."}},
+		{name: "nobody", d: policy.Document{Automatic: true}, want: []string{
+			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
+		}},
 		{name: "checks", d: policy.Document{Automatic: true, Checks: []policy.Check{
 			{Name: "perf", MaxAge: 24 * time.Hour, Numbers: []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}, {Number: "errors", Is: policy.Equals}}},
 			{Name: "e2e", Advisory: true}, {Name: "scan-review", ReviewedBy: "security"},
@@ -58,6 +65,8 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"The check e2e has to be reported as passed; that is only shown and never in the way.",
 			"scan-review has to be signed off by somebody of security.",
 			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 		}},
 		{name: "what interrupts and what stops", d: policy.Document{
 			Automatic: true, Soak: time.Hour, Incidents: policy.Interruptions{Pause: []promotion.Severity{"minor", "major"}, Reset: []promotion.Severity{"critical"}},
@@ -74,6 +83,8 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"It does not go ahead for 1h from every 0 12 * * * (Europe/Berlin).",
 			"It is frozen from 2026-03-02 12:00:00 UTC until somebody lifts it: stocktaking.",
 			"It is frozen during incidents that are critical.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 		}},
 		{name: "a choice", d: policy.Document{
 			Tree:                 &policy.Tree{Count: 1, Of: []policy.Tree{{Role: "owners", Count: 1}, {Count: 2, Of: []policy.Tree{{Role: "leads", Count: 1}, {Role: "sre", Count: 1}, {Role: "security", Count: 1}}}}},
@@ -88,16 +99,23 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"A rejection can be lifted by whoever rejected, and by owners.",
 			"A request expires after 168h.",
 			"An approval expires after 48h.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 		}},
 		{name: "a glass to break", d: policy.Document{
 			Approvals: []policy.Requirement{{Role: "leads", Count: 1}}, BreakGlass: &policy.BreakGlass{Role: "commanders", By: []string{"security", "owners"}, Within: 24 * time.Hour},
 		}, want: []string{
 			"Approvals: 1 from leads, all from different people.",
 			"Whoever requested it can't be one of them.",
+			"It can be rejected by whoever could approve it, and by whoever requested it.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 			"Who holds commanders can break the glass and have it go ahead all the same, with a reason; within 24h another person of security or owners has to say whether that was right.",
 		}},
 		{name: "a channel of our own", d: policy.Document{Automatic: true, RefuseShared: true}, want: []string{
 			"Nobody has to approve: it goes ahead by itself when everything else is met.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 			"Nothing goes ahead whose card is in a channel that is shared with another organisation.",
 		}},
 		{name: "a train that is careful", train: true, d: policy.Document{
@@ -106,6 +124,9 @@ func TestADocumentReadsAsEnglish(t *testing.T) {
 			"Each digest has to have been in staging for 48h; time during which it was not there does not count.",
 			"Approvals: 2 from leads, 1 from security, all from different people.",
 			"Whoever requested it can't be one of them.",
+			"It can be rejected by whoever could approve it, and by whoever requested it.",
+			"When something newer comes, that takes its place.",
+			"What it replaces has to be in the registry, whole, before it goes ahead.",
 			"If one app fails, the tags of the others that were moved are moved back; tags that are set once stay.",
 		}},
 	} {

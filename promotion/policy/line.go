@@ -47,6 +47,8 @@ func (d Document) lined() []string {
 		return []string{"Builds go one after the other, the oldest first."}
 	case d.Supersede == Keep:
 		return []string{"A newer build does not replace it, but once a newer one has been promoted it can't go ahead."}
+	case !d.Returns:
+		return []string{"When something newer comes, that takes its place."}
 	}
 	return nil
 }

@@ -373,28 +373,3 @@ func TestChangedTermsDiscountEveryVote(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkEvaluate(b *testing.B) {
-	d, f := ready()
-	d.Approvals = nil
-	for r := range 18 { // with source, soak, tags, order and turn: more than twenty rules
-		role := fmt.Sprintf("role-%d", r)
-		d.Approvals = append(d.Approvals, policy.Requirement{Role: role, Count: 2})
-		var members []promotion.PersonID
-		for i := range 10 {
-			members = append(members, promotion.PersonID(fmt.Sprintf("U%d", (r*3+i)%50)))
-		}
-		f.Rosters[role] = promotion.Roster{Role: role, Members: members}
-	}
-	f.Promotion.PolicyHash = d.Hash()
-	f.Votes = nil
-	for i := range 50 {
-		id := promotion.PersonID(fmt.Sprintf("U%d", i))
-		f.People[id] = promotion.Person{ID: id, Standing: promotion.Member, ReadAt: noon}
-		approve(&f, id, time.Duration(i)*time.Second)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		policy.Evaluate(d, f, noon)
-	}
-}

@@ -51,7 +51,7 @@ func (f Facts) verified(d Document) (since time.Time, missing string) {
 			continue
 		}
 		r, ok := f.Report(c.Name)
-		if !ok || evidence(d, c, f, r.At).Outcome != Met { // at its time: that it grows old does not undo it
+		if !ok || !c.passedBy(r) { // that it grows old does not undo it
 			return since, c.Name
 		}
 		if r.At.After(since) {
@@ -99,8 +99,12 @@ func (f Facts) soaksThere(u promotion.Unhealth) bool {
 // Soaked is how long the digest has been in its environment, as far as that
 // counts.
 func (f Facts) Soaked(d Document, now time.Time) time.Duration {
+	return together(f.counted(d), now)
+}
+
+func together(counted []promotion.Interval, now time.Time) time.Duration {
 	var soaked time.Duration
-	for _, i := range f.counted(d) {
+	for _, i := range counted {
 		soaked += i.Within(now)
 	}
 	return soaked
@@ -118,7 +122,7 @@ func (f Facts) SoakEnds(d Document, now time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	last := counted[n-1]
-	before := f.Soaked(d, now) - last.Within(now)
+	before := together(counted, now) - last.Within(now)
 	return last.From.Add(d.Soak - before), true
 }
 

@@ -163,6 +163,20 @@ func TestRegressionAnImageVerifiedOneMinuteAgoMustNotPassASoakSinceVerified(t *t
 		{"it failed", func(_ *policy.Document, f *policy.Facts) {
 			f.Checks = []promotion.Check{perf("perf", 13*time.Hour, promotion.CheckFailed)}
 		}, policy.Waiting, "stands still until the check perf has passed"},
+		{"its number was out of bounds", func(d *policy.Document, f *policy.Facts) {
+			d.Checks[0].Numbers = []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}
+			f.Checks = []promotion.Check{perf("perf", 13*time.Hour, promotion.CheckPassed)}
+			f.Checks[0].Numbers = map[string]float64{"p99_ms": 251}
+		}, policy.Waiting, "stands still until the check perf has passed"},
+		{"its number was not said", func(d *policy.Document, f *policy.Facts) {
+			d.Checks[0].Numbers = []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}
+			f.Checks = []promotion.Check{perf("perf", 13*time.Hour, promotion.CheckPassed)}
+		}, policy.Waiting, "stands still until the check perf has passed"},
+		{"its number was as it has to be", func(d *policy.Document, f *policy.Facts) {
+			d.Checks[0].Numbers = []policy.Threshold{{Number: "p99_ms", Is: policy.AtMost, Limit: 250}}
+			f.Checks = []promotion.Check{perf("perf", 13*time.Hour, promotion.CheckPassed)}
+			f.Checks[0].Numbers = map[string]float64{"p99_ms": 250}
+		}, policy.Met, "soaked 12h"},
 		{"one that has grown too old has begun it all the same", func(d *policy.Document, f *policy.Facts) {
 			d.Checks[0].MaxAge = 13 * time.Hour
 			f.Checks = []promotion.Check{perf("perf", 14*time.Hour, promotion.CheckPassed)}

@@ -81,8 +81,11 @@ func shorts(digests []promotion.Digest) string {
 // backed is what the document asks of the way back.
 func (d Document) backed() []string {
 	var all []string
-	if d.NoWayBack {
+	switch {
+	case d.NoWayBack:
 		all = append(all, "What it replaces need not be in the registry any more.")
+	case !d.Returns:
+		all = append(all, "What it replaces has to be in the registry, whole, before it goes ahead.")
 	}
 	if d.Plan {
 		all = append(all, "Somebody has to write a rollback plan before it can be approved.")

@@ -25,7 +25,7 @@ import (
 )
 
 // Options say how to reach registries, and what may be copied between them.
-// All but the last are wire's, which knows nothing of copies.
+// All but the last two are wire's, which knows nothing of copies.
 type Options struct {
 	Keychain  authn.Keychain // nil: anonymous
 	UserAgent string
@@ -34,6 +34,7 @@ type Options struct {
 	Manners   map[string]wire.Manners
 	Named     func(promotion.Repository) bool // which repositories may be asked; nil: none
 	Limits    closure.Limits                  // of the blobs of one copy
+	Largest   map[string]int64                // bytes of one blob that is copied out of a registry, where Limits does not hold
 }
 
 // Client talks to registries. It is safe for concurrent use.
@@ -45,7 +46,7 @@ type Client struct {
 // New makes a client.
 func New(o Options) *Client {
 	w := wire.New(wire.Options{Keychain: o.Keychain, UserAgent: o.UserAgent, Transport: o.Transport, Realms: o.Realms, Manners: o.Manners, Named: o.Named})
-	return &Client{wire: w, engine: transfer.New(w, o.Limits)}
+	return &Client{wire: w, engine: transfer.New(w, o.Limits, o.Largest)}
 }
 
 // Copy brings a digest into another repository, of the same registry or of

@@ -175,6 +175,20 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// What a registry may hand out is said of that registry, and of no other.
+func TestTheLargestBlobIsThatOfTheRegistryThatItComesFrom(t *testing.T) {
+	for of, refused := range map[string]bool{"source": true, "target": false} {
+		y := newYard(t, fixture.Options{}, &fixture.Options{})
+		y.work.Digest = promotion.Digest(y.image("amd64", 3).Digest)
+		host := map[string]string{"source": y.work.From.Registry(), "target": y.work.To.Registry()}[of]
+		y.client = registry.New(registry.Options{Named: anybody, Largest: map[string]int64{host: 100}})
+		_, err := y.copy()
+		if refused != (promotion.KindOf(err) == promotion.Invalid) || refused && !strings.Contains(err.Error(), "largest_blob") || !refused && err != nil {
+			t.Errorf("100 bytes of the %s: %v", of, err)
+		}
+	}
+}
+
 // A put whose answer was lost has not been answered without word of the subject:
 // a registry that lists what is attached is left to do so.
 func TestAnAnswerThatIsLostMakesNoFallbackTag(t *testing.T) {

@@ -74,6 +74,27 @@ func TestACopyWithinARegistryTakesSixtyRequests(t *testing.T) {
 	}
 }
 
+// With a signature and a bill of materials, as most images have them, the tag
+// that the copy is for is set within sixty requests, too.
+func TestAnImageAndItsTagArriveWithinSixtyRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := inBubble(t, fixture.Options{}, nil, 20*time.Millisecond)
+		root := y.index(y.image("amd64", 3), y.image("arm64", 3), y.image("arm", 3))
+		y.sign(root, "sig", "by CI")
+		y.attach(root, "application/spdx+json", "what is in it")
+		y.work.Digest = promotion.Digest(root.Digest)
+		y.source.Forget()
+		done := y.must()
+		moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.To, Digest: y.work.Digest, Targets: []promotion.Target{{Tag: "v1"}}})
+		if err != nil || outcomes(moves) != "v1 moved" || attached(done) != "application/spdx+json cosign/sig" {
+			t.Fatalf("%s, %v, attached: %s", outcomes(moves), err, attached(done))
+		}
+		if log := y.source.Log(); len(log) > 46 || fixture.Chain(log) > 11 {
+			t.Errorf("%d requests, %d in sequence\n%s", len(log), fixture.Chain(log), fixture.Describe(log))
+		}
+	})
+}
+
 // A bot that watches both repositories can read there at once, and whoever sets
 // the tag afterwards uses the way that the copy has opened.
 func TestACopyDoesNotWaitForItsHandshake(t *testing.T) {

@@ -3,10 +3,17 @@ package registry_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	fixture "github.com/promotebot/promotebot/fixtures/registry"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/promotion/registry"
 	"github.com/promotebot/promotebot/promotion/registry/wire"
 )
 
@@ -52,5 +59,53 @@ func TestConcurrencyThatIsConfiguredIsKept(t *testing.T) {
 				t.Errorf("with concurrency %d there were %d requests at once", c.asked, w.door.most)
 			}
 		})
+	}
+}
+
+// Whoever runs a registry has to be able to tell who asks, also who fetches a
+// token, mounts and uploads.
+func TestEveryRequestSaysWhoAsks(t *testing.T) {
+	var nameless sync.Map
+	var requests atomic.Int32
+	auth := fixture.Options{Auth: &fixture.Auth{User: "ann", Password: "secret"}}
+	y := newYardWith(t, auth, &auth, registry.Options{Named: anybody, UserAgent: "promotebot/v1", Keychain: keychain{"ann", "secret"}}, func(h http.Handler) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
+			if !strings.HasPrefix(r.UserAgent(), "promotebot/v1") {
+				nameless.Store(r.Method+" "+r.URL.Path, r.UserAgent())
+			}
+			h.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	})
+	y.full()
+	if _, err := y.copy(); err != nil {
+		t.Fatal(err)
+	}
+	moves, err := y.client.Move(t.Context(), promotion.MoveWork{Repository: y.work.To, Digest: y.work.Digest, Targets: []promotion.Target{{Tag: "v1"}}})
+	if err != nil || requests.Load() < 20 {
+		t.Errorf("%s after %d requests: %v", outcomes(moves), requests.Load(), err)
+	}
+	nameless.Range(func(request, agent any) bool {
+		t.Errorf("%s says that it is %q", request, agent)
+		return true
+	})
+}
+
+// Those who were turned away together do not come back together.
+func TestPausesGrowAndAreNeverTwiceTheSame(t *testing.T) {
+	for attempt, middle := range map[int]time.Duration{1: 500 * time.Millisecond, 2: time.Second, 3: 2 * time.Second} {
+		seen := map[time.Duration]bool{}
+		for range 20 {
+			d := wire.Pause(attempt)
+			seen[d] = true
+			if d < middle*3/4 || d > middle*5/4 {
+				t.Errorf("after attempt %d it waits %v", attempt, d)
+			}
+		}
+		if len(seen) < 10 {
+			t.Errorf("after attempt %d there are %d different pauses of 20", attempt, len(seen))
+		}
 	}
 }

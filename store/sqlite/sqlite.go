@@ -80,24 +80,48 @@ func (db *DB) Close() error {
 }
 
 // OpenReadOnly opens an existing file for reading, also while a bot runs on it.
-// Nothing can be written through it.
-func OpenReadOnly(_ context.Context, path string) (*DB, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, promotion.Errorf(promotion.NotFound, "there is no database %s: %w", path, err)
+// Nothing can be written through it. Its schema may be an older one: a log is
+// verified also when the bot has gone on.
+func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
+	if err := there(path); err != nil {
+		return nil, err
 	}
 	read, err := pool(path, readers, "mode=ro", "_txlock=deferred")
 	if err != nil {
 		return nil, err
 	}
-	return &DB{DB: store.New(read, read, dialect)}, nil
+	db := store.New(read, read, dialect)
+	if err := ours(ctx, db, read); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
+	}
+	return &DB{DB: db}, nil
+}
+
+func there(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return promotion.Errorf(promotion.NotFound, "there is no database %s: %w; promotebot serve makes it", path, err)
+	}
+	return nil
+}
+
+// ours refuses a file that was not written by promotebot, or by a later one.
+func ours(ctx context.Context, db *store.DB, read *sql.DB) error {
+	if err := filled(ctx, read); err != nil {
+		return err
+	}
+	has, knows, err := db.Schema(ctx)
+	if err == nil && has > knows {
+		return promotion.Errorf(promotion.Invalid, "the database has schema %d and this program knows %d: use the program that the bot runs", has, knows)
+	}
+	return err
 }
 
 // OpenBeside opens an existing file for a short piece of work, also while a bot
 // runs on it: transactions of the two exclude each other. It takes no lock and
 // changes no schema.
 func OpenBeside(ctx context.Context, path string) (*DB, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, promotion.Errorf(promotion.NotFound, "there is no database %s: %w; promotebot serve makes it", path, err)
+	if err := there(path); err != nil {
+		return nil, err
 	}
 	write, err := pool(path, 1, "mode=rw", "_txlock=immediate")
 	if err != nil {
@@ -108,10 +132,26 @@ func OpenBeside(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	db := store.New(write, read, dialect)
-	if err := db.Current(ctx); err != nil {
+	err = filled(ctx, read) // first: to ask for the schema of an empty file is to write into it
+	if err == nil {
+		err = db.Current(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
 	return &DB{DB: db}, nil
+}
+
+// filled refuses a file that holds nothing of promotebot.
+func filled(ctx context.Context, read *sql.DB) error {
+	var tables int
+	if err := read.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('audit_entry', 'goose_db_version')").Scan(&tables); err != nil {
+		return promotion.Errorf(promotion.Conflict, "it can't be read as a database: %w; restore a backup", err)
+	}
+	if tables != 2 {
+		return promotion.Errorf(promotion.NotFound, "there is nothing of promotebot in it: name the file that promotebot serve has written")
+	}
+	return nil
 }
 
 // acquire takes the lock beside the file. The kernel gives it back when the
@@ -234,8 +274,8 @@ func sound(ctx context.Context, db *sql.DB, check string) error {
 // it, checks the copy, and only then gives it its name. An existing file is
 // never overwritten.
 func Backup(ctx context.Context, path, to string) error {
-	if _, err := os.Stat(path); err != nil {
-		return promotion.Errorf(promotion.NotFound, "there is no database %s: %w", path, err)
+	if err := there(path); err != nil {
+		return err
 	}
 	if _, err := os.Stat(to); err == nil {
 		return promotion.Errorf(promotion.Conflict, "%s exists: a backup is never written over another file", to)
@@ -245,6 +285,9 @@ func Backup(ctx context.Context, path, to string) error {
 		return err
 	}
 	defer from.Close() //nolint:errcheck // it was only read
+	if err := filled(ctx, from); err != nil {
+		return fmt.Errorf("database %s: %w", path, err)
+	}
 	// Made for its owner alone, under a name that nobody has.
 	f, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part")
 	if err != nil {

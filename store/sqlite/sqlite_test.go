@@ -185,6 +185,64 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// What is read beside the bot, or copied, has to be the bot's: an empty file has
+// no fault that a check would find.
+func TestWhatIsNoDatabaseOfOursIsNeitherReadNorCopied(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ contents, says string }{
+		"junk.db":  {strings.Repeat("no database ", 1000), "restore a backup"},
+		"empty.db": {"", "promotebot serve has written"},
+		"none.db":  {"-", "promotebot serve makes it"},
+	} {
+		path := filepath.Join(dir, name)
+		if c.contents != "-" {
+			if err := os.WriteFile(path, []byte(c.contents), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := sqlite.OpenReadOnly(t.Context(), path)
+		_, beside := sqlite.OpenBeside(t.Context(), path)
+		for what, err := range map[string]error{"read": err, "written to": beside, "copied": sqlite.Backup(t.Context(), path, path+".copy")} {
+			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s is %s: %v", name, what, err)
+			}
+		}
+		if _, err := os.Stat(path + ".copy"); err == nil {
+			t.Errorf("%s was copied", name)
+		}
+		if left, err := os.ReadFile(path); err == nil && string(left) != c.contents {
+			t.Errorf("%s was changed", name)
+		}
+	}
+}
+
+// An old log is still verified by a new program, and a new one by no old program.
+func TestALogIsReadUnderAnOlderSchemaAndNotUnderANewerOne(t *testing.T) {
+	path := filled(t, 3)
+	for i, statement := range []string{
+		`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`,
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)`,
+	} {
+		readable := i == 0
+		if err := raw(t, path, statement); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sqlite.OpenReadOnly(t.Context(), path)
+		if readable != (err == nil) || !readable && !errors.Is(err, promotion.Invalid) {
+			t.Errorf("%s: %v", statement, err)
+		}
+		if err == nil {
+			if n, _, err := db.VerifyAudit(t.Context()); n != 3 || err != nil {
+				t.Errorf("%d entries: %v", n, err)
+			}
+			if err := db.Current(t.Context()); !errors.Is(err, promotion.Conflict) {
+				t.Errorf("its schema counts as this program's: %v", err)
+			}
+			shut(t, db)
+		}
+	}
+}
+
 func TestADamagedFileIsRefused(t *testing.T) {
 	path := filled(t, 200)
 	b, err := os.ReadFile(path)

@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,10 @@ type Options struct {
 	// PagerDuty is the secret with which PagerDuty signs its webhooks, besides the
 	// token that they show. Without one their signature is not asked for.
 	PagerDuty promotion.Secret
-	Log       *slog.Logger
+	// Hide takes out of what a target says of an order the secrets that orders are
+	// signed with: it knows its own. May be nil.
+	Hide func(text string) string
+	Log  *slog.Logger
 }
 
 // Bounds of a request. None is near what an honest one needs.
@@ -51,7 +55,8 @@ type server struct {
 // caller is who sends a request.
 type caller struct {
 	token promotion.Token
-	hint  bool // GitHub, by its signature: it may only hint
+	shown promotion.Secret // of the token
+	hint  bool             // GitHub, by its signature: it may only hint
 }
 
 // handler answers a request. What it returns is written as JSON, or as a
@@ -114,7 +119,7 @@ func Handler(o Options) http.Handler {
 func (s *server) serve(w http.ResponseWriter, r *http.Request, to route) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("a request panicked", "path", to.path, "panic", p)
+			s.Log.Error("a request panicked", "path", to.path, "panic", p, "stack", string(debug.Stack()))
 			s.refuse(w, problem(http.StatusInternalServerError, "something went wrong inside promotebot", "its log says what"))
 		}
 	}()
@@ -132,6 +137,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, to route) {
 
 func (s *server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, to route) (int, any, error) {
 	if to.scope == "" {
+		if _, err := read(w, r); err != nil {
+			return 0, nil, err
+		}
 		return to.handle(ctx, s, caller{}, r, nil)
 	}
 	var c caller
@@ -158,6 +166,9 @@ func (s *server) answer(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		}
 		c.hint = true
 	}
+	// A machine that fails reports how it was called, with its token. What it says is
+	// stored and shown to people.
+	body = []byte(c.shown.Hide(string(body)))
 	return to.handle(ctx, s, c, r, body)
 }
 
@@ -181,5 +192,5 @@ func (s *server) authenticate(ctx context.Context, r *http.Request, to route) (c
 	if !k.Allows(to.scope) || inAddress && !slices.Equal(k.Scopes, []promotion.Scope{promotion.ScopeCandidates}) {
 		return caller{}, problem(http.StatusForbidden, "the token does not allow this", "use one that has the scope "+string(to.scope)+", and in an address one that has no other")
 	}
-	return caller{token: k}, nil
+	return caller{token: k, shown: promotion.NewSecret(secret)}, nil
 }

@@ -15,16 +15,24 @@ import (
 	"github.com/promotebot/promotebot/promotion/gate"
 )
 
-// read takes the body, up to what a body may have.
+// read takes the body, up to what a body may have. One that says to have more is
+// not begun with.
 func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, errTooLarge()
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, problem(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB", "send less: a summary is one line, and reports belong behind the url")
+		return nil, errTooLarge()
 	}
 	if err != nil {
 		return nil, problem(http.StatusBadRequest, "the body could not be read to its end", "send it again")
 	}
 	return body, nil
+}
+
+func errTooLarge() error {
+	return problem(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB", "send less: a summary is one line, and reports belong behind the url")
 }
 
 // decode reads a body strictly: what is spelled wrong must not be taken for

@@ -54,6 +54,9 @@ func deployed(ctx context.Context, s *server, c caller, r *http.Request, body []
 		Lines  []string `json:"lines"`
 		URL    string   `json:"url"`
 	}
+	if s.Hide != nil {
+		body = []byte(s.Hide(string(body)))
+	}
 	if err := decode(r, body, &in); err != nil {
 		return 0, nil, err
 	}

@@ -59,6 +59,14 @@ func (r *reader) chain(root *yaml.Node, in map[string]strict.Pair, policies poli
 	return all
 }
 
+// called is what faults call it, also when it has no name yet.
+func (e environment) called() string {
+	if e.Name == "" {
+		return "the environment before it"
+	}
+	return e.Name
+}
+
 // placed is an environment with the keys it was read from.
 type placed struct {
 	environment
@@ -171,7 +179,7 @@ func (r *reader) tags(n *yaml.Node, images string, before chain) []promotion.Tag
 		if err != nil {
 			message, remedy := strict.Said(err, "use what a tag can hold")
 			if strings.Contains(text, "{") {
-				remedy += fmt.Sprintf("; a part of the source tag has to be captured by the watch of %s, such as v{version}-passed", from.Name)
+				remedy += fmt.Sprintf("; a part of the source tag has to be captured by the watch of %s, such as v{version}-passed", from.called())
 			}
 			r.Fault(item, message, remedy)
 			continue

@@ -75,6 +75,9 @@ const (
 	HTTPOff = "off"
 )
 
+// ParseDuration reads a length of time as the file has them: Go's, and d for 24 hours.
+func ParseDuration(text string) (time.Duration, error) { return strict.ParseDuration(text) }
+
 // Load reads the file. When the document is at fault the error is *Problems.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)

@@ -67,6 +67,22 @@ func TestTheSmallestUsefulConfigIsShortAndComplete(t *testing.T) {
 	}
 }
 
+// Whoever follows the README pastes its first example, and that is all of it.
+func TestTheConfigOfTheREADMEIsShortAndComplete(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(readme), "```yaml\n")
+	doc, _, ok := strings.Cut(after, "```")
+	if lines := strings.Count(doc, "\n"); !ok || lines < 5 || lines >= 20 {
+		t.Errorf("it has %d lines:\n%s", lines, doc)
+	}
+	if _, err := config.Parse("README.md", []byte(doc)); err != nil {
+		t.Errorf("%v\n%s", err, doc)
+	}
+}
+
 func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	c := load(t, "full.yaml")
 	if c.API != "127.0.0.1:8485" {
@@ -107,7 +123,7 @@ func TestTheFullConfigMeansWhatItSays(t *testing.T) {
 	if d := intranet.Policies["production"]; len(intranet.Apps) != 2 || d.Name != "careful" || d.OnFailure != promotion.TakeBack || intranet.Policies["preview"].Name != "quick" {
 		t.Errorf("the train is %+v", intranet)
 	}
-	if len(c.Registries) != 2 || c.Registries[0].Rate != 50 || c.Registries[0].TokenHosts[0] != "auth.example.com" || c.Registries[1].Credentials != "ecr-login" || c.Registries[1].Concurrency != 0 {
+	if len(c.Registries) != 2 || c.Registries[0].Rate != 50 || c.Registries[0].TokenHosts[0] != "auth.example.com" || c.Registries[1].Credentials != "ecr-login" || c.Registries[1].Concurrency != 0 || c.Registries[0].LargestBlob != 5<<30 || c.Registries[1].LargestBlob != 0 {
 		t.Errorf("the registries are %+v", c.Registries)
 	}
 	developers := c.Catalog.Roles["developers"]

@@ -242,6 +242,29 @@ apps:
 		"7:57: the registry has no host: add host: registry.example.com",
 		"7:64: rate must be a number from 1 to 1000, not the number 0: write a whole number without quotes",
 	}},
+	{"an environment without a name, before one with captures", `{name: staging, watch: "v{version}-passed"}`, "{watch: passed}\n  - {name: preview, tags: [\"p-{version}\"], policy: {approvals: leads, ride: oldest}}", []string{
+		"3:5: the environment has no name: add name: production",
+		`4:28: {version} in tag "p-{version}" means nothing here: there are {date}, {digest}, {label.NAME}; a part of the source tag has to be captured by the watch of the environment before it, such as v{version}-passed`,
+		`4:52: with ride: oldest an older build stays in the environment before it beside newer ones, and it watches the one tag "passed": have the environment before it watch a pattern that gives each build its own tag, such as v{version}-passed`,
+	}},
+	{"images for an environment where there are none", "", "environments: none\nroles: {leads: U0ANN}\nslack: {channel: C0SHIP}\napps:\n  - {name: shop, image: registry.example.com/shop, images: {production: other.example.com/shop}}\n", []string{
+		`1:15: environments must be a list, not the text "none": write it as environments: [{name: staging, watch: staging-passed}, {name: production, tags: [production], policy: careful}]`,
+	}},
+	{"a role of nobody, of which an approval is asked", "leads: [U0ANN, U0BOB]", "leads: []", []string{
+		"8:10: the role leads names nobody: name people by their ids, such as [U0ANN, U0BOB], or take the role out",
+	}},
+	{"a circle of roles of nobody", "leads: [U0ANN, U0BOB]", "leads: [others]\n  others: [leads]", []string{
+		"9:12: roles go in a circle: leads → others → leads: take one of them out of the other",
+	}},
+	{"the largest blob of a registry", "roles:", "registries: [{host: registry.example.com, largest_blob: 5GB}]\nroles:", []string{
+		`7:57: largest_blob must be a size, not the text "5GB": write a whole number and MiB or GiB, such as 5GiB`,
+	}},
+	{"a blob without a unit", "roles:", "registries: [{host: registry.example.com, largest_blob: 5000}]\nroles:", []string{
+		"7:57: largest_blob must be a size, not the number 5000: write a whole number and MiB or GiB, such as 5GiB",
+	}},
+	{"a blob that is larger than a copy", "roles:", "registries: [{host: registry.example.com, largest_blob: 101GiB}]\nroles:", []string{
+		"7:57: a largest_blob of 101GiB is more than the 100GiB that one copy may have: write 100GiB at most",
+	}},
 	{"a registry whose token_hosts are misspelled", "roles:", "registries: [{host: registry.example.com, token_host: [auth.example.com]}]\nroles:", []string{
 		`7:43: unknown key "token_host" in a registry: did you mean "token_hosts"?`,
 	}},

@@ -66,6 +66,6 @@ func (r *reader) beside(at *yaml.Node, d policy.Document, from environment) {
 	if !from.Watch.IsZero() {
 		why = fmt.Sprintf("it watches the one tag %q", from.Watch)
 	}
-	r.Fault(at, fmt.Sprintf("with %s an older build stays in %s beside newer ones, and %s", key, from.Name, why),
-		fmt.Sprintf("have %s watch a pattern that gives each build its own tag, such as v{version}-passed", from.Name))
+	r.Fault(at, fmt.Sprintf("with %s an older build stays in %s beside newer ones, and %s", key, from.called(), why),
+		fmt.Sprintf("have %s watch a pattern that gives each build its own tag, such as v{version}-passed", from.called()))
 }

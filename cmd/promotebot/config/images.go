@@ -120,7 +120,7 @@ func (r *reader) ownImages(n *yaml.Node, app *gate.App, chain chain) {
 			continue
 		}
 		if names := chain.names(); !slices.Contains(names, p.Key) {
-			if !slices.Contains(names, "") {
+			if len(names) > 0 && !slices.Contains(names, "") {
 				r.Fault(p.At, fmt.Sprintf("there is no environment %q", strict.Clip(p.Key)), strict.Meant(p.Key, names, "name "+strings.Join(names, " or ")))
 			}
 			continue

@@ -19,6 +19,7 @@ type Registry struct {
 	Concurrency int      // requests under way at the same time; 0 for the usual 12
 	Rate        int      // requests a second; 0 when only the registry sets a limit
 	TokenHosts  []string // other hosts that may be shown its credentials, for a token
+	LargestBlob int64    // bytes of one blob that is copied out of it; 0 for the usual 20 GiB
 }
 
 // Where credentials come from.
@@ -34,12 +35,16 @@ const (
 	keyCredentials = "credentials"
 	keyRate        = "rate"
 	keyTokenHosts  = "token_hosts"
+	keyLargestBlob = "largest_blob"
 
 	exampleRegistry = "{host: registry.example.com, credentials: docker, concurrency: 8, rate: 50}"
 )
 
 // maxRate is more than any registry is known to take from one client.
 const maxRate = 1000
+
+// maxBlob is what all blobs of one copy may have together.
+const maxBlob = 100 << 30
 
 var helperName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
@@ -51,7 +56,7 @@ func (r *reader) registries(in map[string]strict.Pair, apps []gate.App) (all []R
 	used := hosts(apps)
 	items, _ := r.List(p.Value, keyRegistries, "registries: ["+exampleRegistry+"]")
 	for _, item := range items {
-		in, ok := r.Fields(item, "a registry", exampleRegistry, keyHost, keyCredentials, keyConcurrency, keyRate, keyTokenHosts)
+		in, ok := r.Fields(item, "a registry", exampleRegistry, keyHost, keyCredentials, keyConcurrency, keyRate, keyTokenHosts, keyLargestBlob)
 		if !ok {
 			continue
 		}
@@ -116,6 +121,13 @@ func (r *reader) manners(in map[string]strict.Pair, reg *Registry) {
 	if p, ok := in[keyRate]; ok {
 		if n, ok := r.Count(p.Value, keyRate, maxRate); ok {
 			reg.Rate = n
+		}
+	}
+	if p, ok := in[keyLargestBlob]; ok {
+		if n, ok := r.Size(p.Value, keyLargestBlob, "5GiB"); ok && n > maxBlob {
+			r.Fault(p.Value, fmt.Sprintf("a %s of %s is more than the 100GiB that one copy may have", keyLargestBlob, p.Value.Value), "write 100GiB at most")
+		} else {
+			reg.LargestBlob = n
 		}
 	}
 	if p, ok := in[keyTokenHosts]; ok {

@@ -68,6 +68,7 @@ func (r *reader) role(p strict.Pair) *role {
 	}
 	if len(items) == 0 {
 		r.Fault(p.Value, fmt.Sprintf("the role %s names nobody", p.Key), "name people by their ids, such as [U0ANN, U0BOB], or take the role out")
+		role.faulty = true
 	}
 	var had []string
 	for _, item := range items {
@@ -138,6 +139,7 @@ func (r *reader) cycles(all roles) {
 			if from := slices.Index(path, at.Value); from >= 0 {
 				circle := strings.Join(append(slices.Clone(path[from:]), at.Value), " → ")
 				r.Fault(at, "roles go in a circle: "+circle, "take one of them out of the other")
+				all.by[name].faulty = true
 				continue
 			}
 			visit(at.Value)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"strings"
 
 	"github.com/docker/docker-credential-helpers/client"
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -69,7 +70,13 @@ func (k keyring) ResolveContext(ctx context.Context, r authn.Resource) (authn.Au
 	if !ok {
 		chain = authn.DefaultKeychain
 	}
-	return authn.Resolve(ctx, chain, r)
+	a, err := authn.Resolve(ctx, chain, r)
+	if err != nil && strings.Contains(err.Error(), `"Secret"`) {
+		// Of a helper that fails all is quoted that it has printed, and this one has
+		// answered before.
+		return nil, errors.New("the credential helper failed after it had printed the credentials, which are not repeated: run it by hand")
+	}
+	return a, err
 }
 
 // helper is a keychain that runs a credential helper. Unlike
@@ -97,11 +104,14 @@ func (h helper) Resolve(r authn.Resource) (authn.Authenticator, error) {
 const tokenUser = "<token>"
 
 // approach is how the configuration has registries approached.
-func approach(registries []config.Registry) (realms map[string][]string, manners map[string]wire.Manners) {
-	realms, manners = map[string][]string{}, map[string]wire.Manners{}
+func approach(registries []config.Registry) (realms map[string][]string, manners map[string]wire.Manners, largest map[string]int64) {
+	realms, manners, largest = map[string][]string{}, map[string]wire.Manners{}, map[string]int64{}
 	for _, r := range registries {
 		m := wire.Manners{Concurrency: r.Concurrency, Rate: r.Rate}
 		realms[r.Host], manners[r.Host], manners[canonical(r.Host)] = r.TokenHosts, m, m
+		if r.LargestBlob > 0 {
+			largest[r.Host] = r.LargestBlob
+		}
 	}
-	return realms, manners
+	return realms, manners, largest
 }

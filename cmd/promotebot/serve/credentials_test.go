@@ -55,6 +55,27 @@ func TestACredentialHelperIsRunForItsRegistry(t *testing.T) {
 	}
 }
 
+// What a helper has printed is quoted when it fails, unless it was the answer.
+func TestAHelperThatFailsAfterItsAnswerIsNotQuoted(t *testing.T) {
+	const answers = `echo '{"ServerURL": "registry.example.com", "Username": "bot", "Secret": "canary-of-a-helper"}'; exit 1`
+	install(t, "cloud", answers)
+	if _, err := resolve(t, "cloud"); err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "run it by hand") {
+		t.Errorf("named by the configuration: %v", err)
+	}
+	docker := t.TempDir()
+	if err := os.WriteFile(filepath.Join(docker, "config.json"), []byte(`{"credHelpers": {"registry.example.com": "cloud"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", docker)
+	if _, err := resolve(t, config.CredentialsDocker); err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "run it by hand") {
+		t.Errorf("named by Docker's: %v", err)
+	}
+	install(t, "cloud", "echo 'the session has expired'; exit 1")
+	if _, err := resolve(t, "cloud"); err == nil || !strings.Contains(err.Error(), "the session has expired") {
+		t.Errorf("one that says why: %v", err)
+	}
+}
+
 // Without credentials a registry answers as if there were no such image, so a
 // helper that fails must not look like one that has nothing to say.
 func TestAHelperThatFailsIsNoAnonymousAccess(t *testing.T) {

@@ -51,6 +51,8 @@ type deployer struct {
 	works bool
 	// reads reads what runs there; nil where the target can't say.
 	reads func(context.Context, promotion.Order) ([]promotion.Running, error)
+	// secret is what orders are signed with, where they are; the target knows it.
+	secret promotion.Secret
 }
 
 // observation is how long one look at a target may take, where looking is all.
@@ -68,6 +70,14 @@ func (d *Deployers) Set(targets []config.Target, apps []gate.App) (restore func(
 	}
 	had := d.by.Swap(&by)
 	return func() { d.by.Store(had) }, nil
+}
+
+// Hide is a text without what orders are signed with.
+func (d *Deployers) Hide(text string) string {
+	for _, one := range *d.by.Load() {
+		text = one.secret.Hide(text)
+	}
+	return text
 }
 
 // Close ends the ways to clusters.
@@ -101,7 +111,7 @@ func (d *Deployers) make(t config.Target, apps []gate.App) (made deployer, err e
 		return deployer{}, promotion.Errorf(promotion.Invalid, "%s is not set, and orders to %s in %s are signed with it: set it, or %s_FILE", t.Webhook.Signed, t.Name, t.Environment, t.Webhook.Signed)
 	}
 	to := webhook.New(webhook.Options{URL: t.Webhook.URL, Secret: secret, Hosts: t.Webhook.Status, Running: t.Webhook.Running, UserAgent: "promotebot/" + d.Version, Transport: d.Transport})
-	made = deployer{Deployer: to}
+	made = deployer{Deployer: to, secret: secret}
 	if t.Webhook.Running != "" {
 		made.reads = to.Running
 	}

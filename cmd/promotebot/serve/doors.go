@@ -34,7 +34,7 @@ func (b *bot) open(ctx context.Context) ([]door, error) {
 	hint := func(app, environment string) { b.watcher.Hint(app, environment) }
 	all := []door{
 		{name: "http", handler: web.Handler(web.Options{Gate: b.gate, Writable: b.db.Writable, Log: b.opts.Log, Slack: func() web.Slack { return web.Slack(b.chat.Health()) }})},
-		{name: "api", handler: api.Handler(api.Options{Gate: b.gate, Hint: hint, GitHub: github, PagerDuty: pagerDuty, Log: b.opts.Log})},
+		{name: "api", handler: api.Handler(api.Options{Gate: b.gate, Hint: hint, GitHub: github, PagerDuty: pagerDuty, Hide: b.targets.Hide, Log: b.opts.Log})},
 	}
 	var doors []door
 	for _, d := range all {

@@ -139,8 +139,8 @@ func (b *bot) wire(keys keyring) {
 }
 
 func newRegistry(opts Options, registries []config.Registry, keys keyring, named func(promotion.Repository) bool) *registry.Client {
-	realms, manners := approach(registries)
-	return registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + opts.Version, Realms: realms, Manners: manners, Named: named})
+	realms, manners, largest := approach(registries)
+	return registry.New(registry.Options{Keychain: keys, UserAgent: "promotebot/" + opts.Version, Realms: realms, Manners: manners, Named: named, Largest: largest})
 }
 
 // poke is called after every commit, also before there are lanes.
@@ -178,7 +178,7 @@ func (b *bot) run(ctx context.Context, doors []door) error {
 	addresses := map[string]string{}
 	for _, d := range doors {
 		addresses[d.name] = d.listener.Addr().String()
-		g.Go(func() error { return web.Serve(ctx, d.listener, d.handler) })
+		g.Go(func() error { return web.Serve(ctx, d.listener, d.handler, b.opts.Log) })
 	}
 	for _, l := range b.lanes {
 		g.Go(func() error { return l.Run(ctx) })

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,7 +71,7 @@ func (d *Deployer) Observe(ctx context.Context, o promotion.Order) (promotion.Ro
 	if ctx.Err() != nil {
 		return promotion.Rollout{}, promotion.Errorf(promotion.Unavailable, "the program was ended because promotebot stops: %w", ctx.Err())
 	}
-	r.ReadAt, r.Lines = time.Now(), out.lines()
+	r.ReadAt, r.Lines = time.Now(), d.hide(out.lines())
 	took := r.ReadAt.Sub(began).Round(time.Second)
 	exit, exited := errors.AsType[*exec.ExitError](err)
 	switch {
@@ -137,6 +138,25 @@ func (d *Deployer) environment(o promotion.Order) []string {
 		}
 	}
 	return env
+}
+
+// telling is what stands in the names of variables that hold secrets. Others hold
+// paths and names, which have to stay readable in what a program says.
+var telling = regexp.MustCompile(`(?i)TOKEN|SECRET|PASSW|KEY|CREDENTIAL`)
+
+// hide takes the secrets that a program was passed out of what it has printed: with
+// "set -x" a script prints all of them, and its last lines are shown to people.
+func (d *Deployer) hide(lines []string) []string {
+	for _, name := range d.opts.Pass {
+		if !telling.MatchString(name) {
+			continue
+		}
+		secret := promotion.NewSecret(d.opts.Getenv(name))
+		for i := range lines {
+			lines[i] = secret.Hide(lines[i])
+		}
+	}
+	return lines
 }
 
 // Examine says whether the programs could be run, without running them.

@@ -105,13 +105,34 @@ func TestAProgramIsToldEverythingAboutTheOrder(t *testing.T) {
 
 func TestAProgramGetsNothingOfTheBotsEnvironmentButWhatIsNamed(t *testing.T) {
 	t.Setenv("SLACK_BOT_TOKEN", "xoxb-secret")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "xoxb-another")
 	dir := t.TempDir()
-	d := deployer(map[string]string{"KUBECONFIG": "/etc/kube", "AWS_SECRET_ACCESS_KEY": "secret"}, []string{"KUBECONFIG", "ABSENT"}, program(t, "env > "+dir+"/env"))
+	d := deployer(map[string]string{"KUBECONFIG": "/etc/kube", "AWS_SECRET_ACCESS_KEY": "xoxb-another"}, []string{"KUBECONFIG", "ABSENT"}, program(t, "env > "+dir+"/env"))
 	observe(t, d, order(time.Minute))
 	b, err := os.ReadFile(filepath.Join(dir, "env"))
-	if err != nil || strings.Contains(string(b), "secret") || !strings.Contains(string(b), "KUBECONFIG=/etc/kube") || strings.Contains(string(b), "ABSENT") {
+	if err != nil || strings.Contains(string(b), "xoxb-") || !strings.Contains(string(b), "KUBECONFIG=/etc/kube") || strings.Contains(string(b), "ABSENT") {
 		t.Errorf("it has %s (%v)", b, err)
+	}
+}
+
+// A script with "set -x" prints what it was passed. What sounds like a secret is taken
+// out of it, in both programs; what does not stays readable.
+func TestASecretThatWasPassedIsNotInWhatAProgramPrints(t *testing.T) {
+	env := map[string]string{"DEPLOY_TOKEN": "canary-token", "KUBECONFIG": "/etc/kube"}
+	pass := []string{"DEPLOY_TOKEN", "KUBECONFIG"}
+	says := program(t, `echo "$DEPLOY_TOKEN with $KUBECONFIG" >&2; exit 3`)
+	if r := observe(t, deployer(env, pass, says), order(time.Minute)); !slices.Equal(r.Lines, []string{"[redacted] with /etc/kube"}) {
+		t.Errorf("it has printed %q", r.Lines)
+	}
+	getenv := func(name string) string { return env[name] }
+	_, err := command.New(command.Options{Running: []string{says}, Pass: pass, Getenv: getenv}).Running(t.Context(), order(time.Minute))
+	if err == nil || !strings.Contains(err.Error(), "[redacted] with /etc/kube") {
+		t.Errorf("what runs can't be said: %v", err)
+	}
+	says = program(t, `echo "{\"running\": [{\"where\": \"$DEPLOY_TOKEN\", \"digest\": \"sha256:`+strings.Repeat("a", 64)+`\"}]}"`)
+	all, err := command.New(command.Options{Running: []string{says}, Pass: pass, Getenv: getenv}).Running(t.Context(), order(time.Minute))
+	if err != nil || len(all) != 1 || all[0].Where != "[redacted]" {
+		t.Errorf("there runs %+v (%v)", all, err)
 	}
 }
 

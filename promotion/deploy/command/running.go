@@ -37,7 +37,7 @@ func (d *Deployer) Running(ctx context.Context, o promotion.Order) ([]promotion.
 		return nil, promotion.Errorf(promotion.Unavailable, "%s did not say in time what runs: %w", program, ctx.Err())
 	case exited:
 		said := ""
-		if lines := words.lines(); len(lines) > 0 {
+		if lines := d.hide(words.lines()); len(lines) > 0 {
 			said = ": " + promotion.Line(lines[len(lines)-1])
 		}
 		return nil, promotion.Errorf(promotion.Unavailable, "%s could not say what runs (%s)%s", program, exit, said)
@@ -46,7 +46,7 @@ func (d *Deployer) Running(ctx context.Context, o promotion.Order) ([]promotion.
 	case out.long:
 		return nil, promotion.Errorf(promotion.Invalid, "%s prints more than %d KiB: it is to say what runs, and nothing else", program, maxReport>>10)
 	}
-	all, err := promotion.ParseRunning(out.text)
+	all, err := promotion.ParseRunning([]byte(d.hide([]string{string(out.text)})[0]))
 	if err != nil {
 		return nil, promotion.Errorf(promotion.KindOf(err), "what %s prints is not what it should be: %w", program, err)
 	}

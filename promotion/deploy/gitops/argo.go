@@ -42,6 +42,17 @@ type application struct {
 	} `json:"status"`
 }
 
+// discreet takes what Argo CD was shown out of what it says.
+func (app *application) discreet(c Credentials) {
+	s := &app.Status
+	for _, text := range []*string{&s.Sync.Status, &s.Health.Status, &s.Health.Message, &s.OperationState.Message} {
+		*text = c.hide(*text)
+	}
+	for i := range s.Conditions {
+		s.Conditions[i].Type, s.Conditions[i].Message = c.hide(s.Conditions[i].Type), c.hide(s.Conditions[i].Message)
+	}
+}
+
 // maxApplication bounds the answer, which names every object of the application.
 const maxApplication = 16 << 20
 
@@ -126,7 +137,8 @@ func (a *attempt) application(ctx context.Context) (app application, err error) 
 		return app, promotion.Errorf(promotion.Unavailable, "Argo CD at %s answers with %d", u.Host, status)
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxApplication)).Decode(&app); err != nil {
-		return app, promotion.Errorf(promotion.Unavailable, "Argo CD at %s does not answer as it should: %w", u.Host, err)
+		return app, promotion.HideIn(promotion.Errorf(promotion.Unavailable, "Argo CD at %s does not answer as it should: %w", u.Host, err), a.credentials.secrets()...)
 	}
+	app.discreet(a.credentials)
 	return app, nil
 }

@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"encoding/base64"
 	"io"
 	"os"
 	"strings"
@@ -17,6 +18,24 @@ type Credentials struct {
 	KnownHosts string           // a file: the keys of the servers
 	Signing    promotion.Secret // signs commits: a private SSH key or an armoured OpenPGP key; none: they are not signed
 	Argo       promotion.Secret // a token
+}
+
+// secrets are those that a far side is shown, in each form: a private key is shown to
+// nobody.
+func (c Credentials) secrets() []promotion.Secret {
+	all := []promotion.Secret{c.Password, c.Argo}
+	if c.Password.Reveal() != "" {
+		all = append(all, promotion.NewSecret(base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password.Reveal()))))
+	}
+	return all
+}
+
+// hide is what a far side says without what it was shown.
+func (c Credentials) hide(text string) string {
+	for _, s := range c.secrets() {
+		text = s.Hide(text)
+	}
+	return text
 }
 
 // Files say where credentials are. They are read again for every use: tokens are

@@ -281,6 +281,26 @@ func TestWhatTheServerAnswersIsTold(t *testing.T) {
 	}
 }
 
+// A server that repeats what it was shown is quoted without that, also where what it
+// says is cut in the middle of it.
+func TestAServerIsQuotedWithoutWhatItWasShown(t *testing.T) {
+	w := newWorld(t)
+	w.Hook("pre-receive", "echo '"+strings.Repeat("x", 195)+git.Password+"' >&2; exit 1\n")
+	r := w.refused(order(), promotion.Forbidden, "xxx")
+	if said := strings.Join(r.Lines, " "); !strings.Contains(said, "x[red") || strings.Contains(said, git.Password[:4]) {
+		t.Errorf("its hook says %q", said)
+	}
+	for _, line := range []string{"ERR not with " + git.Password, git.Password + " is not the name of a commit, whatever its length may be, and so is no answer"} {
+		w.Door(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
+			_, _ = fmt.Fprintf(rw, "%04x%s", len(line)+4, line)
+		})
+		_, err := w.deployer().Deploy(t.Context(), order())
+		if said := fmt.Sprint(err, promotion.Cause(err)); !strings.Contains(said, "[redacted]") || strings.Contains(said, git.Password) {
+			t.Errorf("%q is told as %s", line, said)
+		}
+	}
+}
+
 // What a server gives is cut off, or has a byte that is another: of that nothing
 // is believed, and nothing waits for the rest.
 func TestAnAnswerThatIsBrokenIsNotBelieved(t *testing.T) {

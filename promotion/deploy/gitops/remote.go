@@ -89,12 +89,17 @@ type conversation struct {
 	end  func()
 }
 
-func (r *remote) begin(ctx context.Context, service string) (*conversation, error) {
+func (r *remote) begin(ctx context.Context, service string) (c *conversation, err error) {
+	defer r.discreet(&err)
 	if r.url.Scheme == "ssh" {
 		return r.beginSSH(ctx, service)
 	}
 	return r.beginHTTP(ctx, service)
 }
+
+// discreet takes what the server was shown out of an error, in which it may have
+// repeated that.
+func (r *remote) discreet(err *error) { *err = promotion.HideIn(*err, r.credentials.secrets()...) }
 
 func (r *remote) beginHTTP(ctx context.Context, service string) (*conversation, error) {
 	resp, err := r.call(ctx, http.MethodGet, "/info/refs?service="+service, service, nil)
@@ -186,7 +191,7 @@ func advertised(r *remote, body io.Reader) (*packp.AdvRefs, error) {
 	var refused *pktline.ErrorLine
 	switch {
 	case errors.As(err, &refused):
-		return nil, promotion.Errorf(promotion.NotFound, "%s can't be read: %s", r, clip(refused.Text))
+		return nil, promotion.Errorf(promotion.NotFound, "%s can't be read: %s", r, clip(r.credentials.hide(refused.Text)))
 	case err != nil && !errors.Is(err, packp.ErrEmptyAdvRefs):
 		return nil, promotion.Errorf(promotion.Unavailable, "%s does not answer as a Git server does: %w", r, err)
 	}
@@ -199,7 +204,8 @@ func advertised(r *remote, body io.Reader) (*packp.AdvRefs, error) {
 // fetch brings commits into the store: as many of the history of wanted as depth
 // says, and of their files what the filter lets through. Depth 0 is for an
 // object that is no commit.
-func (c *conversation) fetch(r *remote, into *filesystem.Storage, wanted plumbing.Hash, depth int, filter packp.Filter) error {
+func (c *conversation) fetch(r *remote, into *filesystem.Storage, wanted plumbing.Hash, depth int, filter packp.Filter) (err error) {
+	defer r.discreet(&err)
 	req := packp.NewUploadPackRequest()
 	offered := c.refs.Capabilities
 	if !offered.Supports(capability.Shallow) {
@@ -261,10 +267,16 @@ type refused struct {
 
 func (r *refused) Error() string { return r.reason }
 
+// refused is that without what the server was shown.
+func (r *remote) refused(reason, said string) error {
+	return &refused{reason: r.credentials.hide(reason), lines: linesOf(r.credentials.hide(said))}
+}
+
 // push moves the branch from one commit to another, if it still is where it was:
 // the server compares. An error other than *refused says nothing about what
 // became of it.
-func (c *conversation) push(r *remote, branch plumbing.ReferenceName, from, to plumbing.Hash, pack []byte) error {
+func (c *conversation) push(r *remote, branch plumbing.ReferenceName, from, to plumbing.Hash, pack []byte) (err error) {
+	defer r.discreet(&err)
 	req := packp.NewReferenceUpdateRequest()
 	req.Commands = []*packp.Command{{Name: branch, Old: from, New: to}}
 	req.Packfile = io.NopCloser(bytes.NewReader(pack))
@@ -296,11 +308,11 @@ func (c *conversation) push(r *remote, branch plumbing.ReferenceName, from, to p
 		return promotion.Errorf(promotion.Unavailable, "%s did not say what became of the push: %w", r, err)
 	}
 	if report.UnpackStatus != "ok" {
-		return &refused{reason: report.UnpackStatus, lines: linesOf(said.String())}
+		return r.refused(report.UnpackStatus, said.String())
 	}
 	for _, status := range report.CommandStatuses {
 		if status.Status != "ok" {
-			return &refused{reason: status.Status, lines: linesOf(said.String())}
+			return r.refused(status.Status, said.String())
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -81,6 +82,7 @@ func connect(config *rest.Config, name string, log *slog.Logger) (*Cluster, erro
 	unusable := func(err error) error {
 		return &promotion.Error{Kind: promotion.Invalid, Text: "the way to " + name + " can't be used: its certificates, its address or its credential plugin are at fault", Err: err}
 	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return discreet{next} })
 	shared, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, unusable(err)

@@ -206,7 +206,7 @@ func (d *Deployer) call(ctx context.Context, method, to string, o promotion.Orde
 	case len(text) > maxBody:
 		return nil, "", promotion.Errorf(promotion.Invalid, "the answer of %s is longer than %d KiB", req.URL.Host, maxBody>>10)
 	}
-	return text, req.URL.Host, nil
+	return []byte(d.opts.Secret.Hide(string(text))), req.URL.Host, nil // the service knows it, and what it says is shown
 }
 
 // refusal is what a status means that is not a yes.

@@ -59,7 +59,7 @@ func (l Limits) judge(repo promotion.Repository, root promotion.Digest, manifest
 			sum += min(d.Size, l.Blob+1) // so that it can't overflow
 			switch {
 			case d.Size > l.Blob:
-				return nil, promotion.Errorf(promotion.Invalid, "%s@%s has the blob %s of %d bytes, more than the %d that are copied", repo, m.Digest.Short(), d.Digest.Short(), d.Size, l.Blob)
+				return nil, promotion.Errorf(promotion.Invalid, "%s@%s has the blob %s of %d bytes, more than the %d that are copied: if it is meant, raise largest_blob of the registry in the configuration", repo, m.Digest.Short(), d.Digest.Short(), d.Size, l.Blob)
 			case sum > l.Blobs:
 				return nil, promotion.Errorf(promotion.Invalid, "%s@%s has blobs of more than %d bytes together, which is more than is copied", repo, root.Short(), l.Blobs)
 			case len(blobs) == maxBlobs:

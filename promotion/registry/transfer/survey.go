@@ -19,7 +19,7 @@ import (
 // the walk as soon as it is there, so that not more is held than the walk puts
 // up with.
 func (j *job) survey(ctx context.Context) error {
-	s := &surveyor{job: j, whole: ctx, walk: closure.Begin(j.work, j.limits), opening: make(chan struct{}), left: 2}
+	s := &surveyor{job: j, whole: ctx, walk: closure.Begin(j.work, j.limitsOf(j.work.From.Registry())), opening: make(chan struct{}), left: 2}
 	s.g, s.ctx = errgroup.WithContext(ctx)
 	s.g.Go(func() error {
 		maybe, err := j.sourceTags(s.ctx)

@@ -46,18 +46,29 @@ import (
 
 // Engine copies. It is safe for concurrent use.
 type Engine struct {
-	wire   *wire.Client
-	limits closure.Limits
-	lists  [256]chan struct{} // held while the list of a fallback tag is read and written, by the last byte of its digest
+	wire    *wire.Client
+	limits  closure.Limits
+	largest map[string]int64   // by the registry that is copied from
+	lists   [256]chan struct{} // held while the list of a fallback tag is read and written, by the last byte of its digest
 }
 
-// New makes an engine.
-func New(w *wire.Client, l closure.Limits) *Engine {
-	e := &Engine{wire: w, limits: l}
+// New makes an engine. largest is how many bytes one blob may have, by the
+// registry that it comes from, where the limits are not to hold.
+func New(w *wire.Client, l closure.Limits, largest map[string]int64) *Engine {
+	e := &Engine{wire: w, limits: l, largest: largest}
 	for i := range e.lists {
 		e.lists[i] = make(chan struct{}, 1)
 	}
 	return e
+}
+
+// limitsOf are the limits of what comes from a registry.
+func (e *Engine) limitsOf(host string) closure.Limits {
+	l := e.limits
+	if most, ok := e.largest[host]; ok {
+		l.Blob = most
+	}
+	return l
 }
 
 // job is one copy.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/promotebot/promotebot/promotion"
 )
 
 // Count reads a whole number from 1.
@@ -37,6 +39,25 @@ func (r *Reader) Bool(n *yaml.Node, what string) (value, ok bool) {
 	return false, false
 }
 
+var size = regexp.MustCompile(`^([1-9][0-9]{0,5})(MiB|GiB)$`)
+
+// Size reads a number of bytes, such as 500MiB or 20GiB.
+func (r *Reader) Size(n *yaml.Node, what, example string) (int64, bool) {
+	if r.known[n] {
+		return 0, false
+	}
+	m := size.FindStringSubmatch(n.Value)
+	if n.Kind != yaml.ScalarNode || m == nil {
+		r.Fault(n, fmt.Sprintf("%s must be a size, not %s", what, Kind(n)), "write a whole number and MiB or GiB, such as "+example)
+		return 0, false
+	}
+	bytes, _ := strconv.ParseInt(m[1], 10, 64) // six digits always are a number
+	if m[2] == "GiB" {
+		return bytes << 30, true
+	}
+	return bytes << 20, true
+}
+
 var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
 
 // Duration reads a Go duration in which d stands for 24 hours. Days are what
@@ -57,6 +78,16 @@ func (r *Reader) Duration(n *yaml.Node, what, example string) (time.Duration, bo
 	if !ok {
 		return 0, false
 	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		r.Fault(n, fmt.Sprintf("%q is not a length of time", Clip(text)), fmt.Sprintf("write a number and a unit, such as %s, 36h or 1d12h", example))
+		return 0, false
+	}
+	return d, true
+}
+
+// ParseDuration reads a Go duration in which d stands for 24 hours.
+func ParseDuration(text string) (time.Duration, error) {
 	var whole, part time.Duration
 	var err error
 	rest := text
@@ -68,8 +99,7 @@ func (r *Reader) Duration(n *yaml.Node, what, example string) (time.Duration, bo
 		part, err = time.ParseDuration(rest)
 	}
 	if err != nil || whole > 0 && part < 0 || whole+part < whole && part > 0 {
-		r.Fault(n, fmt.Sprintf("%q is not a length of time", Clip(text)), fmt.Sprintf("write a number and a unit, such as %s, 36h or 1d12h", example))
-		return 0, false
+		return 0, promotion.Errorf(promotion.Invalid, "%q is not a length of time: write a number and a unit, such as 90d, 36h or 1d12h", Clip(text))
 	}
-	return whole + part, true
+	return whole + part, nil
 }
