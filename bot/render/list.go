@@ -122,7 +122,11 @@ func History(past []promotion.Promotion, withdrawn []promotion.Withdrawal, pages
 		if p.FinishedAt != nil {
 			at = *p.FinishedAt
 		}
-		all = append(all, happening{at, record(p, nil)})
+		row := record(p, nil)
+		if p.Plan != "" {
+			row += "; rollback plan: " + because(p.Plan)
+		}
+		all = append(all, happening{at, row})
 	}
 	shown := newestFirst(append(all, pages.between(judged(withdrawn))...))
 	return pages.on(page.Roll("History", listed(shown), "/promote history <app> shows those of one app"))

@@ -50,8 +50,10 @@ func TestWhatGoesBackSaysSo(t *testing.T) {
 	golden(t, "roll back", render.RollbackModal(all["promoted, and can be rolled back"], "C1", "1.1"))
 	golden(t, "details of a rollback", render.Details(all["rollback waiting for approvals"]))
 	golden(t, "details of what is withdrawn", render.Details(all["withdrawn"]))
+	planned := all["promoted, and rolled back"].Facts.Promotion
+	planned.Plan = "put <1.4.1> back\nand call Ann"
 	golden(t, "history with a rollback", render.History(
-		[]promotion.Promotion{all["rolled back"].Facts.Promotion, all["promoted, and rolled back"].Facts.Promotion, all["rollback rejected"].Facts.Promotion},
+		[]promotion.Promotion{all["rolled back"].Facts.Promotion, planned, all["rollback rejected"].Facts.Promotion},
 		[]promotion.Withdrawal{{App: "shop", Digest: sample.Other, By: sample.Eve, Reason: "it leaks <keys>", At: *sample.At(49 * time.Hour)}, {App: "shop", Digest: sample.Former, By: sample.Eve, Reason: "slow", At: *sample.At(1 * time.Hour), ReinstatedAt: sample.At(60 * time.Hour), ReinstatedBy: sample.Bob}}, render.Pages{}))
 	golden(t, "status of what is held and withdrawn", render.Status([]policy.AppStatus{{
 		App: "shop", Repository: "registry.example.com/team/shop", Holds: all["held after a rollback"].Facts.Holds, Withdrawn: []promotion.Withdrawal{*all["withdrawn"].Facts.Withdrawn},

@@ -103,17 +103,17 @@ func TestTheDoctorLooksAtTargetsAndDeploysNothing(t *testing.T) {
 	t.Cleanup(metrics.Close)
 	git := strings.TrimSuffix(strings.TrimPrefix(a.deploy, "{targets: ["), "]}")
 	w.write(strings.Replace(oneLead, "{", `{after: {watch: 15m, promql: [{name: up, query: up, is: "> 0", prometheus: "`+metrics.URL+`"}]}, `, 1))
-	w.targets(fmt.Sprintf(`{targets: [%s,
-      {name: service, webhook: {url: "%s/orders/{app}", signed_with: DEPLOY_SECRET}},
+	w.targets(fmt.Sprintf(`{targets: [%[1]s,
+      {name: service, webhook: {url: "%[2]s/orders/{app}", running: "%[2]s/orders/{app}/running", signed_with: DEPLOY_SECRET}},
       {name: program, command: {run: [/bin/sh, "{app}"]}},
-      {name: cluster, kubernetes: {kubeconfig: %s, namespace: shop, workloads: [{kind: Deployment, name: "{app}"}]}}]}`, git, address, cluster.Kubeconfig()), "commands: allowed")
-	w.stage("1.4.2")
+      {name: cluster, kubernetes: {kubeconfig: %[3]s, namespace: shop, workloads: [{kind: Deployment, name: "{app}"}]}}]}`, git, address, cluster.Kubeconfig()), "commands: allowed")
+	service.Change("shop", w.repo.Name()+"@"+w.stage("1.4.2").String())
 	disk := t.TempDir()
 	env := append(slices.Clone(a.env), "DEPLOY_SECRET="+deploySecret, "TMPDIR="+disk)
 	said, code := w.doctor(env...)
 	for _, want := range []string{
 		"eu in production: reading " + strings.TrimPrefix(a.git.URL, "https://") + ": apps/shop/kustomization.yaml on main is there", "eu in production: pushing to ",
-		"service in production: the service: ", "program in production: the program: /bin/sh is there", "rights in the namespace shop of the cluster test: all that deploying takes is allowed",
+		"service in production: the service: ", "service in production: what runs of shop: it is said", "program in production: the program: /bin/sh is there", "rights in the namespace shop of the cluster test: all that deploying takes is allowed",
 		"cluster in production: Deployment shop: it is there, with shop", "Prometheus\n  ok       " + metrics.URL,
 	} {
 		if !strings.Contains(said, want) {

@@ -1,18 +1,24 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/promotebot/promotebot/fixtures/git"
+	"github.com/promotebot/promotebot/promotion"
+	"github.com/promotebot/promotebot/store/sqlite"
 )
 
 // archive is a town whose production is what a Git repository says.
@@ -136,6 +142,85 @@ func TestKilledWhenTheCommitIsThere(t *testing.T) {
 		t.Errorf("the commits are %q, and production was put %d times", got, a.door.put("production"))
 	}
 	a.isWell(bot)
+}
+
+// Somebody commits another digest by hand. It is told in the channel, once, and stands
+// on the card until it is put right; that is told, too. The bot commits nothing.
+func TestACommitByHandIsToldAndThatItWasPutRight(t *testing.T) {
+	a := newArchive(t)
+	bot := a.connected(a.env...)
+	d := a.promote(1, "1.0.0")
+	a.eventually("it is promoted", a.shows(1, "*Promoted*"))
+	a.says(d)
+
+	other := "sha256:" + strings.Repeat("b", 64)
+	began := time.Now().Add(-time.Second) // what is shown has whole seconds
+	byHand := a.git.Commit("It worked yesterday", map[string]string{kustomizationFile: a.kustomization(other)})
+	bot = a.whatRunsIsDue(bot)
+	strays := "*eu does not run what was promoted*"
+	a.eventually("the channel is told, and the card", func() bool { return len(a.told(strays)) == 1 && a.shows(1, strays)() })
+	where := fmt.Sprintf("%s on main of %s (commit %s by Ann) is set to `%s`", kustomizationFile, strings.TrimPrefix(a.git.URL, "https://"), byHand[:8], other)
+	if said := a.told(strays)[0]; !strings.Contains(said, d.Hex[:12]) || !strings.Contains(said, where) {
+		t.Errorf("it is said: %s\nand not %s", said, where)
+	}
+	since := regexp.MustCompile(regexp.QuoteMeta(strays) + ` since <!date\^(\d+)\^`)
+	for name, said := range map[string]string{"the card": a.cardText(1), "status": a.command(eve, "status shop")} {
+		m := since.FindStringSubmatch(said)
+		if m == nil || !strings.Contains(said, where) {
+			t.Errorf("%s does not say since when, or not what and where: %s", name, said)
+			continue
+		}
+		if at, err := strconv.ParseInt(m[1], 10, 64); err != nil || time.Unix(at, 0).Before(began) || time.Unix(at, 0).After(time.Now()) {
+			t.Errorf("%s says since %s", name, m[1])
+		}
+	}
+
+	a.git.Commit("Write down who to call", map[string]string{"README.md": "# Deployments\n\nCall Ann.\n", kustomizationFile: a.kustomization(d.String())})
+	bot = a.whatRunsIsDue(bot)
+	again := "*eu* runs `" + d.Hex[:12] + "` of *shop* again"
+	a.eventually("it is told that it is over, and the card says nothing of it any more", func() bool { return len(a.told(again)) == 1 && !a.shows(1, strays)() })
+	if said := a.command(eve, "status shop"); strings.Contains(said, "does not run") {
+		t.Errorf("status says %s", said)
+	}
+	if got := a.log(); len(got) != 4 || len(a.told(strays)) != 1 {
+		t.Errorf("the commits are %q, and it was told %d times", got, len(a.told(strays)))
+	}
+	a.isWell(bot)
+}
+
+// whatRunsIsDue starts the bot again when the minutes are over after which it reads
+// what runs: somebody takes that on as of then, and gives it up at once.
+func (a *archive) whatRunsIsDue(bot *process) *process {
+	a.t.Helper()
+	bot.stop()
+	db, err := sqlite.OpenBeside(a.t.Context(), filepath.Join(a.dir, "bot.db"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	now := time.Now()
+	due, err := db.Claim(a.t.Context(), []promotion.EffectKind{promotion.EffectStock}, "a clock", now.Add(5*time.Minute), now, 2)
+	if err = errors.Join(err, db.Close()); err != nil || len(due) != 1 {
+		a.t.Fatalf("within five minutes %d targets are read: %v", len(due), err)
+	}
+	return a.connected(a.env...)
+}
+
+// told are the replies to the first card that say something, and are shown in the
+// channel, too.
+func (a *archive) told(text string) (all []string) {
+	card, _ := a.cardOf(1)
+	for _, m := range a.slack.Thread(shopChannel, card.TS) {
+		if said := m.Text + string(m.Blocks); m.Broadcast && strings.Contains(said, text) {
+			all = append(all, said)
+		}
+	}
+	return all
+}
+
+// cardText is all that the card of a promotion says.
+func (a *archive) cardText(id int) string {
+	m, _ := a.cardOf(id)
+	return m.Text + string(m.Blocks)
 }
 
 // A branch that is protected: the server's words are on the card, and nothing was

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,6 +74,64 @@ func BenchmarkStart(b *testing.B) {
 			}
 		}},
 	)
+}
+
+// BenchmarkRollback is how long it takes from the click on Roll back, and the dialog
+// that it opens, until the tag has moved, and until the target is told to run what
+// was there before. The networks in between, and people, take no time here.
+func BenchmarkRollback(b *testing.B) {
+	w := settle(b, oneLead)
+	service, front, address := w.service()
+	var mu sync.Mutex
+	var put, told time.Time
+	note := func(at *time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		*at = time.Now()
+	}
+	w.door.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(rw, r)
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/production") {
+			note(&put)
+		}
+	})
+	front.set(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodPost {
+			note(&told)
+		}
+		next.ServeHTTP(rw, r)
+	})
+	w.deployedBy(address)
+	good := w.promote(1, "1.0.0")
+	var tag, deploy []time.Duration
+	id := 1
+	for b.Loop() {
+		id++
+		w.promote(id, fmt.Sprintf("1.0.%d", id))
+		began := time.Now()
+		d := w.rollsBack(id, good)
+		w.acked(d)
+		id++
+		w.eventually("it is rolled back", w.shows(id, "*Rolled back*"))
+		mu.Lock()
+		tag, deploy = append(tag, put.Sub(began)), append(deploy, told.Sub(began))
+		mu.Unlock()
+		if image := w.repo.Name() + "@" + good.String(); w.tag("production") != good.String() || service.Runs("shop") != image {
+			b.Fatalf("production is %s, and %s runs", w.tag("production"), service.Runs("shop"))
+		}
+	}
+	b.ReportMetric(0, "ns/op") // the promotions in between
+	for name, took := range map[string][]time.Duration{"tag": tag, "deploy": deploy} {
+		slices.Sort(took)
+		if took[0] <= 0 {
+			b.Fatalf("%s came before the click", name)
+		}
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, name+"-p50-ms")
+		b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, name+"-max-ms")
+		if slowest := took[len(took)-1]; slowest > time.Second {
+			b.Errorf("the %s came %s after the click", name, slowest)
+		}
+	}
 }
 
 func (p *process) ask(path string) int {

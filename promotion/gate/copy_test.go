@@ -94,6 +94,44 @@ func TestARejectionEndsACopyThatIsUnderWay(t *testing.T) {
 	}
 }
 
+// Whatever has the policy asked again while a copy is under way: no tag moves before
+// all of it is there, and no target is told before the tags are.
+func TestNoTagMovesWhileACopyIsUnderWay(t *testing.T) {
+	c := exporting(t, abroad)
+	c.Environments[1].Deploy = gate.Deploy{Deadline: time.Hour, Targets: []gate.Target{{Name: "eu"}}}
+	w := newWorld(t, c)
+	w.stage("a")
+	w.copy = func(e promotion.Effect) promotion.Result {
+		w.must(w.gate.Progress(t.Context(), e, promotion.Copy{Bytes: promotion.Count{Done: 1, All: 2}}))
+		w.people[sue] = promotion.Member
+		for _, g := range []promotion.Gesture{
+			{Key: "hold", Kind: promotion.GestureHold, Person: sue, App: "shop", Reason: "wait"}, {Key: "unhold", Kind: promotion.GestureUnhold, Person: sue, App: "shop"},
+		} {
+			if a, err := w.gate.Take(t.Context(), g); err != nil || a.Verb != promotion.Counted {
+				t.Fatalf("%s: %+v %v", g.Key, a, err)
+			}
+		}
+		v := w.view(1)
+		if f, _ := v.Verdict.Finding(policy.RuleCopy); v.Facts.Promotion.State != promotion.Open || f.Outcome != policy.Waiting || !strings.Contains(f.Reason, "is being brought to "+string(abroad)) {
+			t.Errorf("while it is copied it is %s: %+v", v.Facts.Promotion.State, f)
+		}
+		return promotion.Result{Copy: &promotion.Copy{}}
+	}
+	w.target["eu"] = func(promotion.Order) promotion.Result {
+		if w.get(1).Copy.DoneAt == nil || len(w.moves) != 1 {
+			t.Errorf("the target is told after %v", w.moves)
+		}
+		return says(promotion.RolloutDone, "")
+	}
+	w.click(ann, promotion.Approve)
+	w.click(bob, promotion.Approve)
+	w.wait(time.Minute)
+	w.expect(1, promotion.Promoted)
+	if len(w.copies) != 1 || len(w.moves) != 1 || len(w.told) != 1 {
+		t.Errorf("copied to %v, moved %v, told %v", w.copies, w.moves, w.told)
+	}
+}
+
 func TestACopyThatDoesNotGetOnSaysWhy(t *testing.T) {
 	w := newWorld(t, exporting(t, abroad))
 	w.stage("a")

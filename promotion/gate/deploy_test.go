@@ -62,6 +62,7 @@ func (w *world) recorded(kind audit.Kind) (found []audit.Entry) {
 
 func TestATargetIsToldWhenTheTagsAreWhereTheyWereToBe(t *testing.T) {
 	w := newWorld(t, deploying(t, false, nil, "eu"))
+	w.platform = digest("9")
 	w.target["eu"] = func(promotion.Order) promotion.Result { return says(promotion.RolloutUnder, "1 of 3") }
 	id := w.promote("a")
 	w.expect(id, promotion.Deploying)
@@ -71,6 +72,9 @@ func TestATargetIsToldWhenTheTagsAreWhereTheyWereToBe(t *testing.T) {
 	o := w.deployments(id)[0].Order
 	if o.Image() != string(repo)+"@"+string(digest("a")) || o.Previous != digest("0") || !slices.Equal(o.Tags, []string{"production"}) || !slices.Equal(o.Approvers, []string{string(ann)}) || o.Handle != "job of eu" || o.Deadline.Sub(o.OrderedAt) != 15*time.Minute {
 		t.Errorf("the order is %+v", o)
+	}
+	if !slices.Equal(o.Manifests, []promotion.Digest{w.platform}) {
+		t.Errorf("a machine that runs the manifest of its platform would not be known to run it: the order has %v", o.Manifests)
 	}
 	w.wait(10 * time.Second)
 	holds, err := w.gate.Status(t.Context(), "shop")

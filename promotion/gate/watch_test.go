@@ -52,11 +52,14 @@ func TestWhatGoesWrongWhileItIsWatchedHasPeopleDecide(t *testing.T) {
 		"ill health of everything": {func(w *world) {
 			w.unwell("")
 		}, "production was reported unhealthy"},
-		"a check": {func(w *world) { w.reports("smoke", promotion.CheckFailed, "a") }, "the check smoke was reported to have failed"},
+		"a check": {func(w *world) { w.reports("smoke", promotion.CheckFailed, "b") }, "the check smoke was reported to have failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, deploying(t, false, watched(), "eu"))
-			id := w.promote("a")
+			good := w.promote("a") // so that there is something to go back to
+			w.wait(20 * time.Minute)
+			w.expect(good, promotion.Promoted)
+			id := w.promote("b")
 			w.wait(5 * time.Minute)
 			c.happens(w)
 			w.run()
@@ -66,6 +69,9 @@ func TestWhatGoesWrongWhileItIsWatchedHasPeopleDecide(t *testing.T) {
 			}
 			w.wait(time.Hour)
 			w.expect(id, promotion.Failing)
+			if w.production("b"); w.all() != 2 || len(w.view(id).Facts.Back) != 1 {
+				t.Errorf("%d promotions, and the card offers %v: it is for people to say whether it goes back", w.all(), w.view(id).Facts.Back)
+			}
 		})
 	}
 }

@@ -32,6 +32,7 @@ type world struct {
 	groups   map[promotion.GroupID][]promotion.PersonID
 	channel  promotion.Channel // what Slack says of any
 	labels   map[string]string
+	platform promotion.Digest                            // the manifest of the one platform of every image; empty where they are no indexes
 	down     map[promotion.EffectKind]promotion.Kind     // what can't be performed
 	pause    time.Duration                               // what is asked for by what can't be performed
 	moves    []string                                    // every tag that was put, "tag=short"
@@ -255,7 +256,11 @@ func (w *world) perform(e promotion.Effect) promotion.Result {
 		if w.inspected[d]++; d == w.unreadable {
 			return promotion.Result{Failure: &promotion.Failure{Kind: promotion.Unavailable, Text: d.Short() + " is unreadable"}}
 		}
-		return promotion.Result{Image: &promotion.Image{Labels: w.labels, Layers: []promotion.Layer{{Digest: d}}}}
+		image := promotion.Image{Labels: w.labels, Layers: []promotion.Layer{{Digest: d}}}
+		if w.platform != "" {
+			image.Manifests = []promotion.Digest{w.platform}
+		}
+		return promotion.Result{Image: &image}
 	case promotion.EffectReadTags, promotion.EffectCompare:
 		var readings []promotion.TagReading
 		asked := work[struct {

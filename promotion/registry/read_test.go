@@ -18,9 +18,12 @@ func TestInspect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		platforms := []string{"linux/amd64"}
+		platforms, manifests := []string{"linux/amd64"}, []promotion.Digest(nil)
 		if name == "index" {
-			platforms = append(platforms, "linux/arm64")
+			platforms, manifests = append(platforms, "linux/arm64"), s.below("b")
+		}
+		if !slices.Equal(image.Manifests, manifests) {
+			t.Errorf("%s: what machines may say they run is %v, want %v", name, image.Manifests, manifests)
 		}
 		if image.Labels[promotion.LabelVersion] != "1.4.2" || image.Created == nil || !image.Created.Equal(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)) || !slices.Equal(image.Platforms, platforms) {
 			t.Errorf("%s: %+v", name, image)

@@ -136,6 +136,19 @@ func (s *shelf) pushIndex(tag string, labels map[string]string) promotion.Digest
 	return promotion.Digest(d.String())
 }
 
+// below are the manifests that the index under the tag names.
+func (s *shelf) below(tag string) (all []promotion.Digest) {
+	s.t.Helper()
+	index, err := remote.Index(s.tag(tag))
+	s.must(err)
+	doc, err := index.IndexManifest()
+	s.must(err)
+	for _, m := range doc.Manifests {
+		all = append(all, promotion.Digest(m.Digest.String()))
+	}
+	return all
+}
+
 // points says what the tag points at, asked past the door.
 func (s *shelf) points(tag string) promotion.Digest {
 	s.t.Helper()

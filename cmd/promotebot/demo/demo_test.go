@@ -326,8 +326,9 @@ func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
 	v.eventually("it is being deployed", v.says("payments", "production, deploying"))
 	v.eventually("it is promoted", v.says("payments", "payments: staging → production, promoted"))
 	runs := regexp.MustCompile(`runs</th><td colspan="2"><code title="(sha256:[0-9a-f]{64})"`)
-	if m := runs.FindStringSubmatch(v.sees(ann)); len(m) != 2 || !strings.Contains(v.sees(ann), `production</th><td>2.4.1</td><td><code title="`+m[1]) {
-		t.Errorf("%v runs, and production is another", m)
+	good := runs.FindStringSubmatch(v.sees(ann))
+	if len(good) != 2 || !strings.Contains(v.sees(ann), `production</th><td>2.4.1</td><td><code title="`+good[1]) {
+		t.Fatalf("%v runs, and production is another", good)
 	}
 	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" {
 		t.Fatal(problem)
@@ -338,7 +339,36 @@ func TestWhatIsDeployedRunsOrSomebodyDecides(t *testing.T) {
 	promote()
 	v.eventually("it is failing", v.says("payments", "payments: staging → production, failing"))
 	v.eventually("its last words are on the card", v.says("payments", "panic: no configuration"))
-	v.clicks(bob, "payments", render.ActionKeep)
+	isRun := func(digest string) func() bool {
+		return func() bool {
+			m := runs.FindStringSubmatch(v.sees(ann))
+			return len(m) == 2 && m[1] == digest
+		}
+	}
+	_, bad, _ := strings.Cut(v.tag("payments", "production"), " ")
+	if bad == good[1] || !isRun(good[1])() {
+		t.Error("production is not tagged with what fails, or that runs")
+	}
+	if problem := v.does("panel", map[string]any{"action": "fail", "arg": ""}); problem != "" { // it works again
+		t.Fatal(problem)
+	}
+	v.clicks(bob, "payments", render.ActionRetry)
+	v.eventually("it runs when it is tried again", isRun(bad))
+	v.clicks(bob, "payments", render.ActionRollback)
+	view := regexp.MustCompile(`data-view="([^"]+)"`).FindStringSubmatch(v.sees(bob))
+	if view == nil {
+		t.Fatal("no dialog for Bob")
+	}
+	if problem := v.does("submit", map[string]any{"as": bob, "view": view[1], "values": map[string]string{"ground": good[1], "reason": "it has no configuration"}}); problem != "" {
+		t.Fatal(problem)
+	}
+	v.eventually("the way back has a card", v.says("payments", "it has no configuration"))
+	for _, who := range []string{ann, eve} {
+		v.clicks(who, "payments", render.ActionApprove)
+	}
+	v.eventually("the tag is back", func() bool { return strings.HasSuffix(v.tag("payments", "production"), good[1]) })
+	v.eventually("so is what runs, and the panel shows it", isRun(good[1]))
+	v.eventually("the card says so", v.says("payments", "<b>Rolled back</b>"))
 	v.leavesNothing()
 }
 
