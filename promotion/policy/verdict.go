@@ -17,8 +17,7 @@ const (
 )
 
 func worse(a, b Outcome) Outcome {
-	rank := map[Outcome]int{Met: 0, Waiting: 1, Blocked: 2}
-	if rank[b] > rank[a] {
+	if b == Blocked || b == Waiting && a != Blocked {
 		return b
 	}
 	return a
