@@ -127,7 +127,7 @@ type Answer struct {
 	By       PersonID    `json:",omitempty"` // who delegates
 	Whom     PersonID    `json:",omitempty"` // to whom
 	Next     *time.Time  `json:",omitempty"` // when it can be done again
-	Targets  []string    `json:",omitempty"` // that are told again
+	Targets  []string    `json:",omitempty"` // that are told again, or run what is withdrawn
 	Typed    string      `json:",omitempty"` // what came to nothing, so that it need not be typed again
 }
 

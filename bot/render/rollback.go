@@ -162,6 +162,9 @@ func aboutBuild(a promotion.Answer, it page.Text) (m page.Text, some bool) {
 		if len(a.In) > 0 {
 			m += page.Writef(" *It is in %s now*: %s goes back.", environments(a.In), page.Code("/promote rollback "+a.App+" <reason>"))
 		}
+		if len(a.Targets) > 0 {
+			m += page.Writef(" *It was last seen to run in %s*, where something else was promoted.", environments(a.Targets))
+		}
 		return m, true
 	case a.Deed == promotion.GestureWithdraw && a.Verb == promotion.Repeated:
 		return page.Writef("%s is withdrawn already. Nothing was changed.", it), true
@@ -171,6 +174,7 @@ func aboutBuild(a promotion.Answer, it page.Text) (m page.Text, some bool) {
 	return "", false
 }
 
+// environments are their names, and those of targets.
 func environments(names []string) page.Text {
 	var all []page.Text
 	for _, name := range names {

@@ -78,6 +78,7 @@ func TestWhatIsAnsweredAboutARollback(t *testing.T) {
 		{promotion.Answer{Deed: promotion.GestureRollback, Verb: promotion.Outdated, App: "shop", Reason: "something else is in production by now"}, "Nothing was rolled back: something else is in production by now."},
 		{promotion.Answer{Deed: promotion.GestureRollback, Verb: promotion.Refused, App: "shop", Reason: "it is withdrawn"}, "It was not done: it is withdrawn. Nothing was changed."},
 		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "it leaks", In: []string{"production"}}, "*It is in production now*: `/promote rollback shop &lt;reason&gt;` goes back."},
+		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "it leaks", Targets: []string{"eu of production", "us of production"}}, "*It was last seen to run in eu of production, us of production*, where something else was promoted."},
 		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "it leaks"}, "`/promote restore-digest shop@4f1c2a9b4f1c`."},
 		{promotion.Answer{Deed: promotion.GestureWithdraw, Verb: promotion.Repeated, App: "shop", Digest: sample.Build}, "is withdrawn already"},
 		{promotion.Answer{Deed: promotion.GestureReinstate, Verb: promotion.Counted, App: "shop", Digest: sample.Build, Reason: "another build"}, "Not withdrawn any more: *shop* `4f1c2a9b4f1c`: another build."},

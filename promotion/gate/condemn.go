@@ -29,10 +29,14 @@ func (t *turn) condemn(g promotion.Gesture, u unknown) (promotion.Answer, error)
 			return answer, err
 		}
 		in, err := t.runs(g.App, digest)
-		answer.Verb, answer.Reason, answer.In = promotion.Counted, w.Reason, in
 		if err != nil {
 			return answer, err
 		}
+		beside, err := t.runsBeside(g.App, digest)
+		if err != nil {
+			return answer, err
+		}
+		answer.Verb, answer.Reason, answer.In, answer.Targets = promotion.Counted, w.Reason, in, beside
 		if err := t.stirDeployments(g.App); err != nil {
 			return answer, err
 		}
@@ -113,6 +117,32 @@ func (t *turn) runs(app string, d promotion.Digest) (in []string, err error) {
 		}
 		if holds(holdings, d) {
 			in = append(in, env.Name)
+		}
+	}
+	return in, nil
+}
+
+// runsBeside are the targets, as "TARGET of ENVIRONMENT", in which a digest was last
+// seen to run though something else was promoted there. Machines may report the
+// manifest of their platform.
+func (t *turn) runsBeside(app string, d promotion.Digest) (in []string, err error) {
+	brought, err := t.query(Query{App: app, Digest: d})
+	if err != nil {
+		return nil, err
+	}
+	for _, env := range t.catalog.Environments {
+		strays, err := t.strays(app, env.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range strays {
+			if slices.ContainsFunc(s.Others, func(r promotion.Running) bool {
+				return r.Digest == d || slices.ContainsFunc(brought, func(p *promotion.Promotion) bool {
+					return p.Image != nil && slices.Contains(p.Image.Manifests, r.Digest)
+				})
+			}) {
+				in = append(in, s.Target+" of "+env.Name)
+			}
 		}
 	}
 	return in, nil

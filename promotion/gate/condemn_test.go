@@ -58,6 +58,34 @@ func TestWhatRunsIsSaidWhenItIsWithdrawn(t *testing.T) {
 	w.production("a")
 }
 
+// What runs in a target that was told something else is no less bad: by its digest,
+// or by the manifest of its platform.
+func TestWhatRunsBesideWhatWasPromotedIsSaidWhenItIsWithdrawn(t *testing.T) {
+	for name, c := range map[string]struct {
+		seen promotion.Digest
+		want []string
+	}{
+		"the digest":   {digest("a"), []string{"eu of production"}},
+		"its manifest": {digest("9"), []string{"eu of production"}},
+		"another":      {digest("8"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := readable(t)
+			w.platform = digest("9")
+			w.promote("a")
+			w.wait(time.Hour)
+			w.platform = digest("7")
+			w.found(promotion.Running{Where: "Deployment old", Digest: c.seen, Count: 1})
+			w.promote("b")
+			w.wait(time.Hour)
+			a := w.says(ann, promotion.Gesture{Kind: promotion.GestureWithdraw, Ref: "aaaaaa"})
+			if a.Verb != promotion.Counted || len(a.In) != 0 || !slices.Equal(a.Targets, c.want) {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}
+
 func TestWhatIsOpenWhenItIsWithdrawnStops(t *testing.T) {
 	d := one()
 	d.BreakGlass = &policy.BreakGlass{Role: "leads", By: []string{"leads"}, Within: time.Hour}
