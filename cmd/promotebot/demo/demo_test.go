@@ -263,7 +263,10 @@ func (v *visitor) rejects() {
 	if problem := submit("the index is stale"); problem != "" {
 		v.t.Fatal(problem)
 	}
-	v.eventually("the card says who and why", v.says("search", "the index is stale"))
+	// A reply in the thread says it, too, and may be there before.
+	v.eventually("the card is rejected, and says why", func() bool {
+		return strings.Contains(v.card("search"), "search: staging → production, rejected") && strings.Contains(v.card("search"), "the index is stale")
+	})
 }
 
 // together has new builds of two apps go to production as one.
@@ -274,7 +277,14 @@ func (v *visitor) together() {
 		if problem := v.does("panel", map[string]any{"action": "push", "arg": app}); problem != "" {
 			v.t.Fatal(problem)
 		}
-		v.eventually("a new build of "+app+" waits", v.says(app, "waiting for approvals"))
+		_, digest, read := strings.Cut(v.tag(app, "staging-passed"), "sha256:")
+		if !read {
+			v.t.Fatalf("staging-passed of %s can't be read", app)
+		}
+		v.eventually("a new build of "+app+" waits", func() bool {
+			card := v.card(app)
+			return strings.Contains(card, digest[:12]) && strings.Contains(card, "waiting for approvals")
+		})
 	}
 	if problem := v.does("command", map[string]any{"as": bob, "text": "/promote request site"}); problem != "" {
 		v.t.Fatal(problem)
