@@ -30,6 +30,7 @@ func Home(h policy.Home) slack.HomeTabViewRequest {
 			"If that is not right, ask an admin of this workspace for a full account; promotebot reads that within half an hour, or when you open this again.")
 	default:
 		homely(&p, h)
+		p.Within("More than Slack takes here: `/promote list` and `/promote status` show the rest.")
 	}
 	return slack.HomeTabViewRequest{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: p.Blocks}}
 }

@@ -105,6 +105,7 @@ func details(v policy.View) []slack.Block {
 	p.Section(labels(promoted.Image)...)
 	p.Section(check(promoted)...)
 	p.Context(page.Writef("Promotion #%d, opened %s", promoted.ID, promoted.OpenedAt))
+	p.Within(page.Writef("More than Slack takes here: %s shows what holds it up.", page.Code("/promote why "+promoted.App)))
 	return p.Blocks
 }
 

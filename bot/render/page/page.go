@@ -9,6 +9,7 @@
 package page
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -29,6 +30,11 @@ const (
 	maxSection = 3000
 	maxField   = 2000
 	maxHeader  = 150
+
+	// maxView is how many bytes the blocks of a view may have, in JSON: a view has
+	// 250 kB (docs.slack.dev/reference/methods/views.open), of which the rest takes
+	// less than the difference.
+	maxView = 240_000
 
 	MaxConfirm = 300
 	MaxText    = 3500 // 4,000 are advised
@@ -71,6 +77,29 @@ func (p *Page) Context(lines ...Text) {
 	if m := Fit(lines, maxSection); m != "" {
 		p.Add(slack.NewContextBlock(p.ID(), mrkdwn(m)))
 	}
+}
+
+// Within takes blocks away from the end until what is left is no larger than a
+// view may be, and says rest in their place.
+func (p *Page) Within(rest Text) {
+	sizes, sum := make([]int, len(p.Blocks)), 0
+	for i, b := range p.Blocks {
+		raw, err := json.Marshal(b)
+		if err != nil {
+			panic("page: a block always marshals: " + err.Error())
+		}
+		sizes[i] = len(raw) + 1
+		sum += sizes[i]
+	}
+	if sum <= maxView {
+		return
+	}
+	n := len(p.Blocks)
+	for ; sum > maxView; n-- {
+		sum -= sizes[n-1]
+	}
+	p.Blocks = p.Blocks[:n]
+	p.Context(rest)
 }
 
 // Fields shows up to ten facts, two beside each other where there is room.

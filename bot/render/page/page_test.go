@@ -1,7 +1,9 @@
 package page_test
 
 import (
+	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +150,30 @@ func TestABlockIDHoldsTheRevision(t *testing.T) {
 	}
 	if id := (&page.Page{}).ID(); id != "" {
 		t.Errorf("a page that is never updated has %q", id)
+	}
+}
+
+// Counted in bytes of JSON: a ship is four, and what is escaped is up to six.
+func TestWhatAViewHasNoRoomForIsLeftOut(t *testing.T) {
+	for _, text := range []string{"🚢", "<", "a"} {
+		var p page.Page
+		for range 10 {
+			p.Section(page.Writef("short"))
+		}
+		if p.Within("there is more"); len(p.Blocks) != 10 {
+			t.Errorf("%q: %d blocks of ten that have room", text, len(p.Blocks))
+		}
+		for range 100 {
+			p.Section(slices.Repeat([]page.Text{page.Writef("%s", strings.Repeat(text, 250))}, 20)...)
+		}
+		all := len(p.Blocks)
+		p.Within("there is more")
+		raw, err := json.Marshal(p.Blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(raw) > 245_000 || len(p.Blocks) >= all || len(p.Blocks) < 15 || !strings.Contains(string(raw), "there is more") {
+			t.Errorf("%q: %d of %d blocks, %d bytes", text, len(p.Blocks), all, len(raw))
+		}
 	}
 }
