@@ -122,6 +122,7 @@ func (w *town) isBad(first, second v1.Hash) {
 	}
 	w.command(ann, "rollback shop to "+first.Hex[:12]+" it leaks keys")
 	w.eventually("production is the first again", func() bool { return w.tag("production") == first.String() })
+	w.eventually("the bot knows it", w.shows(5, "Rolled back"))
 	if said := w.command(bob, "rollback shop to "+second.Hex[:12]+" I want it back"); !strings.Contains(said, "it is withdrawn") {
 		w.t.Errorf("back to what is withdrawn: %q", said)
 	}
