@@ -101,6 +101,19 @@ func (j *judge) goesAhead() bool {
 	return false
 }
 
+// looked tells whether the bot has read all that it watches.
+func (j *judge) looked() bool {
+	all := true
+	err := j.w.store.View(context.Background(), func(tx gate.Tx) error {
+		watches, err := tx.Watches()
+		for _, watch := range watches {
+			all = all && watch.Fault == ""
+		}
+		return err
+	})
+	return err == nil && all
+}
+
 // forPeople tells whether nothing but approvals, or the word of somebody, is waited
 // for.
 func (j *judge) forPeople() bool {

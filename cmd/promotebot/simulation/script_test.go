@@ -176,7 +176,8 @@ func (w *world) quiet() {
 		r.adopt(w.catalogs[slot])
 	}
 	w.live(time.Now().Add(2*pollEvery + lookSpread))
-	for end := time.Now().Add(quietFor); w.broken == "" && !w.rests(end) && time.Now().Before(end); {
+	// A look that was begun before may still hold up those after it.
+	for end := time.Now().Add(quietFor); w.broken == "" && !(w.rests(end) && w.judge.looked()) && time.Now().Before(end); {
 		w.live(time.Now().Add(pollEvery))
 	}
 	// A window may have opened at the last moment: what has begun is seen to its end.
