@@ -141,11 +141,11 @@ var mutants = []mutant{
 	{"every promotion ends or waits for a reason", "whoever waited for a conflict is not given a turn (it was there)", []edit{
 		{"promotion/gate/arrive.go", "	if !brings {\n		return t.nextTurn(p)\n	}\n", "	if !brings {\n		if to == promotion.Conflicted {\n			return nil\n		}\n		return t.nextTurn(p)\n	}\n"},
 	}},
-	{"cards show what is so", "a changed configuration redraws only what its policy changes (it was there)", []edit{
-		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
-	}},
 	{"cards show what is so", "who could approve is looked at only where they have (it was there)", []edit{
 		{"promotion/gate/directory.go", "		return t.settleAll(Query{States: []promotion.State{promotion.Open}}, true)\n	}\n	if err := t.settleAll(Query{ApprovedBy", "		return t.settleAll(Query{ApprovedBy: who.ID, States: []promotion.State{promotion.Open}}, true)\n	}\n	if err := t.settleAll(Query{ApprovedBy"},
+	}},
+	{"cards show what is so", "a changed configuration redraws only what its policy changes (it was there)", []edit{
+		{"promotion/gate/begin.go", "		p.Touch() // the card shows", "		// the card shows"},
 	}},
 	{"what is believed of tags is so", "a look is news when it says other things than the last (it was there)", []edit{
 		{"promotion/registry/watch.go", "	err := w.opts.Report(ctx, []promotion.Sighting{s})\n", "	if key := l.key(); seen[w][key] == fmt.Sprint(s.Tags, s.Fault) {\n		return\n	}\n	err := w.opts.Report(ctx, []promotion.Sighting{s})\n	if err == nil {\n		remember(w, l.key(), fmt.Sprint(s.Tags, s.Fault))\n	}\n"},
