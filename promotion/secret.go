@@ -39,7 +39,7 @@ func (s Secret) Hide(text string) string {
 		return text
 	}
 	quoted, _ := json.Marshal(s.value) // a string can always be written
-	for _, form := range []string{s.value, strings.Trim(string(quoted), `"`), url.QueryEscape(s.value), url.PathEscape(s.value)} {
+	for _, form := range []string{s.value, string(quoted[1 : len(quoted)-1]), url.QueryEscape(s.value), url.PathEscape(s.value)} {
 		text = strings.ReplaceAll(text, form, redacted)
 	}
 	return text

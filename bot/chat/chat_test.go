@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/promotebot/promotebot/bot/render"
 	"github.com/promotebot/promotebot/fixtures/pipenet"
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
+	"github.com/promotebot/promotebot/fixtures/transcript"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/pipeline"
@@ -53,22 +53,9 @@ type office struct {
 }
 
 // diary is what the bot logs.
-type diary struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
+type diary struct{ transcript.Transcript }
 
-func (d *diary) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.text.Write(p)
-}
-
-func (d *diary) count(said string) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return strings.Count(d.text.String(), said)
-}
+func (d *diary) count(said string) int { return strings.Count(d.String(), said) }
 
 func digest(c string) promotion.Digest { return promotion.Digest("sha256:" + strings.Repeat(c, 64)) }
 

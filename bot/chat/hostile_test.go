@@ -127,7 +127,7 @@ func acknowledges(t *testing.T, frames, missing []string) {
 		case id := <-h.acked:
 			missing = slices.DeleteFunc(missing, func(m string) bool { return m == id })
 		case <-enough:
-			t.Fatalf("not acknowledged: %q; the log: %s", missing, log.text.String())
+			t.Fatalf("not acknowledged: %q; the log: %s", missing, log.String())
 		}
 	}
 }
@@ -192,7 +192,7 @@ func FuzzPayloads(f *testing.F) {
 			select {
 			case h.more <- string(frame):
 			case <-time.After(20 * time.Second):
-				t.Fatalf("nobody listens any more; the log: %s", log.text.String())
+				t.Fatalf("nobody listens any more; the log: %s", log.String())
 			}
 		}
 		var body any = payload // what is no JSON comes as a text
@@ -208,12 +208,12 @@ func FuzzPayloads(f *testing.F) {
 					continue
 				}
 			case <-enough:
-				t.Fatalf("%s %s: what followed was not acknowledged; the log: %s", kind, payload, log.text.String())
+				t.Fatalf("%s %s: what followed was not acknowledged; the log: %s", kind, payload, log.String())
 			}
 			break
 		}
 		if log.count("panicked") > 0 {
-			t.Fatalf("%s %s: %s", kind, payload, log.text.String())
+			t.Fatalf("%s %s: %s", kind, payload, log.String())
 		}
 	})
 }

@@ -137,14 +137,14 @@ func stillIn(a policy.AppStatus, d promotion.Digest) page.Text {
 	if len(in) == 0 {
 		return ""
 	}
-	return page.Writef(". *It is in %s now*", environments(in))
+	return page.Writef(". *It is in %s now*", listing(in))
 }
 
 // aboutBuild is what came of a rollback, or of what was said of a digest.
 func aboutBuild(a promotion.Answer, it page.Text) (m page.Text, some bool) {
 	switch {
 	case a.Deed == promotion.GestureRollback && a.Verb == promotion.Requested:
-		m = page.Writef("Rolling *%s* back in %s, from %s to %s: #%d, %s.", a.App, environments(a.In), a.Bad, a.Digest, a.Promotion, because(a.Reason))
+		m = page.Writef("Rolling *%s* back in %s, from %s to %s: #%d, %s.", a.App, listing(a.In), a.Bad, a.Digest, a.Promotion, because(a.Reason))
 		if a.Role != "" {
 			m += page.Writef(" Asking counts as the approval of one of %s.", a.Role)
 		}
@@ -160,10 +160,10 @@ func aboutBuild(a promotion.Answer, it page.Text) (m page.Text, some bool) {
 		m = page.Writef("Withdrawn: %s: %s. It is not promoted any more, and not gone back to; only somebody else can take that back, with %s.",
 			it, because(a.Reason), page.Code("/promote restore-digest "+a.App+"@"+a.Digest.Short()))
 		if len(a.In) > 0 {
-			m += page.Writef(" *It is in %s now*: %s goes back.", environments(a.In), page.Code("/promote rollback "+a.App+" <reason>"))
+			m += page.Writef(" *It is in %s now*: %s goes back.", listing(a.In), page.Code("/promote rollback "+a.App+" <reason>"))
 		}
 		if len(a.Targets) > 0 {
-			m += page.Writef(" *It was last seen to run in %s*, where something else was promoted.", environments(a.Targets))
+			m += page.Writef(" *It was last seen to run in %s*, where something else was promoted.", listing(a.Targets))
 		}
 		return m, true
 	case a.Deed == promotion.GestureWithdraw && a.Verb == promotion.Repeated:
@@ -174,8 +174,8 @@ func aboutBuild(a promotion.Answer, it page.Text) (m page.Text, some bool) {
 	return "", false
 }
 
-// environments are their names, and those of targets.
-func environments(names []string) page.Text {
+// listing names environments or targets.
+func listing(names []string) page.Text {
 	var all []page.Text
 	for _, name := range names {
 		all = append(all, page.Writef("%s", name))

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/promotebot/promotebot/bot/web"
 	"github.com/promotebot/promotebot/fixtures/pipenet"
+	"github.com/promotebot/promotebot/fixtures/transcript"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
 	"github.com/promotebot/promotebot/promotion/policy"
@@ -226,28 +226,10 @@ func TestWhatIsNotServed(t *testing.T) {
 	}
 }
 
-// lines is a log that several goroutines write to.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // What goes wrong in one answer is told to nobody but the log, and the process goes on.
 func TestAnAnswerThatPanicsIsOneThatFailed(t *testing.T) {
 	s := newStation(t, filepath.Join(t.TempDir(), "bot.db"))
-	said, ill := &lines{}, true
+	said, ill := &transcript.Transcript{}, true
 	s.options.Log = slog.New(slog.NewTextHandler(said, nil))
 	s.options.Writable = func(context.Context) error {
 		if ill {

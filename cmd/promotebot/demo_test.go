@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/promotebot/promotebot/fixtures/transcript"
 )
 
 // What the demo shows is tried in its own package. This is what a person gets
@@ -28,7 +30,7 @@ func TestTheDemoSaysWhereItIsAndLeavesNothing(t *testing.T) {
 	cmd := exec.CommandContext(ctx, path, "demo", "-listen", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var logged lockedBuffer
+	var logged transcript.Transcript
 	cmd.Stderr = &logged
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +32,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	fakeslack "github.com/promotebot/promotebot/fixtures/slack"
+	"github.com/promotebot/promotebot/fixtures/transcript"
 )
 
 // The far side of both wires: a workspace and a registry, and between the bot
@@ -298,27 +298,10 @@ func (w *town) whispered(to, text string) func() bool {
 type process struct {
 	t    testing.TB
 	cmd  *exec.Cmd
-	out  lockedBuffer
+	out  transcript.Transcript
 	done chan struct{}
 	err  error
 	http string
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // binary is built once for all tests, with the race detector when they have it.

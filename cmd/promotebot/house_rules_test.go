@@ -159,7 +159,7 @@ var rooms = []room{
 		why: "how a document is read has nothing to do with what this program's sections mean",
 	},
 	{
-		pkg: "cmd/promotebot/config", ours: []string{"promotion", "promotion/policy", "promotion/gate", "promotion/registry/provenance", "cmd/promotebot/config/strict"},
+		pkg: "cmd/promotebot/config", ours: []string{"promotion", "promotion/policy", "promotion/gate", "promotion/registry/closure", "promotion/registry/provenance", "cmd/promotebot/config/strict"},
 		theirs:  []string{"go.yaml.in/yaml/v3", "github.com/robfig/cron/v3"},
 		without: []string{"database/sql", "net/http", "os/exec", "log/slog"}, timeless: true,
 		why: "a configuration can be checked on a laptop without the network, and the answer depends on the file alone",

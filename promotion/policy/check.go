@@ -194,10 +194,7 @@ func evidence(d Document, c Check, f Facts, now time.Time) Finding {
 // passedBy tells whether the report is of a success whose numbers are as they
 // have to be. Who may have made it is another question.
 func (c Check) passedBy(r promotion.Check) bool {
-	return r.Status == promotion.CheckPassed && !slices.ContainsFunc(c.Numbers, func(t Threshold) bool {
-		n, ok := r.Numbers[t.Number]
-		return !ok || !t.Holds(n)
-	})
+	return r.Status == promotion.CheckPassed && outOfBounds(c, r) == ""
 }
 
 func told(summary string) string {

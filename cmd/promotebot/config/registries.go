@@ -10,6 +10,7 @@ import (
 	"github.com/promotebot/promotebot/cmd/promotebot/config/strict"
 	"github.com/promotebot/promotebot/promotion"
 	"github.com/promotebot/promotebot/promotion/gate"
+	"github.com/promotebot/promotebot/promotion/registry/closure"
 )
 
 // Registry is how one registry is to be approached.
@@ -42,9 +43,6 @@ const (
 
 // maxRate is more than any registry is known to take from one client.
 const maxRate = 1000
-
-// maxBlob is what all blobs of one copy may have together.
-const maxBlob = 100 << 30
 
 var helperName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
@@ -124,8 +122,8 @@ func (r *reader) manners(in map[string]strict.Pair, reg *Registry) {
 		}
 	}
 	if p, ok := in[keyLargestBlob]; ok {
-		if n, ok := r.Size(p.Value, keyLargestBlob, "5GiB"); ok && n > maxBlob {
-			r.Fault(p.Value, fmt.Sprintf("a %s of %s is more than the 100GiB that one copy may have", keyLargestBlob, p.Value.Value), "write 100GiB at most")
+		if n, ok := r.Size(p.Value, keyLargestBlob, "5GiB"); ok && n > closure.MaxCopy {
+			r.Fault(p.Value, fmt.Sprintf("a %s of %s is more than the %dGiB that one copy may have", keyLargestBlob, p.Value.Value, closure.MaxCopy>>30), fmt.Sprintf("write %dGiB at most", closure.MaxCopy>>30))
 		} else {
 			reg.LargestBlob = n
 		}

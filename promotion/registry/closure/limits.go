@@ -14,12 +14,16 @@ const (
 	maxReferences = 1_000  // of one manifest, to blobs
 	maxBlobs      = 10_000 // together
 	MaxAttached   = 200    // found attached to anything of it, taken or not
+
+	// MaxCopy is how many bytes all blobs of one copy may have, unless Limits say
+	// otherwise.
+	MaxCopy = 100 * gib
 )
 
 // Limits are the sizes that a configuration may change. Zero is the default.
 type Limits struct {
 	Blob  int64 // bytes of one blob; 20 GiB
-	Blobs int64 // bytes of all blobs; 100 GiB
+	Blobs int64 // bytes of all blobs; MaxCopy
 }
 
 const gib = 1 << 30
@@ -29,7 +33,7 @@ func (l Limits) orDefault() Limits {
 		l.Blob = 20 * gib
 	}
 	if l.Blobs == 0 {
-		l.Blobs = 100 * gib
+		l.Blobs = MaxCopy
 	}
 	return l
 }
